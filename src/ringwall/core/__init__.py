@@ -1,0 +1,1 @@
+"""Inside the inner wall: call control, registrar, directory, ledger, API. Listens on nothing."""

@@ -1,0 +1,1 @@
+"""What every process stands on: settings, PKI, supervision, logging. Imports nothing else of ringwall."""
