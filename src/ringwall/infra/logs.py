@@ -56,7 +56,7 @@ _PATTERNS = (
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with everything that looks like a secret replaced; texts are cut at 16 Ki characters."""
+    """Return ``text`` without anything that looks like a secret; it is cut at 16 Ki characters."""
     if len(text) > _MAX_TEXT:
         text = text[:_MAX_TEXT] + "..."
     for pattern, replacement in _PATTERNS:

@@ -1,0 +1,321 @@
+"""The keys and certificates of one system, on disk.
+
+The rules that this module keeps:
+
+- The root signs the two issuing authorities and nothing else; its key may be taken offline afterwards.
+- The world's authority issues server certificates only, and none for a name in ringwall.internal. The inside
+  authority issues for ringwall.internal only. So neither can stand in for the other, whoever holds its key.
+- A leaf says what it is for (server or client), lives 90 days and is due below a third of its life.
+- A key is never readable to others, not for a moment, and no file is ever half written.
+
+Putting renewed certificates into a running HAProxy is the edge's work (``edge/certificates.py``).
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ringwall.infra import accounts, authority
+from ringwall.infra.authority import Authority
+from ringwall.infra.errors import PkiError, RingwallError
+from ringwall.infra.files import KEEP, read_limited, write_atomically
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+
+ROOT_LIFE = timedelta(days=3652)
+ISSUER_LIFE = timedelta(days=1826)
+LEAF_LIFE = timedelta(days=90)
+TOKEN_BYTES = 32
+WORLD, INNER, LINK = "world", "inner", "link"
+LEAF_NAMES = (WORLD, INNER, LINK)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateState:
+    """What doctor and the renewal loop want to know of one certificate."""
+
+    name: str
+    path: Path
+    names: tuple[str, ...]
+    not_before: datetime | None
+    not_after: datetime | None
+    due: bool
+    problem: str | None
+    """Why it cannot do its work now (missing, expired, other names), as the end of a sentence, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """One leaf: who signs it, for what, and the file or files that hold it."""
+
+    name: str
+    issuer_certificate: Path
+    issuer_key: Path
+    names: tuple[str, ...]
+    usage: x509.ObjectIdentifier
+    path: Path
+    key_path: Path | None
+    """Where the key is, if not behind the certificate in the same file."""
+    mode: int
+    uid: int
+    gid: int
+
+    def problem(self, now: datetime) -> str | None:
+        """Return why this leaf must be issued anew, or None."""
+        try:
+            certificate = _read_certificate(self.path)
+            key = _read_key(self.key_path or self.path)
+            issuer = _read_certificate(self.issuer_certificate)
+        except RingwallError:
+            return "is missing or cannot be read"
+        if key.public_key() != certificate.public_key():
+            return "does not belong to the key beside it"
+        return authority.why_unfit(certificate, issuer, self.names, now)
+
+    def issue(self, now: datetime) -> None:
+        """Issue it with a new key and put it in place."""
+        issuer = _read_authority(self.issuer_certificate, self.issuer_key)
+        key = authority.new_key()
+        leaf = authority.make_leaf(
+            issuer, key.public_key(), self.names, usage=self.usage, life=LEAF_LIFE, now=now
+        )
+        chain, private = authority.certificate_pem(leaf, issuer.certificate), authority.key_pem(key)
+        if self.key_path is None:
+            self._write(self.path, chain + private)
+        else:
+            # A reader between the two writes finds a pair that does not match and tries again.
+            self._write(self.key_path, private)
+            self._write(self.path, chain)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        write_atomically(path, content, mode=self.mode, uid=self.uid, gid=self.gid)
+
+
+def ensure_pki(
+    layout: Layout, settings: Settings, *, chown: bool = True, now: datetime | None = None
+) -> list[str]:
+    """Make what is missing, unfit or for other names, and return what was made; PkiError.
+
+    ``chown=False`` leaves every file to the caller's own user: for tests.
+    """
+    moment = now or datetime.now(UTC)
+    made = _ensure_authorities(layout, settings, moment)
+    for leaf in _leaves(layout, settings, chown=chown):
+        if leaf.problem(moment) is not None:
+            leaf.issue(moment)
+            made.append(leaf.name)
+    made += _ensure_copies(layout, chown=chown)
+    if _ensure_link_token(layout, chown=chown):
+        made.append("link token")
+    return made
+
+
+def renew(
+    layout: Layout, settings: Settings, *, chown: bool = True, now: datetime | None = None
+) -> list[str]:
+    """Issue every leaf anew, due or not, and return their names; PkiError when an authority cannot sign.
+
+    An authority that is due itself is signed again, with its key kept, if root.key is in place.
+    """
+    moment = now or datetime.now(UTC)
+    done = _ensure_authorities(layout, settings, moment)
+    for leaf in _leaves(layout, settings, chown=chown):
+        leaf.issue(moment)
+        done.append(leaf.name)
+    _ensure_copies(layout, chown=chown)
+    return done
+
+
+def needs_renewal(layout: Layout, settings: Settings, *, now: datetime | None = None) -> bool:
+    """Say whether a leaf is missing, unfit or below a third of its life."""
+    return any(
+        state.due or state.problem is not None
+        for state in inspect(layout, settings, now=now)
+        if state.name in LEAF_NAMES
+    )
+
+
+def inspect(layout: Layout, settings: Settings, *, now: datetime | None = None) -> list[CertificateState]:
+    """Return the state of the three authorities and the three leaves, authorities first."""
+    moment = now or datetime.now(UTC)
+    states = [
+        _state(name, path, moment, None)
+        for name, path in (
+            ("root authority", layout.root_certificate),
+            ("world authority", layout.world_certificate),
+            ("inside authority", layout.inside_certificate),
+        )
+    ]
+    leaves = _leaves(layout, settings, chown=False)
+    return states + [_state(leaf.name, leaf.path, moment, leaf.problem(moment)) for leaf in leaves]
+
+
+def _state(name: str, path: Path, now: datetime, problem: str | None) -> CertificateState:
+    try:
+        certificate = _read_certificate(path)
+    except RingwallError:
+        return CertificateState(name, path, (), None, None, due=True, problem="is missing or cannot be read")
+    if problem is None and certificate.not_valid_after_utc <= now:
+        problem = "has expired"
+    return CertificateState(
+        name,
+        path,
+        authority.names_of(certificate),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        due=authority.is_due(certificate, now),
+        problem=problem,
+    )
+
+
+def world_names(settings: Settings) -> tuple[str, ...]:
+    """Return the names in the certificate that phones and browsers see: domain, further names, address."""
+    organisation = settings.organisation
+    return tuple(dict.fromkeys((organisation.domain, *organisation.certificate_names, settings.address)))
+
+
+def _leaves(layout: Layout, settings: Settings, *, chown: bool) -> list[_Leaf]:
+    haproxy = (0, accounts.group_id(accounts.HAPROXY)) if chown else (KEEP, KEEP)
+    core = (accounts.user_id(accounts.CORE), accounts.group_id(accounts.CORE)) if chown else (KEEP, KEEP)
+    inside = (layout.inside_certificate, layout.inside_key)
+    return [
+        _Leaf(
+            *(WORLD, layout.world_certificate, layout.world_key, world_names(settings), authority.SERVER),
+            *(layout.world_pem, None, 0o640, *haproxy),
+        ),
+        _Leaf(
+            *(INNER, *inside, (settings.edge_host,), authority.SERVER),
+            *(layout.inner_pem, None, 0o640, *haproxy),
+        ),
+        _Leaf(
+            *(LINK, *inside, (settings.core_host,), authority.CLIENT),
+            *(layout.link_certificate, layout.link_key, 0o600, *core),
+        ),
+    ]
+
+
+def _ensure_authorities(layout: Layout, settings: Settings, now: datetime) -> list[str]:
+    """Make the root once, and each issuing authority when it is missing or due; keys are kept."""
+    made = []
+    name = settings.organisation.name
+    if not layout.root_certificate.exists():
+        if layout.world_certificate.exists() or layout.inside_certificate.exists():
+            raise PkiError(
+                f"{layout.root_certificate} is missing but authorities signed by it are there: restore it."
+            )
+        # The suffix keeps two systems of one organisation apart in a browser's list of authorities.
+        root = authority.make_root(f"{name} root {secrets.token_hex(3)}", name, ROOT_LIFE, now)
+        _write_key(layout.root_key, root.key)
+        _write_certificate(layout.root_certificate, root.certificate)
+        made.append("root authority")
+    issuers = (
+        (
+            *("world authority", "world", layout.world_key, layout.world_certificate),
+            *((authority.SERVER,), authority.world_constraints()),
+        ),
+        (
+            *("inside authority", "inside", layout.inside_key, layout.inside_certificate),
+            *((authority.SERVER, authority.CLIENT), authority.inside_constraints()),
+        ),
+    )
+    for title, label, key_path, path, usages, constraints in issuers:
+        if path.exists():
+            current = _read_certificate(path)
+            if not authority.is_due(current, now) or not layout.root_key.exists():
+                continue
+            key, subject = _read_key(key_path), current.subject
+        else:
+            key = authority.new_key()
+            subject = authority.issuer_subject(f"{name} {label} {secrets.token_hex(3)}", name)
+            _write_key(key_path, key)
+        root = _read_authority(layout.root_certificate, layout.root_key)
+        certificate = authority.make_issuer(
+            root, key, subject, usages=usages, constraints=constraints, life=ISSUER_LIFE, now=now
+        )
+        _write_certificate(path, certificate)
+        made.append(title)
+    return made
+
+
+def _ensure_copies(layout: Layout, *, chown: bool) -> list[str]:
+    """Give each reader its own copy of the authority that it checks against."""
+    root = read_limited(layout.root_certificate)
+    inside = read_limited(layout.inside_certificate)
+    haproxy = (0, accounts.group_id(accounts.HAPROXY)) if chown else (KEEP, KEEP)
+    core = (accounts.user_id(accounts.CORE), accounts.group_id(accounts.CORE)) if chown else (KEEP, KEEP)
+    made = []
+    for path, content, mode, (uid, gid) in (
+        (layout.ca_certificate, root, 0o644, (KEEP, KEEP)),
+        (layout.haproxy_inside_ca, inside, 0o640, haproxy),
+        (layout.link_ca, inside, 0o600, core),
+    ):
+        try:
+            if read_limited(path) == content:
+                continue
+        except (OSError, RingwallError):
+            pass  # missing, or a link: it is replaced
+        write_atomically(path, content, mode=mode, uid=uid, gid=gid)
+        made.append(path.name)
+    return made
+
+
+def _ensure_link_token(layout: Layout, *, chown: bool) -> bool:
+    """Make the word of the core's hello once: letters and digits, so that it fits any configuration file."""
+    if layout.link_token.exists() and not layout.link_token.is_symlink():
+        return False
+    uid, gid = (accounts.user_id(accounts.CORE), accounts.group_id(accounts.CORE)) if chown else (KEEP, KEEP)
+    token = secrets.token_hex(TOKEN_BYTES).encode()
+    write_atomically(layout.link_token, token, mode=0o600, uid=uid, gid=gid)
+    return True
+
+
+def read_link_token(layout: Layout) -> str:
+    """Return the word of the core's hello; PkiError when it is missing or no such word."""
+    try:
+        token = read_limited(layout.link_token).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError, RingwallError):
+        token = ""
+    if len(token) != 2 * TOKEN_BYTES or not token.isalnum():
+        raise PkiError(f"{layout.link_token} is missing or damaged: remove it and run `./ringwall up` again.")
+    return token
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    write_atomically(path, authority.key_pem(key), mode=0o600)
+
+
+def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
+    write_atomically(path, authority.certificate_pem(certificate), mode=0o644)
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    """Return the first certificate of a PEM file."""
+    try:
+        return x509.load_pem_x509_certificate(read_limited(path))
+    except FileNotFoundError:
+        raise PkiError(f"{path} is missing: restore it, or run `./ringwall up` to make a new one.") from None
+    except (OSError, ValueError):
+        raise PkiError(f"{path} is no certificate that can be read: restore it from a backup.") from None
+
+
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Return the key of a PEM file that may hold certificates before it."""
+    try:
+        content = read_limited(path)
+        key = serialization.load_pem_private_key(content[content.rfind(b"-----BEGIN PRIVATE") :], None)
+    except FileNotFoundError:
+        raise PkiError(f"{path} is missing: put it back for the time of this command.") from None
+    except (OSError, ValueError, TypeError):
+        raise PkiError(f"{path} is no key that can be read: restore it from a backup.") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise PkiError(f"{path} is not an elliptic-curve key: restore it from a backup.")
+    return key
+
+
+def _read_authority(certificate: Path, key: Path) -> Authority:
+    return Authority(_read_certificate(certificate), _read_key(key))
