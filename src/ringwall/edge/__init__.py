@@ -1,1 +1,4 @@
-"""Between the walls: what runs and configures HAProxy, Kamailio and rtpengine. Knows no password and no policy."""
+"""Between the walls: what runs and configures HAProxy, Kamailio and rtpengine.
+
+It knows no password and no policy.
+"""

@@ -1,0 +1,159 @@
+"""The SIP link: one TLS connection to Kamailio behind the edge's inner listener.
+
+Bytes only. Kamailio serves a connection that said hello with the link token, and forgets it 15 s after the
+last hello; so hello is said every few seconds, and a link on which it is not answered is dialled anew.
+Whoever parses what comes in sees the answers too and reports them with `hello_answered`: no byte is parsed
+twice.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable
+
+log = logging.getLogger(__name__)
+
+ALPN = "ringwall-sip"
+
+_WRITE_LIMIT = 8 * 1024 * 1024
+_UNANSWERED_HELLOS = 3
+_OK = 200
+
+
+class SipLink(asyncio.Protocol):
+    """Keeps the link up; ``run`` does the work until it is cancelled.
+
+    ``on_data(bytes)`` gets what the edge sends; ``on_up()`` is called when the first hello of a connection
+    was answered, ``on_down()`` when a link that was up is lost. None of them may block.
+    """
+
+    def __init__(
+        self,
+        dialler: Dialler,
+        token: str,
+        on_data: Callable[[bytes], None],
+        on_up: Callable[[], None],
+        on_down: Callable[[], None],
+        *,
+        host: str = "core1.ringwall.internal",
+        hello_seconds: float = 4.0,
+        retry_seconds: float = 0.5,
+    ) -> None:
+        self._dialler = dialler
+        self._token = token
+        self.data_received = on_data  # type: ignore[assignment, method-assign]  # one call less a read
+        self._on_up = on_up
+        self._on_down = on_down
+        self._host = host
+        self._hello_seconds = hello_seconds
+        self._backoff = Backoff(retry_seconds)
+        self._complaints = Complaints("SIP")
+        self._transport: asyncio.Transport | None = None
+        self._closed: asyncio.Event = asyncio.Event()
+        self._hello: asyncio.TimerHandle | None = None
+        self._unanswered = 0
+        self._sequence = 0
+        self._why = ""
+        self.up = False
+        self.dropped = 0
+        """Writes that were thrown away because the link was down."""
+        self.hello_call_id = ""
+        """The Call-ID of this connection's hellos; an answer with it is for the link."""
+
+    async def run(self) -> None:
+        """Dial, keep, dial again, until cancelled."""
+        try:
+            while True:
+                self._closed.clear()
+                try:
+                    await self._dialler.dial(lambda: self, ALPN)
+                    await self._closed.wait()
+                    self._complaints.down(self._why)
+                except EdgeUnavailable as error:
+                    self._complaints.down(str(error))
+                await asyncio.sleep(self._backoff.take())
+        finally:
+            self.drop("the core stops")
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``; when the link is down it is dropped and counted. Never blocks."""
+        transport = self._transport
+        if transport is None or not self.up:
+            self.dropped += 1
+            return
+        transport.write(data)
+        if transport.get_write_buffer_size() > _WRITE_LIMIT:
+            self.drop("the edge does not read")
+
+    def hello_answered(self, status: int = _OK) -> None:
+        """Take the answer to a hello: the link is up, or, with another status than 200, was refused."""
+        if self._transport is None:
+            return
+        if status != _OK:
+            self.drop(f"the edge refused the hello with {status}: its link token is another one")
+            return
+        self._unanswered = 0
+        if not self.up:
+            self.up = True
+            self._backoff.reset()
+            self._complaints.up()
+            self._on_up()
+
+    def drop(self, why: str) -> None:
+        """Give this connection up; a new one is dialled."""
+        self._why = why
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say the first hello."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._unanswered = 0
+        self._why = "the edge closed it"
+        self.hello_call_id = f"hello-{secrets.token_hex(8)}"
+        self._say_hello()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever used the link."""
+        self._transport = None
+        if self._hello is not None:
+            self._hello.cancel()
+            self._hello = None
+        if exc is not None:
+            self._why = f"{type(exc).__name__}: {exc}"
+        self._closed.set()
+        if self.up:
+            self.up = False
+            self._on_down()
+
+    def _say_hello(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if self._unanswered >= _UNANSWERED_HELLOS:
+            self.drop("the edge does not answer")
+            return
+        self._unanswered += 1
+        self._sequence += 1
+        transport.write(hello(self._host, self.hello_call_id, self._sequence, self._token))
+        # The first answer tells that the link is up; until it came, ask a little sooner.
+        wait = self._hello_seconds if self.up else min(1.0, self._hello_seconds)
+        self._hello = asyncio.get_running_loop().call_later(wait, self._say_hello)
+
+
+def hello(host: str, call_id: str, sequence: int, token: str) -> bytes:
+    """Return the OPTIONS by which the core attaches itself to Kamailio."""
+    return (
+        "OPTIONS sip:hello@ringwall.internal SIP/2.0\r\n"
+        f"Via: SIP/2.0/TLS {host};branch=z9hG4bK{call_id}-{sequence}\r\n"
+        "Max-Forwards: 70\r\n"
+        f"From: <sip:core@ringwall.internal>;tag={sequence}\r\n"
+        "To: <sip:hello@ringwall.internal>\r\n"
+        f"Call-ID: {call_id}\r\n"
+        f"CSeq: {sequence} OPTIONS\r\n"
+        f"P-Ringwall-Link: {token}\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ).encode()

@@ -1,0 +1,189 @@
+"""The engines' configurations as text.
+
+All that a template may use is one frozen value, `Edge`. Its fields are numbers, addresses, names and paths
+whose form is checked when it is made, so no setting, however it got there, can put a line of its own into a
+configuration.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+
+MESSAGE_BYTES = 12_000
+"""The largest SIP message: a browser's offer with many candidates has 6 kB.
+
+Kamailio's buffer of 16 KiB leaves room to refuse somewhat larger ones politely."""
+
+_INNER_CONNECTIONS = 400
+_TRACKED_SOURCES = 200_000
+_FIRST_MESSAGE_SECONDS = 10
+_UNREGISTERED_SECONDS = 60
+_FLOOD_SECONDS = 30
+_URL_BYTES = 4096
+_FLOW_MARGIN_SECONDS = 100
+_MAX_FORWARDS = 70  # RFC 3261, 8.1.1.6
+_PORT_LIMIT = 65536
+_NUMBER_LIMIT = 2**31
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
+_PATH = re.compile(r"/[A-Za-z0-9_./+@-]{1,200}\Z")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{22,128}\Z")
+_WORD = re.compile(r"[a-z]{1,10}\Z")
+
+
+class RenderError(ValueError):
+    """A value cannot stand in a configuration; the text names the field and says what is possible."""
+
+
+def _is_address(value: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(value)) == value
+    except ValueError:
+        return False
+
+
+_CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
+    "address": (_is_address, "an IPv4 address"),
+    "haproxy": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
+    "run": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
+    "core_name": (_NAME.match, "a DNS name"),
+    "link_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "flow_token_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "haproxy_log_level": (_WORD.match, "a level of syslog"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the templates may use. RenderError if a value has not its form. Seconds and bytes."""
+
+    address: str
+    haproxy: str
+    run: str
+    socket_gid: int
+    core_name: str
+    link_token: str
+    flow_token_secret: str
+    sips_port: int
+    https_port: int
+    inner_port: int
+    kamailio_phones_port: int
+    kamailio_core_port: int
+    kamailio_ws_port: int
+    ng_port: int
+    rtp_first: int
+    rtp_last: int
+    sips_connections: int
+    https_connections: int
+    connections_per_source: int
+    handshakes_per_source_10s: int
+    sip_requests_per_source_2s: int
+    http_requests_per_source_10s: int
+    http_body_bytes: int
+    handshake_seconds: int
+    flow_idle_seconds: int
+    ring_seconds: int
+    media_timeout: int
+    offer_timeout: int
+    max_calls: int
+    inner_connections: int = _INNER_CONNECTIONS
+    tracked_sources: int = _TRACKED_SOURCES
+    first_message_seconds: int = _FIRST_MESSAGE_SECONDS
+    unregistered_seconds: int = _UNREGISTERED_SECONDS
+    flood_seconds: int = _FLOOD_SECONDS
+    message_bytes: int = MESSAGE_BYTES
+    url_bytes: int = _URL_BYTES
+    max_forwards: int = _MAX_FORWARDS
+    threads: int = 2
+    kamailio_debug: int = -1
+    haproxy_log_level: str = "notice"
+
+    def __post_init__(self) -> None:
+        """Check the form of every field."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not field.type:
+                raise RenderError(f"{field.name} has the wrong type.")
+            if isinstance(value, int):
+                highest = _PORT_LIMIT if field.name.endswith("_port") else _NUMBER_LIMIT
+                if not -1 <= value < highest:
+                    raise RenderError(f"{field.name} is out of range: {value}.")
+            else:
+                check, wanted = _CHECKS[field.name]
+                if not check(str(value)):
+                    raise RenderError(f"{field.name} must be {wanted}.")
+
+
+def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
+    """Return what the templates need; RenderError when a value has not its form."""
+    ports, limits, sip = settings.ports, settings.limits, settings.sip
+    # Tokens in the phones' Path and Record-Route must outlive a restart, and be another secret than the
+    # core's word.
+    secret = hmac.new(link_token.encode(), b"ringwall flow tokens", hashlib.sha256).hexdigest()
+    return Edge(
+        address=settings.address,
+        haproxy=str(layout.haproxy),
+        run=str(layout.edge_run),
+        socket_gid=layout.edge_run.stat().st_gid,
+        core_name=settings.core_host,
+        link_token=link_token,
+        flow_token_secret=secret,
+        sips_port=ports.sips,
+        https_port=ports.https,
+        inner_port=ports.inner,
+        kamailio_phones_port=ports.kamailio_phones,
+        kamailio_core_port=ports.kamailio_core,
+        kamailio_ws_port=ports.kamailio_ws,
+        ng_port=ports.ng,
+        rtp_first=ports.rtp_first,
+        rtp_last=ports.rtp_last,
+        sips_connections=limits.connections,
+        https_connections=max(100, limits.connections // 2),
+        connections_per_source=limits.connections_per_source,
+        handshakes_per_source_10s=limits.handshakes_per_source_10s,
+        sip_requests_per_source_2s=max(2, limits.sip_requests_per_source_10s // 5),
+        http_requests_per_source_10s=limits.http_requests_per_source_10s,
+        http_body_bytes=limits.http_body_bytes,
+        handshake_seconds=limits.handshake_seconds,
+        flow_idle_seconds=sip.register_max + _FLOW_MARGIN_SECONDS,
+        ring_seconds=sip.ring_seconds,
+        media_timeout=2 * sip.session_expires,
+        offer_timeout=2 * sip.ring_seconds + 60,
+        max_calls=sip.max_calls,
+        threads=min(4, os.cpu_count() or 1),
+    )
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    undefined=StrictUndefined,
+    autoescape=False,  # noqa: S701 - no HTML; Edge checks every value
+    keep_trailing_newline=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def haproxy(edge: Edge) -> str:
+    """Return haproxy.cfg."""
+    return _TEMPLATES.get_template("haproxy.cfg.j2").render(e=edge)
+
+
+def kamailio(edge: Edge) -> str:
+    """Return kamailio.cfg. It holds the link token and the flow token secret: 0640, for Kamailio's user."""
+    return _TEMPLATES.get_template("kamailio.cfg.j2").render(e=edge)
+
+
+def rtpengine(edge: Edge) -> str:
+    """Return rtpengine.conf."""
+    return _TEMPLATES.get_template("rtpengine.conf.j2").render(e=edge)
