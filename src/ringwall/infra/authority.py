@@ -62,7 +62,7 @@ def inside_constraints() -> x509.NameConstraints:
 
 
 def make_issuer(
-    root: Authority,
+    signer: Authority | None,
     key: ec.EllipticCurvePrivateKey,
     subject: x509.Name,
     *,
@@ -71,14 +71,21 @@ def make_issuer(
     life: timedelta,
     now: datetime,
 ) -> x509.Certificate:
-    """Return the certificate of an issuing authority that can sign leaves for ``usages`` only."""
-    until = min(now + life, root.certificate.not_valid_after_utc)
-    builder = _builder(subject, root.certificate.subject, key.public_key(), now, until)
+    """Return the certificate of an issuing authority that can sign leaves for ``usages`` only.
+
+    Without a ``signer`` it signs itself and is a root of its own.
+    """
+    until, issued_by, signing_key = now + life, subject, key
+    if signer is not None:
+        until = min(until, signer.certificate.not_valid_after_utc)
+        issued_by, signing_key = signer.certificate.subject, signer.key
+    builder = _builder(subject, issued_by, key.public_key(), now, until)
     builder = _as_authority(builder, key.public_key(), path_length=0)
-    builder = builder.add_extension(_signed_by(root), critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     builder = builder.add_extension(constraints, critical=True)
-    return builder.sign(root.key, hashes.SHA256())
+    if signer is not None:
+        builder = builder.add_extension(_signed_by(signer), critical=False)
+    return builder.sign(signing_key, hashes.SHA256())
 
 
 def make_leaf(

@@ -258,11 +258,6 @@ class Layout:
         return self.run / "lock"
 
     @property
-    def release_file(self) -> Path:
-        """The release that the running system uses, so that nobody prunes it."""
-        return self.run / "release"
-
-    @property
     def sockets(self) -> tuple[Path, ...]:
         """Every unix socket: their paths must fit into sockaddr_un."""
         return (

@@ -2,7 +2,10 @@
 
 The rules that this module keeps:
 
-- The root signs the two issuing authorities and nothing else; its key may be taken offline afterwards.
+- The root signs the world's authority and nothing else; its key may be taken offline afterwards.
+- The inside authority is a root of its own: who trusts it trusts nothing else, and the root's key, which
+people
+  hand around on a stick, opens no link inside. (HAProxy 2.6 can only check against a self-signed authority.)
 - The world's authority issues server certificates only, and none for a name in ringwall.internal. The inside
   authority issues for ringwall.internal only. So neither can stand in for the other, whoever holds its key.
 - A leaf says what it is for (server or client), lives 90 days and is due below a third of its life.
@@ -204,42 +207,64 @@ def _ensure_authorities(layout: Layout, settings: Settings, now: datetime) -> li
     made = []
     name = settings.organisation.name
     if not layout.root_certificate.exists():
-        if layout.world_certificate.exists() or layout.inside_certificate.exists():
-            raise PkiError(
-                f"{layout.root_certificate} is missing but authorities signed by it are there: restore it."
-            )
+        if layout.world_certificate.exists():
+            raise PkiError(f"{layout.root_certificate} is missing: restore it from {layout.ca_certificate}.")
         # The suffix keeps two systems of one organisation apart in a browser's list of authorities.
         root = authority.make_root(f"{name} root {secrets.token_hex(3)}", name, ROOT_LIFE, now)
         _write_key(layout.root_key, root.key)
         _write_certificate(layout.root_certificate, root.certificate)
         made.append("root authority")
-    issuers = (
-        (
-            *("world authority", "world", layout.world_key, layout.world_certificate),
-            *((authority.SERVER,), authority.world_constraints()),
-        ),
-        (
-            *("inside authority", "inside", layout.inside_key, layout.inside_certificate),
-            *((authority.SERVER, authority.CLIENT), authority.inside_constraints()),
-        ),
-    )
-    for title, label, key_path, path, usages, constraints in issuers:
-        if path.exists():
-            current = _read_certificate(path)
-            if not authority.is_due(current, now) or not layout.root_key.exists():
-                continue
-            key, subject = _read_key(key_path), current.subject
-        else:
-            key = authority.new_key()
-            subject = authority.issuer_subject(f"{name} {label} {secrets.token_hex(3)}", name)
-            _write_key(key_path, key)
-        root = _read_authority(layout.root_certificate, layout.root_key)
+    if _must_sign(layout.world_certificate, now) and _root_at_hand(layout):
+        key, subject = _issuer_identity(layout.world_key, layout.world_certificate, f"{name} world", name)
         certificate = authority.make_issuer(
-            root, key, subject, usages=usages, constraints=constraints, life=ISSUER_LIFE, now=now
+            _read_authority(layout.root_certificate, layout.root_key),
+            key,
+            subject,
+            usages=(authority.SERVER,),
+            constraints=authority.world_constraints(),
+            life=ISSUER_LIFE,
+            now=now,
         )
-        _write_certificate(path, certificate)
-        made.append(title)
+        _write_certificate(layout.world_certificate, certificate)
+        made.append("world authority")
+    if _must_sign(layout.inside_certificate, now):
+        key, subject = _issuer_identity(layout.inside_key, layout.inside_certificate, f"{name} inside", name)
+        certificate = authority.make_issuer(
+            None,
+            key,
+            subject,
+            usages=(authority.SERVER, authority.CLIENT),
+            constraints=authority.inside_constraints(),
+            life=ISSUER_LIFE,
+            now=now,
+        )
+        _write_certificate(layout.inside_certificate, certificate)
+        made.append("inside authority")
     return made
+
+
+def _must_sign(certificate: Path, now: datetime) -> bool:
+    return not certificate.exists() or authority.is_due(_read_certificate(certificate), now)
+
+
+def _root_at_hand(layout: Layout) -> bool:
+    """Say whether the root can sign; PkiError when it must and cannot."""
+    if layout.root_key.exists():
+        return True
+    if layout.world_certificate.exists():
+        return False  # it is only due: doctor says so, and to put the root's key back for the renewal
+    raise PkiError(f"{layout.root_key} is missing: put it back for the time of this command.")
+
+
+def _issuer_identity(
+    key_path: Path, path: Path, label: str, organisation: str
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Name]:
+    """Return key and subject of an authority: what it has, for its leaves to stay good, or new."""
+    if path.exists():
+        return _read_key(key_path), _read_certificate(path).subject
+    key = authority.new_key()
+    _write_key(key_path, key)
+    return key, authority.issuer_subject(f"{label} {secrets.token_hex(3)}", organisation)
 
 
 def _ensure_copies(layout: Layout, *, chown: bool) -> list[str]:
