@@ -1,0 +1,52 @@
+"""Who can be called, with which devices: the values of the directory and what makes them valid."""
+
+import re
+from dataclasses import dataclass
+
+from ringwall.core.errors import OperationError
+
+LONGEST_TEXT = 64
+MOST_DEVICES = 32
+
+_EXTENSION = re.compile(r"[0-9]{2,8}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEntry:
+    """One phone. `username` is what it signs in with; the password itself is kept nowhere."""
+
+    id: int
+    username: str
+    user_id: int
+    extension: str
+    label: str
+    ha1_sha256: str
+    ha1_md5: str | None
+    legacy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserEntry:
+    """One person or place with an extension, and the devices that ring there."""
+
+    id: int
+    extension: str
+    name: str
+    devices: tuple[DeviceEntry, ...] = ()
+
+
+def check_extension(text: str) -> str:
+    """Return a valid extension; raise OperationError (invalid)."""
+    if not _EXTENSION.match(text):
+        raise OperationError("invalid", "An extension has 2 to 8 digits, such as 201.", "extension")
+    return text
+
+
+def check_text(text: str, field: str) -> str:
+    """Return a name or label without spaces around it; raise OperationError (invalid)."""
+    text = text.strip()
+    if not 1 <= len(text) <= LONGEST_TEXT or not text.isprintable():
+        raise OperationError(
+            "invalid", f"The {field} has to have 1 to {LONGEST_TEXT} printable characters.", field
+        )
+    return text

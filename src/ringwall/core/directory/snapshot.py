@@ -1,0 +1,77 @@
+"""The directory as call control sees it: a value that never changes and is replaced as a whole.
+
+A change copies two dictionaries and touches one user, which takes about a tenth of a millisecond with 10,000
+users.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from ringwall.core.directory.model import DeviceEntry, UserEntry
+from ringwall.core.store import schema
+
+
+class Directory:
+    """All users by extension and all devices by the name that they sign in with."""
+
+    __slots__ = ("by_device", "by_extension")
+
+    def __init__(self, users: Iterable[UserEntry] = ()) -> None:
+        by_extension = {user.extension: user for user in users}
+        self.by_extension: Mapping[str, UserEntry] = MappingProxyType(by_extension)
+        self.by_device: Mapping[str, DeviceEntry] = MappingProxyType(
+            {device.username: device for user in by_extension.values() for device in user.devices}
+        )
+
+    def with_user(self, user: UserEntry) -> "Directory":
+        """Return a directory in which this user replaces the one with the same extension, if any."""
+        return self._changed(user.extension, user)
+
+    def without_user(self, extension: str) -> "Directory":
+        """Return a directory without this user and its devices."""
+        return self._changed(extension, None)
+
+    def _changed(self, extension: str, user: UserEntry | None) -> "Directory":
+        by_extension, by_device = dict(self.by_extension), dict(self.by_device)
+        old = by_extension.get(extension)
+        for device in old.devices if old is not None else ():
+            del by_device[device.username]
+        if user is None:
+            by_extension.pop(extension, None)
+        else:
+            by_extension[extension] = user
+            by_device.update((device.username, device) for device in user.devices)
+        changed = Directory()
+        changed.by_extension = MappingProxyType(by_extension)
+        changed.by_device = MappingProxyType(by_device)
+        return changed
+
+
+def load(connection: Connection) -> Directory:
+    """Return the directory that the database holds."""
+    users, devices = schema.users, schema.devices
+    by_user: dict[int, list[DeviceEntry]] = {}
+    extensions = {
+        row.id: (row.extension, row.name)
+        for row in connection.execute(select(users).order_by(users.c.extension))
+    }
+    for row in connection.execute(select(devices).order_by(devices.c.id)):
+        by_user.setdefault(row.user_id, []).append(
+            DeviceEntry(
+                id=row.id,
+                username=row.username,
+                user_id=row.user_id,
+                extension=extensions[row.user_id][0],
+                label=row.label,
+                ha1_sha256=row.ha1_sha256,
+                ha1_md5=row.ha1_md5,
+                legacy=row.legacy,
+            )
+        )
+    return Directory(
+        UserEntry(id=number, extension=extension, name=name, devices=tuple(by_user.get(number, ())))
+        for number, (extension, name) in extensions.items()
+    )

@@ -1,0 +1,80 @@
+"""The ledger as the core uses it: say what happened, and it is on record."""
+
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ringwall.core.errors import LedgerError
+from ringwall.core.ledger import reader
+from ringwall.core.ledger.chain import ChainSealer, End, genesis, public_hex
+from ringwall.core.ledger.record import canonical, check_kind, now
+from ringwall.core.store import Store
+from ringwall.core.store.grouping import Statement
+
+Write = tuple[Statement, dict[str, Any]]
+
+
+class Ledger:
+    """One append-only record of calls, refusals, administrators' actions and security events.
+
+    Made by `Ledger.open`. Kinds are words joined by dots: call.ended, call.refused, registration.refused,
+    media.refused, admin.*, security.*, system.*.
+    """
+
+    def __init__(self, store: Store, key: Ed25519PrivateKey, start: bytes, end: End) -> None:
+        self._store = store
+        self._sealer = ChainSealer(key, start, end)
+        self._kinds: set[str] = set()
+        self.public_key = public_hex(key.public_key())
+
+    @classmethod
+    async def open(cls, store: Store, key: Ed25519PrivateKey) -> Self:
+        """Go on where the chain ends; raise LedgerError where the database was never set up.
+
+        Where the end is not what was signed, the ledger goes on all the same and says so in a record of its
+        own.
+        """
+
+        def look(connection: Any) -> tuple[bytes, End, str | None]:
+            organisation = reader.organisation_id(connection)
+            if organisation is None:
+                raise LedgerError("The database was not set up: run `ringwall up`.")
+            start = genesis(organisation)
+            return start, *reader.find_end(connection, key.public_key(), start)
+
+        start, end, trouble = await store.read(look)
+        ledger = cls(store, key, start, end)
+        if trouble is not None:
+            ledger.record("security.ledger_mismatch", found=trouble)
+        return ledger
+
+    def entry(self, kind: str, **fields: Any) -> Write:
+        """Return a record as a write for `Store.commit`, for one transaction with what it is about."""
+        if kind not in self._kinds:
+            check_kind(kind)
+            self._kinds.add(kind)
+        return self._sealer, {"at": now(), "kind": kind, "body": canonical(fields)}
+
+    def record(self, kind: str, **fields: Any) -> None:
+        """Queue a record, in order with everything else that is queued; never blocks.
+
+        Raises StoreError where the store takes nothing more.
+        """
+        self._store.submit(*self.entry(kind, **fields))
+
+    async def record_durably(self, kind: str, **fields: Any) -> None:
+        """Return when the record is on the disk; raise StoreError where it is not."""
+        await self._store.commit([self.entry(kind, **fields)])
+
+    @property
+    def seq(self) -> int:
+        """The number of the last record that was chained."""
+        return self._sealer.end.seq
+
+    async def tail(self, after: int, limit: int = 100, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return records behind a cursor (`reader.tail`)."""
+        return await self._store.read(lambda connection: reader.tail(connection, after, limit, kind))
+
+    async def cursor_of_last(self, count: int) -> int:
+        """Return the cursor behind which the last `count` records lie."""
+        return await self._store.read(lambda connection: reader.last(connection, count))

@@ -1,0 +1,37 @@
+"""Brings the tables of a database up to date.
+
+Alembic is loaded only where there is something to do: it costs more time than the rest of a start.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Engine, inspect, text
+
+from ringwall.core.errors import StoreError
+
+# The newest step in migrations/versions; a test compares the two.
+NEWEST = "0001"
+
+
+def migrate(engine: Engine) -> None:
+    """Make or update the tables in one transaction; raise StoreError for a database of a newer Ringwall."""
+    with engine.connect().execution_options(ringwall_writes=True) as connection, connection.begin():
+        present = None
+        if inspect(connection).has_table("alembic_version"):
+            present = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if present == NEWEST:
+            return
+        if present is not None and present > NEWEST:
+            raise StoreError(
+                f"The database was made by a newer Ringwall (tables {present}, this one knows {NEWEST}):"
+                " start the newer version."
+            )
+        from alembic import command  # noqa: PLC0415  (see the module's text)
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option(
+            "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+        )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

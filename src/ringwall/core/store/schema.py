@@ -1,0 +1,251 @@
+"""The tables, and the two kinds of write that call control makes all day.
+
+Kept here:
+- Only what both SQLite and PostgreSQL understand.
+- Tables that call control writes to (`bindings`, `live_calls`) have no foreign keys: their writes are queued
+  and may arrive after the user or device that they belong to is gone. Whoever reads them drops such orphans.
+- A write of a row of these tables carries the whole row. So of several writes to one row within a group
+  commit only the last has to be made, which is what their `ringwall_key` option tells the writer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Executable,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.engine import Connection
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite keeps rows in the order of an INTEGER PRIMARY KEY only; a BIGINT one would be a second index.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    # Users and devices draw their numbers from here, so that the number of a removed one never comes back.
+    Column("next_number", Number, nullable=False),
+)
+
+administrators = Table(
+    "administrators",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("administrator_id", Number, ForeignKey("administrators.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("extension", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("user_id", Number, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("username", Text, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("ha1_sha256", Text, nullable=False),
+    Column("ha1_md5", Text),
+    Column("legacy", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+bindings = Table(
+    "bindings",
+    metadata,
+    Column("device_id", Number, primary_key=True, autoincrement=False),
+    Column("contact", Text, primary_key=True),
+    Column("user_id", Number, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("instance_id", Text, nullable=False),
+    Column("reg_id", Integer, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("cseq", Number, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("capabilities", Text, nullable=False, server_default=""),
+)
+
+live_calls = Table(
+    "live_calls",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("started", Float, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+ledger_checkpoints = Table(
+    "ledger_checkpoints",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
+# One row: the signed end of the ledger, moved in the same transaction as the records it covers.
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Number, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
+Write = tuple[Executable, dict[str, Any]]
+
+
+def upsert_of(table: Table) -> Executable:
+    """Return `INSERT ... ON CONFLICT DO UPDATE` of all columns, in the words that both engines share."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key.columns]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+    sql = (
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"  # noqa: S608
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+    )
+    return _keyed(text(sql), table)
+
+
+def delete_of(table: Table) -> Executable:
+    """Return `DELETE` of one row by its primary key."""
+    keys = [column.name for column in table.primary_key.columns]
+    sql = f"DELETE FROM {table.name} WHERE {' AND '.join(f'{key} = :{key}' for key in keys)}"  # noqa: S608
+    return _keyed(text(sql), table)
+
+
+def _keyed(statement: Executable, table: Table) -> Executable:
+    keys = tuple(column.name for column in table.primary_key.columns)
+    return statement.execution_options(ringwall_lane=table.name, ringwall_key=keys)
+
+
+_BINDING_UPSERT = upsert_of(bindings)
+_BINDING_DELETE = delete_of(bindings)
+_LIVE_CALL_UPSERT = upsert_of(live_calls)
+_LIVE_CALL_DELETE = delete_of(live_calls)
+
+
+def binding_upsert(
+    *,
+    device_id: int,
+    contact: str,
+    user_id: int,
+    path: list[str],
+    flow: str,
+    instance_id: str,
+    reg_id: int,
+    call_id: str,
+    cseq: int,
+    expires_at: float,
+    user_agent: str,
+    received_at: float,
+    capabilities: str = "",
+) -> Write:
+    """Return the write that stores one binding; (device_id, contact) names it. Times are Unix seconds."""
+    return _BINDING_UPSERT, {
+        "device_id": device_id,
+        "contact": contact,
+        "user_id": user_id,
+        "path": orjson.dumps(path).decode(),
+        "flow": flow,
+        "instance_id": instance_id,
+        "reg_id": reg_id,
+        "call_id": call_id,
+        "cseq": cseq,
+        "expires_at": expires_at,
+        "user_agent": user_agent,
+        "received_at": received_at,
+        "capabilities": capabilities,
+    }
+
+
+def binding_delete(*, device_id: int, contact: str) -> Write:
+    """Return the write that removes one binding."""
+    return _BINDING_DELETE, {"device_id": device_id, "contact": contact}
+
+
+def live_call_upsert(*, call_id: str, started: float, body: Mapping[str, Any]) -> Write:
+    """Return the write that stores a call as it is now.
+
+    The body is made JSON here, so it may change afterwards.
+    """
+    return _LIVE_CALL_UPSERT, {
+        "call_id": call_id,
+        "started": started,
+        "body": orjson.dumps(body).decode(),
+    }
+
+
+def live_call_delete(*, call_id: str) -> Write:
+    """Return the write that removes a call that has ended."""
+    return _LIVE_CALL_DELETE, {"call_id": call_id}
+
+
+def load_bindings(connection: Connection) -> list[dict[str, Any]]:
+    """Return all bindings whose device is there, each as the arguments of `binding_upsert`."""
+    known = connection.execute(devices.select().with_only_columns(devices.c.id)).scalars()
+    alive = set(known)
+    rows = connection.execute(bindings.select()).mappings()
+    return [{**row, "path": orjson.loads(row["path"])} for row in rows if row["device_id"] in alive]
+
+
+def load_live_calls(connection: Connection) -> list[dict[str, Any]]:
+    """Return all live calls, oldest first, each as the arguments of `live_call_upsert`."""
+    rows = connection.execute(live_calls.select().order_by(live_calls.c.started)).mappings()
+    return [{**row, "body": orjson.loads(row["body"])} for row in rows]
