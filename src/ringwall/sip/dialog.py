@@ -13,7 +13,7 @@ Rules that this module keeps:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
@@ -201,21 +201,21 @@ class Dialog:
         content_type: str | None,
     ) -> Request:
         target, routes = self._way()
-        fields = Headers()
+        built = Headers()
         for route in routes:
-            fields.add("Route", route)
-        fields.add("Max-Forwards", MAX_FORWARDS)
-        fields.add("From", _tagged(self.local, self.local_tag))
-        fields.add("To", _tagged(self.remote, self.remote_tag))
-        fields.add("Call-ID", self.call_id)
-        fields.add("CSeq", f"{cseq} {method}")
+            built.add("Route", route)
+        built.add("Max-Forwards", MAX_FORWARDS)
+        built.add("From", _tagged(self.local, self.local_tag))
+        built.add("To", _tagged(self.remote, self.remote_tag))
+        built.add("Call-ID", self.call_id)
+        built.add("CSeq", f"{cseq} {method}")
         if contact is not None:
-            fields.add("Contact", contact if "<" in contact else f"<{contact}>")
+            built.add("Contact", contact if "<" in contact else f"<{contact}>")
         for name, value in headers:
-            fields.add(name, value)
+            built.add(name, value)
         if body:
-            fields.add("Content-Type", content_type or "application/sdp")
-        return Request(method, target, fields, body)
+            built.add("Content-Type", content_type or "application/sdp")
+        return Request(method, target, built, body)
 
     def _way(self) -> tuple[str, tuple[str, ...]]:
         """Request-URI and Route (RFC 3261 12.2.1.1)."""
@@ -230,12 +230,18 @@ class Dialog:
 
     def to_value(self) -> dict[str, Any]:
         """The dialog as JSON-able values."""
-        return {**asdict(self), "routes": list(self.routes), "state": self.state.value}
+        value = {name: getattr(self, name) for name in _FIELDS}
+        value["routes"] = list(self.routes)
+        value["state"] = self.state.value
+        return value
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:
         """Take up what `to_value` gave. Raises TypeError, KeyError or ValueError for anything else."""
         return cls(**{**value, "routes": tuple(value["routes"]), "state": DialogState(value["state"])})
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Dialog))
 
 
 def _target(message: Request | Response) -> str | None:

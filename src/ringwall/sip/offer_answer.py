@@ -27,6 +27,11 @@ class Glare(SipError):  # noqa: N818 - the word that RFC 3261 14 uses
         self.status = status
         self.retry_after = retry_after
 
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What the refusal has to carry."""
+        return () if self.retry_after is None else (("Retry-After", str(self.retry_after)),)
+
     def __str__(self) -> str:
         if self.retry_after is None:
             return f"{self.status}: both sides changed the session at once"

@@ -6,6 +6,7 @@ Rules that this module keeps:
 - One at a time: a further one waits in line until the PRACK of the last has come. RSeq starts at random and
   grows by one.
 - Repeated after T1, 2*T1, 4*T1, ...; after 64*T1 without a PRACK the INVITE is to be refused with 5xx.
+- The final answer ends the repetition; a PRACK that was under way is still taken (3).
 - While an unacknowledged one carries a session description, no 2xx may be sent, for the offer or answer in it
   may not have arrived (3); the PRACK settles that.
 - On our side as the caller, only the RSeq that follows the last one is taken; anything else is a repetition
@@ -76,7 +77,7 @@ class ReliableSender:
     Every method that returns a Response returns the one that is to be sent now, with `Transactions.respond`.
     """
 
-    __slots__ = ("_at", "_cseq", "_ends_at", "_interval", "_line", "_next", "_open", "_rseq", "_t1")
+    __slots__ = ("_at", "_awaited", "_cseq", "_ends_at", "_interval", "_line", "_next", "_open", "_t1")
 
     def __init__(self, cseq: int, first: int, t1: float = 0.5) -> None:
         """Answer the INVITE with that CSeq number; the first RSeq is `first`, best random (see `start`)."""
@@ -86,7 +87,7 @@ class ReliableSender:
         self._next = first
         self._t1 = t1
         self._open: Response | None = None
-        self._rseq = 0
+        self._awaited = 0  # the RSeq whose PRACK is awaited; 0 is none
         self._interval = self._at = self._ends_at = 0.0
         self._line: deque[Response] = deque()
 
@@ -98,7 +99,7 @@ class ReliableSender:
     @property
     def waiting(self) -> bool:
         """Whether a PRACK is awaited."""
-        return self._open is not None
+        return self._awaited != 0
 
     @property
     def may_accept(self) -> bool:
@@ -114,7 +115,7 @@ class ReliableSender:
         """
         if not _FIRST_RELIABLE <= response.status < _FIRST_FINAL:
             raise ValueError(f"a response {response.status} cannot be a reliable provisional one")
-        if self._open is not None:
+        if self.waiting:
             if len(self._line) >= _IN_LINE:
                 raise ValueError(f"{_IN_LINE} provisional responses wait for a PRACK already")
             self._line.append(response)
@@ -127,8 +128,9 @@ class ReliableSender:
         Raises ParseError(400) where its RAck cannot be read.
         """
         rack = parse_rack(request)
-        if self._open is None or rack != (self._rseq, self._cseq, "INVITE"):
+        if not self._awaited or rack != (self._awaited, self._cseq, "INVITE"):
             return 481, None
+        self._awaited = 0
         self._open = None
         return 200, self._begin(self._line.popleft(), now) if self._line else None
 
@@ -147,17 +149,17 @@ class ReliableSender:
             return None
         if now >= self._ends_at:
             self.stop()
-            return PrackMissing(self._rseq)
+            return PrackMissing(self._awaited)
         self._interval *= 2
         self._at = min(now + self._interval, self._ends_at)
         return self._open
 
     def _begin(self, response: Response, now: float) -> Response:
-        self._rseq = self._next
+        self._awaited = self._next
         self._next += 1
         if not _says(response, "Require"):
             response.headers.add("Require", OPTION_TAG)
-        response.headers.set("RSeq", str(self._rseq))
+        response.headers.set("RSeq", str(self._awaited))
         self._open = response
         self._interval = self._t1
         self._at = now + self._t1
@@ -169,7 +171,7 @@ class ReliableSender:
         return {
             "cseq": self._cseq,
             "next": self._next,
-            "rseq": self._rseq,
+            "awaited": self._awaited,
             "t1": self._t1,
             "interval": self._interval,
             "at": self._at - now,
@@ -183,7 +185,7 @@ class ReliableSender:
         """Take up what `to_value` gave. Raises ParseError, KeyError or ValueError for anything else."""
         sender = cls(value["cseq"], 1, value["t1"])
         sender._next = value["next"]
-        sender._rseq = value["rseq"]
+        sender._awaited = value["awaited"]
         sender._interval = value["interval"]
         sender._at = now + value["at"]
         sender._ends_at = now + value["ends_at"]

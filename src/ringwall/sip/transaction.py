@@ -132,11 +132,8 @@ class Transactions:
         """Let everything happen whose time has come."""
         events: list[Event] = []
         for key in self._timers.pop_due(now):
-            # A step taken for one key may have ended another: a CANCEL and its INVITE come due together.
-            if key in self._servers:
-                events += self._servers.expire(key, now)
-            elif key in self._clients:
-                events += self._clients.expire(key, now)
+            half = self._servers if key in self._servers else self._clients
+            events += half.expire(key, now)
         return events
 
     def fail_all(self, now: float) -> list[Event]:
@@ -164,5 +161,7 @@ class Transactions:
         transactions._clients.restore(value["clients"])
         transactions._servers.restore(value["servers"], now)
         for key, left in value["timers"]:
+            if key not in transactions._clients and key not in transactions._servers:
+                raise ValueError("a stored timer has no transaction")
             transactions._timers.set(key, now + left)
         return transactions
