@@ -138,6 +138,8 @@ class Sip(_Section):
     """The longest registration that is given."""
     ring_seconds: int = Field(default=60, ge=5, le=600)
     """How long a phone rings before nobody answers."""
+    lost_phone_seconds: int = Field(default=60, ge=2, le=600)
+    """How long a call waits for a phone whose connection closed to come back on another one."""
     nonce_seconds: int = Field(default=300, ge=10, le=3600)
     """How long a login challenge can be answered."""
     max_calls: int = Field(default=2000, ge=1, le=100_000)
