@@ -1,0 +1,295 @@
+"""From what comes over an edge link to the transition that it calls for.
+
+Rules that this module keeps:
+- Every request of an end point names its flow; what is said within a dialog is taken only from the flow of that
+  party, or from another flow on which the same device has signed in.
+- What nobody here understands is refused with what would be understood (405, Allow).
+- The edge itself speaks with P-Ringwall-Event and without a flow; the edge removes that header from everything that
+  comes from outside.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from ringwall.core.calls import answering, keepalive, renegotiation, setup, teardown
+from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.switch import ALLOW, Switch
+from ringwall.core.registrar.authenticator import Challenge, Refusal
+from ringwall.core.registrar.flows import EVENT_HEADER, FLOW_HEADER, Flow
+from ringwall.sip.dialog import OutOfOrder
+from ringwall.sip.errors import FramingError, ParseError
+from ringwall.sip.message import Request, Response
+from ringwall.sip.parser import Ping, StreamParser
+from ringwall.sip.transaction import (
+    AckMissing,
+    AckReceived,
+    Cancelled,
+    Event,
+    RequestReceived,
+    ResponseReceived,
+    TimedOut,
+    TransactionFailed,
+)
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 5.0
+
+
+class Dispatcher:
+    """Feeds one edge link's bytes to the transactions and their events to call control; owns the one timer."""
+
+    def __init__(
+        self, switch: Switch, loop: asyncio.AbstractEventLoop, hello: Callable[[str, int], bool]
+    ) -> None:
+        """`hello(call_id, status)` tells whether a response was for a hello of the link."""
+        self._switch = switch
+        self._loop = loop
+        self._hello = hello
+        self._parser = StreamParser()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._next_sweep = loop.time() + SWEEP_SECONDS
+        switch.registrar.on_return.append(lambda binding: keepalive.phone_returned(switch, binding))
+
+    # The link
+
+    def data(self, data: bytes) -> bool:
+        """Take what the link has read; False when the stream is broken and the link must be dropped."""
+        messages: Sequence[object]
+        try:
+            messages = self._parser.feed(data)
+            broken = False
+        except FramingError as error:
+            log.warning("the edge's SIP stream cannot be read any further: %s", error)
+            messages, broken = error.messages, True
+        switch = self._switch
+        now = self._loop.time()
+        for message in messages:
+            if isinstance(message, Request | Response):
+                if isinstance(message, Response) and self._hello(message.call_id, message.status):
+                    continue
+                for event in switch.tx.receive(message, now):
+                    self._event(event)
+            elif isinstance(message, ParseError):
+                self._malformed(message)
+            elif isinstance(message, Ping):
+                switch.tx.outbox.append(b"\r\n")
+        switch.flush()
+        self.arm()
+        return not broken
+
+    def link_up(self) -> None:
+        """A new connection to the edge."""
+        self._parser = StreamParser()
+
+    def link_down(self) -> None:
+        """The connection to the edge is gone: nothing that was asked over it will be answered."""
+        for event in self._switch.tx.fail_all(self._loop.time()):
+            self._event(event)
+        self._switch.tx.take_output()
+        self.arm()
+
+    def _malformed(self, error: ParseError) -> None:
+        request = error.request
+        if request is None:
+            return
+        flow = request.headers.get(FLOW_HEADER) or "unknown"
+        self._switch.watch.note(
+            "security.malformed_message",
+            flow.split(";")[0],
+            self._loop.time(),
+            why=error.reason,
+            status=error.status,
+        )
+        response = request.response(error.status, error.reason, to_tag=self._switch.new_tag())
+        self._switch.tx.outbox.append(response.to_bytes())
+
+    # Time
+
+    def arm(self) -> None:
+        """Set the one timer to whatever comes due first."""
+        due = (self._switch.tx.deadline(), self._switch.timers.next(), self._next_sweep)
+        at = min(t for t in due if t is not None)
+        if at != self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = at
+            self._timer = self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        switch = self._switch
+        now = self._loop.time()
+        for event in switch.tx.expire(now):
+            self._event(event)
+        for key in switch.timers.pop_due(now):
+            self._due(key)
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_SECONDS
+            switch.registrar.sweep()
+            switch.watch.sweep(now)
+        switch.flush()
+        self.arm()
+
+    def _due(self, key: tuple[str, object]) -> None:
+        name, subject = key
+        switch = self._switch
+        if isinstance(subject, Call):
+            teardown.end(switch, subject, "no answer", status=480, reason="No Answer")
+            return
+        assert isinstance(subject, Leg)
+        found = switch.legs.get((subject.sip_call_id, subject.tag))
+        if found is None:
+            return
+        call = found[0]
+        if name == "refresh":
+            keepalive.refresh(switch, call, subject)
+        elif name == "reliable":
+            answering.repeat_reliable(switch, call, subject)
+        else:
+            keepalive.expired(switch, call, subject)
+
+    # Events
+
+    def _event(self, event: Event) -> None:
+        switch = self._switch
+        if isinstance(event, ResponseReceived):
+            self._response(event.key, event.request, event.response)
+        elif isinstance(event, RequestReceived):
+            self._request(event.key, event.request)
+        elif isinstance(event, AckReceived):
+            found = switch.server_invites.get(event.key)
+            if found is not None:
+                answering.acknowledged(switch, found[1], event.key)
+        elif isinstance(event, Cancelled):
+            self._cancelled(event.key, event.request)
+        elif isinstance(event, TimedOut):
+            self._response(event.key, event.request, event.request.response(408))
+        elif isinstance(event, TransactionFailed):
+            self._response(event.key, event.request, event.request.response(503))
+        elif isinstance(event, AckMissing):
+            found = switch.server_invites.get(event.key)
+            if found is not None:
+                answering.never_acknowledged(switch, found[0], found[1], event.key)
+
+    def _response(self, key: str, request: Request, response: Response) -> None:
+        switch = self._switch
+        found = switch.legs.get((request.call_id, request.from_.tag or ""))
+        final = response.status >= 200
+        if found is not None:
+            leg = found[1]
+            then = leg.waiting.pop(key, None) if final else leg.waiting.get(key)
+            if then is not None:
+                then(request, response)
+                return
+            if request.method == "INVITE" and 200 <= response.status < 300 and leg.dialog is not None:
+                if response.to.tag == leg.dialog.remote_tag:
+                    switch.tx.send(leg.dialog.ack(request.cseq.number))  # the 2xx came again
+                    return
+        if request.method == "INVITE" and 200 <= response.status < 300:
+            teardown.stray_answer(switch, request, response)
+
+    def _cancelled(self, key: str, request: Request) -> None:
+        switch = self._switch
+        found = switch.server_invites.get(key)
+        if found is None:
+            switch.respond(key, request.response(487, to_tag=switch.new_tag()))
+            return
+        call, leg = found
+        if leg.state is LegState.SETUP:
+            teardown.end(switch, call, "cancelled", by="caller", status=487)
+        else:
+            # A re-INVITE that is being passed on cannot be called back: its answer comes anyway (RFC 3261 9.2).
+            log.debug("a CANCEL came too late to matter")
+
+    def _request(self, key: str, request: Request) -> None:
+        switch = self._switch
+        event = request.headers.get(EVENT_HEADER)
+        if event is not None and FLOW_HEADER not in request.headers:
+            self._edge_event(event)
+            switch.respond(key, request.response(200, to_tag=switch.new_tag()))
+            return
+        try:
+            flow = Flow.parse(request.headers.get(FLOW_HEADER))
+        except ParseError as error:
+            switch.respond(key, request.response(error.status, "No Flow", to_tag=switch.new_tag()))
+            return
+        if request.to.tag:
+            self._in_dialog(key, request, flow)
+        elif request.method == "REGISTER":
+            switch.respond(key, switch.registrar.register(request, flow, self._loop.time()))
+        elif request.method == "INVITE":
+            self._initial_invite(key, request, flow)
+        elif request.method == "OPTIONS":
+            switch.respond(key, request.response(200, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
+        elif request.method in {"BYE", "PRACK", "UPDATE", "INFO"}:
+            switch.respond(key, request.response(481, to_tag=switch.new_tag()))
+        else:
+            switch.respond(key, request.response(405, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
+
+    def _initial_invite(self, key: str, request: Request, flow: Flow) -> None:
+        switch = self._switch
+        found = switch.authenticator.identify(request, flow, self._loop.time())
+        if isinstance(found, Challenge):
+            headers = [("WWW-Authenticate", value) for value in found.values]
+            switch.respond(key, request.response(401, to_tag=switch.new_tag(), headers=headers))
+        elif isinstance(found, Refusal):
+            teardown.refuse(switch, key, request, found.status, found.reason, found.why, source=flow.peer)
+        else:
+            try:
+                setup.invited(switch, key, request, found, flow)
+            except ParseError as error:
+                switch.respond(key, request.response(error.status, error.reason, to_tag=switch.new_tag()))
+
+    def _in_dialog(self, key: str, request: Request, flow: Flow) -> None:
+        switch = self._switch
+        found = switch.legs.get((request.call_id, request.to.tag or ""))
+        dialog = found[1].dialog if found is not None else None
+        if found is None or dialog is None or dialog.remote_tag != request.from_.tag:
+            switch.respond(key, request.response(481))
+            return
+        call, leg = found
+        if flow != leg.flow:
+            if not switch.authenticator.speaks_for(flow, leg.device_id):
+                switch.watch.note(
+                    "security.foreign_dialog",
+                    flow.source,
+                    self._loop.time(),
+                    method=request.method,
+                    call=call.id,
+                )
+                switch.respond(key, request.response(403))
+                return
+            switch.move_leg(leg, flow)
+        try:
+            dialog.receive(request)
+        except OutOfOrder:
+            switch.respond(key, request.response(500, headers=[("Retry-After", "1")]))
+            return
+        except ParseError as error:
+            switch.respond(key, request.response(error.status, error.reason))
+            return
+        method = request.method
+        if method == "BYE":
+            teardown.bye_received(switch, call, leg, key, request)
+        elif method in {"INVITE", "UPDATE"}:
+            renegotiation.asked(switch, call, leg, key, request)
+        elif method == "PRACK":
+            answering.pracked(switch, call, leg, key, request)
+        elif method == "INFO":
+            renegotiation.passed_through(switch, call, leg, key, request)
+        elif method == "OPTIONS":
+            switch.respond(key, request.response(200, headers=[("Allow", ALLOW)]))
+        else:
+            switch.respond(key, request.response(405, headers=[("Allow", ALLOW)]))
+
+    def _edge_event(self, text: str) -> None:
+        kind, _, rest = text.partition(";")
+        if kind.strip() == "flow-closed" and rest.strip().startswith("flow="):
+            peer = rest.strip()[5:]
+            keepalive.flow_closed(self._switch, peer)
+            self._switch.registrar.flow_closed(peer)
+        else:
+            log.warning("the edge told of something unknown: %s", kind[:40])

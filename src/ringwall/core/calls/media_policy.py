@@ -1,0 +1,244 @@
+"""What media is let through: the check of every offer and every answer (T5).
+
+Rules that this module keeps:
+- Audio travels as SRTP with keys from SDES (RFC 4568) or from DTLS (RFC 5764). A description with a stream of plain
+  RTP, with a NULL suite or with a session parameter that turns encryption or authentication off is refused as a
+  whole, even when it offers something better beside it: a phone that is set up so is set up wrongly.
+- Suites: AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80, in this order of liking; weaker ones are left out,
+  and a description that has nothing else is refused.
+- Each leg has keys of its own. rtpengine copies a side's key to the other side where both speak the same suite, so
+  exactly one suite of the offerer's is shown to it, and what it copied is taken out of what the other side gets.
+  What leaves is checked for that, so a mistake of the relay refuses the call instead of sharing a key.
+- Only one audio stream is carried; other streams of an offer are declined in their place (RFC 3264 6).
+"""
+
+import re
+from dataclasses import dataclass
+
+from ringwall.core.calls.relay import Profile
+from ringwall.sip.errors import ParseError
+from ringwall.sip.sdp import Crypto, Media, SessionDescription
+
+AES_CM = "AES_CM_128_HMAC_SHA1_80"
+GCM_128 = "AEAD_AES_128_GCM"
+GCM_256 = "AEAD_AES_256_GCM"
+SUITES = (GCM_256, GCM_128, AES_CM)
+
+_SDES_PROTOCOLS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+_DTLS_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
+_GOOD_HASHES = frozenset({"sha-256", "sha-384", "sha-512"})
+_KEY = re.compile(rb"inline:([A-Za-z0-9+/]+)")
+_CRYPTO_LINE = re.compile(rb"a=crypto:(\d{1,9}) (\w+) inline:([A-Za-z0-9+/]+)")
+_MEDIA_LINE = re.compile(rb"^m=audio (\d{1,5}) (\S+)", re.MULTILINE)
+
+
+class MediaRefused(Exception):
+    """The description is not acceptable: answer 488. `why` is a sentence for the Warning and the record."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A description that passed.
+
+    `for_relay` is what rtpengine may see of it; `suite` the one suite in that ("" for DTLS); `suites` all acceptable
+    ones; `declined` the m= lines of streams that are not carried, by place, "" at the place of the one that is.
+    """
+
+    for_relay: bytes
+    profile: Profile
+    suite: str
+    suites: tuple[str, ...]
+    declined: tuple[str, ...]
+
+
+def check_offer(body: bytes, content_type: str | None, *, prefer: str = "", avoid: str = "") -> Checked:
+    """Check an offer and choose the suite that the relay sees.
+
+    `prefer` is the suite that the leg uses already, `avoid` the one of the other leg. Raises MediaRefused.
+    """
+    description = _description(body, content_type)
+    place, audio = _audio(description)
+    _no_plain_rtp(description)
+    declined = tuple(
+        "" if n == place else f"m={m.kind} 0 {m.protocol} {' '.join(m.formats)}"
+        for n, m in enumerate(description.media)
+    )
+    if audio.protocol in _DTLS_PROTOCOLS:
+        _check_fingerprint(audio)
+        return Checked(_only(description, audio), Profile.DTLS, "", (), declined)
+    good = _good_cryptos(audio)
+    suites = tuple(c.suite for c in good)
+    chosen = min(good, key=lambda c: (c.suite == avoid, c.suite != prefer, SUITES.index(c.suite)))
+    taken = _without_dtls(audio).replace(cryptos=(chosen,))
+    return Checked(_only(description, taken), Profile.SDES, chosen.suite, suites, declined)
+
+
+def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Checked:
+    """Check the answer to the offer that we sent as `offered`. Raises MediaRefused."""
+    description = _description(body, content_type)
+    place, audio = _audio(description)
+    _no_plain_rtp(description)
+    line = _MEDIA_LINE.search(offered)
+    if line is None or len(description.media) != 1 or place:
+        raise MediaRefused("the answer does not fit the offer: another number of streams")
+    protocol = line[2].decode()
+    if audio.protocol != protocol:
+        raise MediaRefused(f"the answer speaks {audio.protocol}, the offer was {protocol}")
+    if protocol in _DTLS_PROTOCOLS:
+        _check_fingerprint(audio)
+        return Checked(_only(description, audio), Profile.DTLS, "", (), ("",))
+    good = _good_cryptos(audio)
+    if len(audio.cryptos) != 1:
+        raise MediaRefused("the answer must choose one crypto line of the offer")
+    chosen = good[0]
+    if (chosen.tag, chosen.suite) not in {(int(t), s.decode()) for t, s, _ in _CRYPTO_LINE.findall(offered)}:
+        raise MediaRefused(f"the answer chose crypto {chosen.tag} {chosen.suite}, which was not offered")
+    if keys_of(body) & keys_of(offered):
+        raise MediaRefused("the answer gives back the key of the offer")
+    return Checked(
+        _only(description, _without_dtls(audio)), Profile.SDES, chosen.suite, (chosen.suite,), ("",)
+    )
+
+
+def needs_chain(caller_suite: str, callee: Profile, known: tuple[str, ...]) -> bool:
+    """Whether two relays are needed for keys of their own on both legs.
+
+    One relay is enough where the callee speaks another suite than the one that the caller uses. `known` are the suites
+    that its phone was heard to speak; a phone that was never heard speaks AES_CM at least, as every SRTP phone does.
+    """
+    if callee is Profile.DTLS or not caller_suite:
+        return False
+    return not (set(known or (AES_CM,)) - {caller_suite})
+
+
+def between_relays(sent: bytes, made: bytes) -> bytes:
+    """What leaves the first relay of a chain for the second: one suite only, with a key that is new."""
+    old = keys_of(sent)
+    lines = [m for m in _CRYPTO_LINE.finditer(made) if m[3] not in old and m[2].decode() in SUITES]
+    if not lines:
+        raise MediaRefused("the relay made no key of its own")
+    best = min(lines, key=lambda m: SUITES.index(m[2].decode()))
+    return _with_cryptos(made, {best[1]})
+
+
+def outgoing_offer(made: bytes, sent: bytes, profile: Profile) -> bytes:
+    """The offer that a party gets: what the relay made of `sent`, without the keys that it copied. Raises MediaRefused."""
+    _check_made(made, profile)
+    if profile is Profile.DTLS:
+        return made
+    old = keys_of(sent)
+    keep = {m[1] for m in _CRYPTO_LINE.finditer(made) if m[3] not in old and m[2].decode() in SUITES}
+    if not keep:
+        raise MediaRefused("no suite is left in which the other side could have a key of its own")
+    return _with_cryptos(made, keep)
+
+
+def outgoing_answer(made: bytes, profile: Profile, declined: tuple[str, ...], *others: bytes) -> bytes:
+    """The answer that a party gets; `others` are descriptions whose keys must not be in it. Raises MediaRefused."""
+    _check_made(made, profile)
+    if profile is Profile.SDES:
+        lines = _CRYPTO_LINE.findall(made)
+        if len(lines) != 1 or lines[0][1].decode() not in SUITES:
+            raise MediaRefused("the relay's answer does not have one crypto line of an accepted suite")
+        for other in others:
+            if lines[0][2] in keys_of(other):
+                raise MediaRefused("the relay gave one leg the key of the other")
+    return _with_declined(made, declined) if len(declined) > 1 else made
+
+
+def keys_of(sdp: bytes) -> set[bytes]:
+    """All SDES keys in a description, without base64 padding."""
+    return set(_KEY.findall(sdp))
+
+
+def _description(body: bytes, content_type: str | None) -> SessionDescription:
+    if not body:
+        raise MediaRefused("a session description with SRTP is needed")
+    if content_type is None or content_type.partition(";")[0].strip().lower() != "application/sdp":
+        raise MediaRefused("the body must be application/sdp")
+    try:
+        return SessionDescription.parse(body)
+    except ParseError as error:
+        raise MediaRefused(error.reason) from error
+
+
+def _audio(description: SessionDescription) -> tuple[int, Media]:
+    for place, media in enumerate(description.media):
+        if media.kind == "audio" and not media.rejected:
+            return place, media
+    raise MediaRefused("there is no audio stream")
+
+
+def _no_plain_rtp(description: SessionDescription) -> None:
+    for media in description.media:
+        if media.rejected:
+            continue
+        if (
+            media.protocol.upper() not in _SDES_PROTOCOLS | _DTLS_PROTOCOLS
+            and "RTP" in media.protocol.upper()
+        ):
+            raise MediaRefused(f"{media.protocol} is not encrypted; RTP/SAVP or UDP/TLS/RTP/SAVPF is needed")
+        if media.kind == "audio" and media.protocol not in _SDES_PROTOCOLS | _DTLS_PROTOCOLS:
+            raise MediaRefused(f"{media.protocol} is not known as encrypted audio")
+
+
+def _good_cryptos(audio: Media) -> list[Crypto]:
+    if not audio.cryptos:
+        raise MediaRefused(f"{audio.protocol} without a key: a crypto line is needed")
+    for crypto in audio.cryptos:
+        if "NULL" in crypto.suite.upper():
+            raise MediaRefused(f"the suite {crypto.suite} does not encrypt")
+        for parameter in crypto.session_params:
+            if parameter.upper().startswith(("UNENCRYPTED_", "UNAUTHENTICATED_")):
+                raise MediaRefused(f"the session parameter {parameter} turns protection off")
+    good = [c for c in audio.cryptos if c.suite in SUITES and not c.session_params]
+    if not good:
+        names = ", ".join(c.suite for c in audio.cryptos)[:200]
+        raise MediaRefused(f"no accepted suite among {names}; accepted are {', '.join(SUITES)}")
+    return good
+
+
+def _check_fingerprint(audio: Media) -> None:
+    fingerprints = audio.fingerprints
+    if not fingerprints:
+        raise MediaRefused("DTLS-SRTP without a certificate fingerprint")
+    if not any(value.split(" ", 1)[0].lower() in _GOOD_HASHES for value in fingerprints):
+        raise MediaRefused("the certificate fingerprint must be SHA-256 or better")
+
+
+def _without_dtls(audio: Media) -> Media:
+    kept = tuple(a for a in audio.attributes if a[0] not in {"fingerprint", "setup"})
+    return audio if len(kept) == len(audio.attributes) else audio.replace(attributes=kept)
+
+
+def _only(description: SessionDescription, audio: Media) -> bytes:
+    """The description with this one stream."""
+    return description.replace(media=(audio,)).to_bytes()
+
+
+def _check_made(made: bytes, profile: Profile) -> None:
+    line = _MEDIA_LINE.search(made)
+    allowed = _DTLS_PROTOCOLS if profile is Profile.DTLS else _SDES_PROTOCOLS
+    if line is None or line[2].decode() not in allowed:
+        raise MediaRefused("the relay did not make an encrypted description")
+    if profile is Profile.DTLS and b"a=fingerprint:" not in made:
+        raise MediaRefused("the relay gave no certificate fingerprint")
+
+
+def _with_cryptos(sdp: bytes, tags: set[bytes]) -> bytes:
+    """The description with these crypto lines only."""
+    lines = sdp.split(b"\r\n")
+    return b"\r\n".join(
+        line for line in lines if not line.startswith(b"a=crypto:") or line[9:].partition(b" ")[0] in tags
+    )
+
+
+def _with_declined(answer: bytes, declined: tuple[str, ...]) -> bytes:
+    """The answer with the streams that are not carried, in their places."""
+    start = answer.index(b"m=audio")
+    parts = [answer[start:] if not line else line.encode() + b"\r\n" for line in declined]
+    return answer[:start] + b"".join(parts)

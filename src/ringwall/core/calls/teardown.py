@@ -1,0 +1,172 @@
+"""How calls end: hang-up, refusal, loss. Whatever happens, both parties are told, the relay goes and one record stays."""
+
+import time
+
+from ringwall.core.calls.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.switch import Switch
+from ringwall.core.store.schema import live_call_delete
+from ringwall.sip.dialog import Dialog
+from ringwall.sip.message import Request, Response
+
+
+def warning(text: str) -> tuple[str, str]:
+    """A Warning header that tells the caller why (RFC 3261 20.43)."""
+    clean = text.replace("\\", "").replace('"', "'")
+    return ("Warning", f'399 ringwall "{clean}"')
+
+
+def refuse(
+    switch: Switch, key: str, request: Request, status: int, reason: str, why: str, **fields: object
+) -> None:
+    """Refuse an INVITE that never became a call: tell the caller and the record why."""
+    switch.respond(key, request.response(status, reason, to_tag=switch.new_tag(), headers=[warning(why)]))
+    switch.record("call.refused", status=status, why=why, dialled=(request.to.uri.user or "")[:64], **fields)
+
+
+def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
+    """A party hung up (RFC 3261 15.1.2)."""
+    switch.respond(key, request.response(200))
+    leg.state = LegState.ENDED  # the party has ended its dialog: nothing more is said to it
+    if leg.key and leg.side.value == "a" and leg.invite is not None:
+        switch.respond(leg.key, leg.invite.response(487, to_tag=leg.tag))
+    end(switch, call, "hung up", by="caller" if leg is call.caller else "callee")
+
+
+def end(
+    switch: Switch, call: Call, cause: str, *, by: str = "system", status: int = 480, reason: str = ""
+) -> None:
+    """End a call in whatever state it is. A caller that still waits for an answer gets `status`."""
+    if call.state is CallState.ENDED:
+        return
+    call.state = CallState.ENDED
+    caller = call.caller
+    for leg in (caller, *call.branches):
+        if leg.state is LegState.ENDED:
+            _forget(switch, leg)
+        elif leg is caller and leg.state is LegState.SETUP:
+            _refuse_caller(switch, leg, status, reason, cause)
+        elif leg.state is LegState.SETUP:
+            cancel_branch(switch, leg)
+        elif leg.state is LegState.ANSWERED and leg is caller:
+            leg.bye_wanted = cause  # RFC 3261 15: no BYE before the ACK; `acknowledged` sends it
+        else:
+            send_bye(switch, leg, cause)
+    for relay in {leg.relay for leg in call.branches if leg.relay} | ({call.relay} if call.relay else set()):
+        switch.relays.delete(relay)
+    switch.timers.cancel(("ring", call))
+    switch.calls.pop(call.id, None)
+    switch.store.submit(*live_call_delete(call_id=call.id))
+    _record(switch, call, cause, by, status)
+    for listener in switch.on_call_end:
+        listener(call)
+
+
+def _refuse_caller(switch: Switch, leg: Leg, status: int, reason: str, cause: str) -> None:
+    if leg.invite is not None:
+        answer = leg.invite.response(status, reason or None, to_tag=leg.tag, headers=[warning(cause)])
+        switch.respond(leg.key, answer)
+    _forget(switch, leg)
+
+
+def _forget(switch: Switch, leg: Leg) -> None:
+    switch.server_invites.pop(leg.key, None)
+    switch.drop_leg(leg)
+
+
+def cancel_branch(switch: Switch, leg: Leg) -> None:
+    """Stop a branch from ringing. If its answer crosses the CANCEL, `stray_answer` hangs it up."""
+    if leg.key:
+        switch.tx.cancel(leg.key, switch.now())
+    if leg.relay is not None:
+        switch.relays.delete(leg.relay)
+        leg.relay = None
+    switch.drop_leg(leg)
+
+
+def send_bye(switch: Switch, leg: Leg, cause: str) -> None:
+    """Hang up on a party; what it answers changes nothing."""
+    if leg.dialog is not None:
+        headers = [("Reason", f'SIP ;cause=200 ;text="{cause}"')]
+        switch.tx.request(leg.dialog.request("BYE", contact=None, headers=headers), switch.now())
+    _forget(switch, leg)
+
+
+def acknowledged(switch: Switch, leg: Leg) -> bool:
+    """The caller's ACK is here, or will never come; hang up now if that was waiting. Returns whether it was."""
+    if not leg.bye_wanted:
+        return False
+    send_bye(switch, leg, leg.bye_wanted)
+    return True
+
+
+def branch_failed(switch: Switch, call: Call, leg: Leg, status: int, reason: str) -> None:
+    """A branch will not answer. When no branch is left the caller gets the best of their answers."""
+    if leg.state is LegState.ENDED or call.state is CallState.ENDED:
+        return
+    call.failures.append((status, reason))
+    if leg.relay is not None:
+        switch.relays.delete(leg.relay)
+        leg.relay = None
+    switch.drop_leg(leg)
+    if any(branch.state is not LegState.ENDED for branch in call.branches):
+        return
+    status, reason = best_failure(call.failures)
+    end(switch, call, _CAUSES.get(status, "refused"), by="callee", status=status, reason=reason)
+
+
+_CAUSES = {
+    486: "busy",
+    600: "busy",
+    603: "declined",
+    408: "no answer",
+    480: "no answer",
+    430: "phone not reachable",
+    487: "no answer",
+    488: "media refused",
+    503: "system",
+}
+
+
+def best_failure(failures: list[tuple[int, str]]) -> tuple[int, str]:
+    """Choose the answer for the caller among those of all branches (RFC 3261 16.7 step 6, for one who sees all).
+
+    A decline for everybody (6xx) beats all; then what says most about the person: busy, then the others. What only
+    says something about one phone or about us (408, 430, 481, 5xx) comes last and never leaves as it is.
+    """
+    for low, high in ((600, 700), (486, 487), (400, 500), (500, 600), (300, 400)):
+        for status, reason in failures:
+            if low <= status < high and status not in {401, 407, 408, 430, 481, 487}:
+                return (status, reason) if status >= 400 else (480, "Temporarily Unavailable")
+    return 480, "Temporarily Unavailable"
+
+
+def stray_answer(switch: Switch, request: Request, response: Response) -> None:
+    """A 2xx that nobody waits for: a fork, or an answer that crossed our CANCEL. Acknowledge it and hang up."""
+    dialog = Dialog.from_invite_sent(request, response)
+    switch.tx.send(dialog.ack(request.cseq.number))
+    switch.tx.request(dialog.request("BYE", contact=None), switch.now())
+
+
+def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> None:
+    ended = time.time()
+    caller, callee = call.caller, call.callee
+    answered = call.answered_at
+    switch.record(
+        "call.ended",
+        call=call.id,
+        caller=caller.extension,
+        caller_device=caller.device,
+        caller_source=caller.flow.peer if caller.flow else None,
+        dialled=call.dialled,
+        callee=callee.extension if callee else None,
+        callee_device=callee.device if callee else None,
+        callee_source=callee.flow.peer if callee and callee.flow else None,
+        started=round(call.started_at, 3),
+        answered=round(answered, 3) if answered else None,
+        ended=round(ended, 3),
+        seconds=round(ended - answered, 3) if answered else 0,
+        cause=cause,
+        by=by,
+        status=200 if answered else status,
+        suites=[caller.suite, callee.suite] if callee else [],
+    )

@@ -1,0 +1,252 @@
+"""The registrar (RFC 3261 10.3, with Path of RFC 3327 and Outbound of RFC 5626)."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ringwall.core.directory.model import DeviceEntry
+from ringwall.core.registrar.authenticator import Authenticator, Challenge, Refusal
+from ringwall.core.registrar.bindings import Binding, Bindings
+from ringwall.core.registrar.flows import Flow
+from ringwall.core.store.schema import binding_delete, binding_upsert
+from ringwall.infra.settings import Sip
+from ringwall.sip.errors import ParseError
+from ringwall.sip.headers import NameAddr
+from ringwall.sip.message import Request, Response
+
+MAX_CONTACTS = 4
+MAX_TEXT = 512
+
+
+class Writes(Protocol):
+    """The store's queue of writes."""
+
+    def submit(self, statement: Any, params: dict[str, Any]) -> None:
+        """Put a statement into the next group commit."""
+
+
+class Registrar:
+    """Answers REGISTER and keeps the bindings, in memory and in the store."""
+
+    def __init__(
+        self,
+        settings: Sip,
+        domain: str,
+        authenticator: Authenticator,
+        bindings: Bindings,
+        store: Writes,
+        record: Callable[..., None],
+    ) -> None:
+        self._settings = settings
+        self._domain = domain.lower()
+        self._authenticator = authenticator
+        self._bindings = bindings
+        self._store = store
+        self._record = record
+        self.on_return: list[Callable[[Binding], None]] = []
+
+    def register(self, request: Request, flow: Flow, now: float) -> Response:
+        """Return the answer to a REGISTER; `now` in monotonic seconds."""
+        found = self._authenticator.prove(request, flow, now)
+        if isinstance(found, Challenge):
+            return request.response(401, headers=[("WWW-Authenticate", value) for value in found.values])
+        if isinstance(found, Refusal):
+            return request.response(found.status, found.reason)
+        aor = request.to.uri
+        if aor.user != found.extension or aor.host.lower() != self._domain:
+            return request.response(403, "Not Your Address")
+        return self._update(request, flow, found)
+
+    def _update(self, request: Request, flow: Flow, device: DeviceEntry) -> Response:
+        wall = time.time()
+        contacts = request.headers.all("contact")
+        if len(contacts) > MAX_CONTACTS:
+            return request.response(400, "Too Many Contacts")
+        if contacts == ["*"]:
+            if request.headers.get("expires") != "0":
+                return request.response(400, "Star Contact Needs Expires 0")
+            for binding in self._bindings.of_device(device.id):
+                self._drop(binding, "unregistered")
+            return self._answer(request, device, flow, wall)
+        changes: list[tuple[Binding, int]] = []
+        for value in contacts:
+            try:
+                change = self._change(request, NameAddr.parse(value), flow, device, wall)
+            except ParseError as error:
+                return request.response(error.status, error.reason)
+            if isinstance(change, Response):
+                return change
+            changes.append(change)
+        for binding, seconds in changes:
+            old = self._bindings.get(binding.key)
+            if seconds == 0:
+                if old is not None:
+                    self._drop(old, "unregistered")
+                continue
+            self._keep(binding, old)
+            self._authenticator.trust(flow, device)
+        return self._answer(request, device, flow, wall)
+
+    def _change(
+        self, request: Request, contact: NameAddr, flow: Flow, device: DeviceEntry, wall: float
+    ) -> tuple[Binding, int] | Response:
+        """One Contact of the request as a binding and its life in seconds (0: remove), or a refusal."""
+        text = contact.params.get("expires") or request.headers.get("expires")
+        asked = (
+            int(text) if text and text.isdecimal() and len(text) <= 10 else self._settings.register_default
+        )
+        if 0 < asked < self._settings.register_min:
+            least = str(self._settings.register_min)
+            return request.response(423, headers=[("Min-Expires", least)])
+        seconds = min(asked, self._settings.register_max)
+        reg_id = contact.params.get("reg-id") or ""
+        call_id, cseq = request.call_id, request.cseq.number
+        binding = Binding(
+            device_id=device.id,
+            username=device.username,
+            user_id=device.user_id,
+            extension=device.extension,
+            contact=str(contact.uri)[:MAX_TEXT],
+            path=tuple(value[:MAX_TEXT] for value in request.headers.all("path")[:4]),
+            flow=flow,
+            instance=(contact.params.get("+sip.instance") or "").strip('"<>')[:128],
+            reg_id=int(reg_id) if reg_id.isdecimal() and len(reg_id) < 9 else 0,
+            call_id=call_id[:MAX_TEXT],
+            cseq=cseq,
+            expires_at=wall + seconds,
+            user_agent=(request.headers.get("user-agent") or "")[:128],
+        )
+        old = self._bindings.get(binding.key)
+        if old is not None:
+            if old.call_id == call_id and cseq <= old.cseq:
+                return request.response(500, "Old Registration", headers=[("Retry-After", "1")])
+            binding = replace(binding, suites=old.suites)
+        return binding, seconds
+
+    def _keep(self, binding: Binding, old: Binding | None) -> None:
+        if old is not None and old.contact != binding.contact:
+            self._delete(old)
+        dropped = self._bindings.put(binding)
+        if dropped is not None:
+            self._delete(dropped)
+        self._write(binding)
+        if old is None or old.flow != binding.flow:
+            self._record(
+                "registration.added",
+                device=binding.username,
+                extension=binding.extension,
+                source=binding.flow.peer,
+                transport=binding.flow.transport,
+                user_agent=binding.user_agent,
+            )
+            for listener in self.on_return:
+                listener(binding)
+
+    def _answer(self, request: Request, device: DeviceEntry, flow: Flow, wall: float) -> Response:
+        headers: list[tuple[str, str]] = []
+        # Only this device's: which other devices the user has is not its business.
+        for binding in self._bindings.of_device(device.id):
+            extra = f';+sip.instance="<{binding.instance}>"' if binding.instance else ""
+            extra += f";reg-id={binding.reg_id}" if binding.reg_id else ""
+            left = max(1, round(binding.expires_at - wall))
+            headers.append(("Contact", f"<{binding.contact}>;expires={left}{extra}"))
+        outbound = any(b.reg_id and b.flow == flow for b in self._bindings.of_device(device.id))
+        if outbound:
+            headers.append(("Require", "outbound"))
+        headers.extend(("Path", value) for value in request.headers.all("path"))
+        return request.response(200, headers=headers)
+
+    def note_suites(self, binding: Binding, suites: tuple[str, ...]) -> None:
+        """Remember which SRTP suites a device speaks: the next call to it needs one relay only."""
+        current = self._bindings.get(binding.key)
+        if current is not None and set(suites) - set(current.suites):
+            merged = tuple(sorted({*current.suites, *suites}))
+            updated = replace(current, suites=merged)
+            self._bindings.put(updated)
+            self._write(updated)
+
+    # What ends bindings
+
+    def flow_closed(self, peer: str) -> list[Binding]:
+        """The edge says that the connection from "address:port" is gone; returns the bindings that went with it."""
+        gone = self._bindings.of_flow(peer)
+        for binding in gone:
+            self._drop(binding, "connection closed")
+        self._authenticator.forget_peer(peer)
+        return gone
+
+    def device_removed(self, device_id: int) -> None:
+        """An administrator removed the device, or its user."""
+        for binding in self._bindings.of_device(device_id):
+            self._drop(binding, "device removed")
+        self._authenticator.forget_device(device_id)
+
+    def sweep(self) -> None:
+        """Remove what has expired."""
+        for binding in self._bindings.expired(time.time()):
+            self._drop(binding, "expired")
+
+    def restore(self, rows: list[dict[str, Any]], devices: Iterable[DeviceEntry]) -> int:
+        """Take up the bindings of the process before this one; returns how many are still good."""
+        wall, count = time.time(), 0
+        known = {device.id: device for device in devices}
+        for row in rows:
+            device = known.get(row["device_id"])
+            if device is None or row["expires_at"] <= wall:
+                continue
+            binding = Binding(
+                device_id=device.id,
+                username=device.username,
+                user_id=device.user_id,
+                extension=device.extension,
+                contact=row["contact"],
+                path=tuple(row["path"]),
+                flow=Flow.parse(row["flow"]),
+                instance=row["instance_id"],
+                reg_id=row["reg_id"],
+                call_id=row["call_id"],
+                cseq=row["cseq"],
+                expires_at=row["expires_at"],
+                user_agent=row["user_agent"],
+                suites=tuple(s for s in row["capabilities"].split(",") if s),
+            )
+            self._bindings.put(binding)
+            self._authenticator.trust(binding.flow, device)
+            count += 1
+        return count
+
+    def _drop(self, binding: Binding, why: str) -> None:
+        self._bindings.remove(binding.key)
+        self._delete(binding)
+        if not any(b.flow == binding.flow for b in self._bindings.of_device(binding.device_id)):
+            self._authenticator.forget_device(binding.device_id, binding.flow)
+        self._record(
+            "registration.ended",
+            device=binding.username,
+            extension=binding.extension,
+            source=binding.flow.peer,
+            why=why,
+        )
+
+    def _delete(self, binding: Binding) -> None:
+        self._store.submit(*binding_delete(device_id=binding.device_id, contact=binding.contact))
+
+    def _write(self, binding: Binding) -> None:
+        self._store.submit(
+            *binding_upsert(
+                device_id=binding.device_id,
+                user_id=binding.user_id,
+                contact=binding.contact,
+                path=list(binding.path),
+                flow=str(binding.flow),
+                instance_id=binding.instance,
+                reg_id=binding.reg_id,
+                call_id=binding.call_id,
+                cseq=binding.cseq,
+                expires_at=binding.expires_at,
+                user_agent=binding.user_agent,
+                received_at=time.time(),
+                capabilities=",".join(binding.suites),
+            )
+        )
