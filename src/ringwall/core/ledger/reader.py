@@ -31,8 +31,8 @@ class Row:
 def rows(connection: Connection) -> Iterator[Row]:
     """Yield all records in the order of their numbers, holding few of them at a time."""
     table = schema.ledger
-    result = connection.execution_options(yield_per=CHUNK).execute(select(table).order_by(table.c.seq))
-    for row in result:
+    query = select(table).order_by(table.c.seq)
+    for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
         yield Row(*row)
 
 

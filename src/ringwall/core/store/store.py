@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,8 +29,10 @@ class Store:
     `commit`, which answers when it is on the disk. Reads never happen on the call path.
     """
 
-    def __init__(self, engine: Engine, where: str, *, interval: float, capacity: int) -> None:
+    def __init__(self, engine: Engine, url: URL, *, interval: float, capacity: int) -> None:
+        where = describe(url)
         self.engine = engine
+        self.url = url
         self.where = where
         self._capacity = capacity
         self._writer = Writer(engine, where, interval=interval, capacity=capacity)
@@ -53,7 +55,7 @@ class Store:
         `interval` is the longest time in seconds that a write waits for others, `capacity` the number of
         writes that may wait. `engine` takes an engine that is open already instead of opening `url`.
         """
-        where = describe(url)
+        url = make_url(url)
         loop = asyncio.get_running_loop()
 
         def prepare() -> Engine:
@@ -64,8 +66,8 @@ class Store:
         try:
             opened = await loop.run_in_executor(None, prepare)
         except (SQLAlchemyError, OSError) as error:
-            raise StoreError(explain(error, where)) from error
-        return cls(opened, where, interval=interval, capacity=capacity)
+            raise StoreError(explain(error, describe(url))) from error
+        return cls(opened, url, interval=interval, capacity=capacity)
 
     def submit(self, statement: Statement, params: Mapping[str, Any]) -> None:
         """Queue a write for the next group commit; it is kept until it is on the disk.
