@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import os
 import re
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,6 +26,8 @@ MESSAGE_BYTES = 12_000
 Kamailio's buffer of 16 KiB leaves room to refuse somewhat larger ones politely."""
 
 _INNER_CONNECTIONS = 400
+_SPARE_FILES = 500
+_FEWEST_CONNECTIONS = 100
 _TRACKED_SOURCES = 200_000
 _FIRST_MESSAGE_SECONDS = 10
 _UNREGISTERED_SECONDS = 60
@@ -124,12 +127,30 @@ class Edge:
                     raise RenderError(f"{field.name} must be {wanted}.")
 
 
+def connections(settings: Settings, open_files: int) -> tuple[int, int]:
+    """Return how many connections phones and browsers may have in all.
+
+    ``open_files`` is the limit of a process: HAProxy needs two descriptors for each connection, and does not start
+    when it cannot have them. So a host with a low limit takes fewer connections instead of none.
+    """
+    phones = min(settings.limits.connections, ((open_files - _SPARE_FILES) // 2 - _INNER_CONNECTIONS) * 2 // 3)
+    if phones < _FEWEST_CONNECTIONS:
+        raise RenderError(f"this host allows a program only {open_files} open files, which are too few.")
+    return phones, phones // 2
+
+
+def file_limit() -> int:
+    """Return how many files a program that is started from here may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
 def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
     """Return what the templates need; RenderError when a value has not its form."""
     ports, limits, sip = settings.ports, settings.limits, settings.sip
     # Tokens in the phones' Path and Record-Route must outlive a restart, and be another secret than the
     # core's word.
     secret = hmac.new(link_token.encode(), b"ringwall flow tokens", hashlib.sha256).hexdigest()
+    phones, browsers = connections(settings, file_limit())
     return Edge(
         address=settings.address,
         haproxy=str(layout.haproxy),
@@ -147,8 +168,8 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         ng_port=ports.ng,
         rtp_first=ports.rtp_first,
         rtp_last=ports.rtp_last,
-        sips_connections=limits.connections,
-        https_connections=max(100, limits.connections // 2),
+        sips_connections=phones,
+        https_connections=browsers,
         connections_per_source=limits.connections_per_source,
         handshakes_per_source_10s=limits.handshakes_per_source_10s,
         sip_requests_per_source_2s=max(2, limits.sip_requests_per_source_10s // 5),

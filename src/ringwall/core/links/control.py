@@ -7,7 +7,7 @@ write.
 import asyncio
 import json
 import logging
-from typing import Any
+from typing import Any, cast
 
 from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeRefused, EdgeUnavailable
 from ringwall.infra.errors import FrameError
@@ -158,8 +158,7 @@ class ControlLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a new stream of frames."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._reader = FrameReader()
         self._why = "the edge closed it"
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from typing import cast
 
 from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable
 
@@ -109,8 +110,7 @@ class SipLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say the first hello."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._unanswered = 0
         self._why = "the edge closed it"
         self.hello_call_id = f"hello-{secrets.token_hex(8)}"
