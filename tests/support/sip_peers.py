@@ -134,7 +134,7 @@ class Wire:
         return caller, callee
 
 
-def answer(peer: Peer, event, status: int, to_tag: str | None, now: float, headers=()) -> None:
+def answer(peer: Peer, event, status: int, to_tag: str | None, now: float, *, headers=()) -> None:
     response = event.request.response(
         status, to_tag=to_tag, headers=[("Contact", f"<sip:{peer.name}@192.0.2.2:5061>"), *headers]
     )

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from support.sip_peers import counting_ids, request, start_line
 
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Headers, Request, Response
@@ -18,6 +17,7 @@ from ringwall.sip.transaction_states import (
     Happening,
     State,
 )
+from support.sip_peers import counting_ids, request, start_line
 
 T0 = 100.0
 FULL = 32.0  # 64*T1
@@ -221,14 +221,15 @@ def arrive(make, way):
 
 
 @pytest.mark.parametrize(
-    ("make", "way", "what", "after", "output", "told"),
+    ("make", "row"),
     [
-        pytest.param(make, *row, id=f"{name} {' '.join([*row[0], row[1]])}")
+        pytest.param(make, row, id=f"{name} {' '.join([*row[0], row[1]])}")
         for name, (make, _, rows) in MACHINES.items()
         for row in rows
     ],
 )
-def test_a_row_of_the_table_does_what_it_says(make, way, what, after, output, told):
+def test_a_row_of_the_table_does_what_it_says(make, row):
+    way, what, after, output, told = row
     machine = arrive(make, way)
     events = machine.happens(what)
     assert (machine.state, lines(machine.transactions), names(events)) == (after, output, told)

@@ -1,7 +1,6 @@
 """Whole calls between two user agents that stand back to back, each also with a restart after every message."""
 
 import pytest
-from support.sip_peers import Wire, answer, request
 
 from ringwall.sip.dialog import Dialog, OutOfOrder, dialog_of_request
 from ringwall.sip.transaction import (
@@ -13,6 +12,7 @@ from ringwall.sip.transaction import (
     TimedOut,
     TransactionFailed,
 )
+from support.sip_peers import Wire, answer, request
 
 
 @pytest.fixture(params=[False, True], ids=["one life", "restarts"])
