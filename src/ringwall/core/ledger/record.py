@@ -63,9 +63,9 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict) and depth < 8:  # noqa: PLR2004
+    if isinstance(value, dict) and depth < 8:
         return {str(_plain(str(key))): _plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)) and depth < 8:  # noqa: PLR2004
+    if isinstance(value, (list, tuple, set, frozenset)) and depth < 8:
         return [_plain(item, depth + 1) for item in value]
     return _plain(str(value))
 

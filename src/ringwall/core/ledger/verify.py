@@ -258,7 +258,7 @@ def _is_record(row: Row) -> bool:
     texts = isinstance(row.at, str) and isinstance(row.kind, str) and isinstance(row.body, str)
     number = type(row.seq) is int and 0 < row.seq < 2**63
     hashes = isinstance(row.previous, bytes) and isinstance(row.hash, bytes)
-    return texts and number and hashes and len(row.previous) == len(row.hash) == 32  # noqa: PLR2004
+    return texts and number and hashes and len(row.previous) == len(row.hash) == 32
 
 
 def _fits(row: Row, seq: int, previous: bytes) -> bool:

@@ -99,7 +99,7 @@ def explain(error: BaseException, where: str) -> str:
     """Say in one sentence why the database does not work and what to do. `where` names the database."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     name = getattr(cause, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL") or getattr(cause, "errno", None) == 28:  # noqa: PLR2004  (ENOSPC)
+    if name.startswith("SQLITE_FULL") or getattr(cause, "errno", None) == 28:
         return f"The disk that holds {where} is full: make room there, and Ringwall goes on by itself."
     if name.startswith("SQLITE_IOERR"):
         return f"The disk that holds {where} does not take writes (I/O error {name}): check the disk."
@@ -127,6 +127,7 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
-        kind = type(error).__name__
-        return kind in {"OperationalError", "InternalError", "DatabaseError"}
+        if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR":
+            return False  # the statement itself is wrong
+        return type(error).__name__ in {"OperationalError", "InternalError", "DatabaseError"}
     return isinstance(error, (OSError, MemoryError))

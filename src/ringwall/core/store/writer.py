@@ -139,10 +139,10 @@ class Writer:
         if self.failing is None:
             log.error("Commits fail, %d writes are kept: %s", self.depth, why)
         self.failing = why
-        for unit in self._kept:
-            if isinstance(unit, Transaction):
-                _answer(unit, StoreError(f"Nothing was stored. {why}"))
+        refused = [unit for unit in self._kept if isinstance(unit, Transaction)]
         self._kept = [unit for unit in self._kept if isinstance(unit, Entry)]
+        for unit in refused:
+            _answer(unit, StoreError(f"Nothing was stored. {why}"))
 
     def _refuse_waiting(self, why: str) -> None:
         left = list(self._queue)
