@@ -150,14 +150,14 @@ def prepare_directories(layout: Layout) -> None:
     Raises LayoutError when a part of the way is a link, belongs to somebody else or is closed to service
     users, and AccountError when a user is missing.
     """
-    _check_way_to(layout.data)
+    check_way_to(layout.data)
     layout.data.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     for directory in directories(layout):
         _prepare(directory)
 
 
-def _check_way_to(data: Path) -> None:
-    """Refuse a place that service users cannot reach or that somebody else could exchange."""
+def check_way_to(data: Path) -> None:
+    """Refuse a place that service users cannot reach or that somebody else could exchange; LayoutError."""
     for parent in reversed(data.parents):
         try:
             status = parent.lstat()

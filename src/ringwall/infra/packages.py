@@ -20,7 +20,7 @@ from ringwall.infra.run import CLEAN_ENVIRONMENT, find_tool, run_tool
 _QUERY_FORMAT = "${Package}\t${db:Status-Status}\t${Version}\n"
 _UNITS = Path("/etc/systemd/system")
 _UNIT_FOLDERS = (Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"), _UNITS)
-_STEP = re.compile(r"^(?:Get:\d+ \S+ \S+ \S+ (?P<get>\S+)|Setting up (?P<setup>[^ :]+))")
+_STEP = re.compile(r"^(?:Get:\d+ \S+ \S+ \S+ (?P<get>[a-z0-9][a-z0-9.+-]+) |Setting up (?P<setup>[^ :]+))")
 # What an owner may have set for his network; everything else of his environment is kept out.
 _KEPT = re.compile(r"(?:https?|ftp|no|all)_proxy$|APT_CONFIG$", re.IGNORECASE)
 _INSTALL_SECONDS = 1800

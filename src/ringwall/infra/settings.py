@@ -296,4 +296,4 @@ def _explain(error: ValidationError) -> str:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - a width to read
+    return text if len(text) <= 40 else text[:37] + "..."

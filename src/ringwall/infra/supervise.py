@@ -30,7 +30,7 @@ from ringwall.infra.run import CLEAN_ENVIRONMENT, find_tool
 STOP_SECONDS = 40.0
 _START_SECONDS = 15.0
 _TICK = 0.1
-_OPEN_FILES = 65_536
+OPEN_FILES = 65_536
 _LOG_BYTES = "10MB"
 _LOG_BACKUPS = 5
 # Tries before supervisord gives up; its pause grows by a second each time, so this many take about a month.
@@ -94,8 +94,17 @@ def _setpriv() -> str:
     return str(found)
 
 
-def render(layout: Layout, programs: Iterable[Program], *, python_path: str | None = None) -> str:
-    """Return supervisord.conf for these programs; ``python_path`` is what they import ringwall from."""
+def render(
+    layout: Layout,
+    programs: Iterable[Program],
+    *,
+    python_path: str | None = None,
+    open_files: int = OPEN_FILES,
+) -> str:
+    """Return supervisord.conf for these programs.
+
+    ``python_path`` is what they import ringwall from, ``open_files`` how many files each may have open.
+    """
     environment = dict(CLEAN_ENVIRONMENT)
     if python_path:
         environment["PYTHONPATH"] = python_path
@@ -115,7 +124,7 @@ def render(layout: Layout, programs: Iterable[Program], *, python_path: str | No
                 "nodaemon": "true",
                 "silent": "true",
                 "umask": "027",
-                "minfds": _open_files(),
+                "minfds": open_files,
                 "directory": "/",
                 "childlogdir": layout.log,
                 "identifier": "ringwall",
@@ -166,10 +175,16 @@ def _section(title: str, values: Mapping[str, object]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _open_files() -> int:
-    """Return how many files a program may open: what we want, or what this host allows."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+def possible_files(wanted: int) -> int:
+    """Return how many open files supervisord can give its programs: ``wanted``, or what this host allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:
+            # Root may raise it; a container may forbid that.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, wanted))
+        except (OSError, ValueError):
+            return hard
+    return wanted
 
 
 class Supervisor:
@@ -194,6 +209,7 @@ class Supervisor:
         programs: Sequence[Program],
         *,
         python_path: str | None = None,
+        open_files: int = OPEN_FILES,
         die_with_caller: bool = False,
     ) -> "subprocess.Popen[bytes]":
         """Write the configuration and start supervisord in a session of its own; SuperviseError.
@@ -206,7 +222,8 @@ class Supervisor:
             raise SuperviseError(
                 f"A system already runs on {layout.data}: `./ringwall down --data {layout.data}` stops it."
             )
-        text = render(layout, programs, python_path=python_path)
+        files = possible_files(open_files)
+        text = render(layout, programs, python_path=python_path, open_files=files)
         write_atomically(layout.supervisord_config, text.encode(), mode=0o600)
         layout.supervisord_socket.unlink(missing_ok=True)
         command = [sys.executable, "-I", "-m", "supervisor.supervisord", "-n", "-c"]

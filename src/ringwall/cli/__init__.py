@@ -1,0 +1,54 @@
+"""The command line: ``ringwall COMMAND``, a thin front on everything else.
+
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage. Errors are one sentence on standard error; with
+``--json`` one object on standard output: ``{"ok": false, "error": {"code", "message"}}``.
+
+To add commands: write a module beside this one and register it in ``_assemble``.
+"""
+
+import logging
+import sys
+
+import typer
+
+from ringwall.cli.output import Output
+from ringwall.infra.errors import RingwallError
+
+
+def _assemble() -> typer.Typer:
+    """Return the whole command line; modules are imported here so that `import ringwall.cli` stays cheap."""
+    from ringwall.cli import pki, system  # noqa: PLC0415
+
+    app = typer.Typer(
+        name="ringwall",
+        help="Secure calls for a company that runs them itself.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    system.register(app)
+    app.add_typer(pki.app, name="pki")
+    # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
+    # their module.
+    return app
+
+
+def main() -> None:
+    """Run the command of ``sys.argv`` and end the process with its exit code."""
+    # A library's warning belongs into a log, not between the lines that a person reads.
+    logging.captureWarnings(capture=True)
+    logging.getLogger().addHandler(logging.NullHandler())
+    output = Output(as_json="--json" in sys.argv[1:])
+    try:
+        _assemble()(prog_name="./ringwall")
+    except RingwallError as error:
+        output.error(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read us has gone, as in `ringwall ledger tail | head`; nothing may be written any more.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,210 @@
+"""``ringwall doctor``: looks at everything that a system stands on and says how to mend what is wrong."""
+
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ringwall.cli import readiness
+from ringwall.infra import accounts, host, packages, pki, ports
+from ringwall.infra.errors import RingwallError
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+from ringwall.infra.supervise import Supervisor
+
+_MIB = 1024 * 1024
+_UP = "./ringwall up"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``mend`` says what to do, or advises where nothing is wrong."""
+
+    subject: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def examine(layout: Layout) -> list[Finding]:
+    """Return a finding for each thing, good ones too. Nothing is changed."""
+    findings = [*_packages(), *_accounts(), *_disk(layout), *_clock()]
+    if not layout.settings_file.exists():
+        return [*findings, Finding("system", False, f"there is none in {layout.data}", f"make one: {_UP}")]
+    try:
+        settings = Settings.load(layout)
+    except RingwallError as error:
+        return [*findings, Finding("settings", False, str(error), "correct that line in the file")]
+    findings.append(Finding("settings", True, f"{layout.settings_file} is valid"))
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        lambda: _folders(layout),
+        lambda: _secrets(layout),
+        lambda: _certificates(layout, settings),
+        lambda: _address(settings),
+        lambda: _running(layout, settings),
+    )
+    for look in looks:
+        try:
+            findings += look()
+        except RingwallError as error:  # such as a system user that is missing
+            findings.append(Finding("look", False, str(error), f"run {_UP}"))
+    return findings
+
+
+def _packages() -> Iterator[Finding]:
+    for state in packages.states():
+        name = state.package.name
+        if state.good:
+            yield Finding(name, True, f"{state.version}: {state.package.purpose}")
+        else:
+            least = f", {state.package.least} or newer is needed" if state.package.least else ""
+            yield Finding(
+                name, False, f"{state.version or 'not installed'}{least}", f"run {_UP}, which installs it"
+            )
+
+
+def _accounts() -> Iterator[Finding]:
+    missing = accounts.missing_accounts()
+    found = f"missing: {', '.join(missing)}" if missing else f"{len(accounts.USERS)} users, no login for any"
+    yield Finding("system users", not missing, found, f"run {_UP}, which makes them" if missing else "")
+
+
+def _disk(layout: Layout) -> Iterator[Finding]:
+    for title, path in (("disk of the data", layout.data), ("disk of the code", Path("/opt/ringwall"))):
+        free = host.free_bytes(path)
+        ok = free >= host.LEAST_FREE_BYTES
+        mend = "" if ok else f"make room: {host.LEAST_FREE_BYTES // _MIB} MiB are needed"
+        yield Finding(title, ok, f"{free // _MIB} MiB free at {host.existing_parent(path)}", mend)
+
+
+def _clock() -> Iterator[Finding]:
+    clock = host.clock()
+    said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if not clock.sane:
+        yield Finding(
+            "clock",
+            False,
+            f"{said} cannot be right",
+            "set it: timedatectl set-time, or install systemd-timesyncd",
+        )
+    elif clock.synchronised is False:
+        yield Finding("clock", False, f"{said}, nothing keeps it right", "timedatectl set-ntp true")
+    else:
+        how = "synchronised" if clock.synchronised else "nobody says whether it is synchronised"
+        yield Finding("clock", True, f"{said}, {how}")
+
+
+def _folders(layout: Layout) -> Iterator[Finding]:
+    wrong = accounts.wrong_modes(layout)
+    if not wrong:
+        yield Finding("folders", True, "owners and modes are right")
+    for sentence in wrong:
+        yield Finding("folders", False, sentence, f"run {_UP}, which sets it")
+
+
+def _secrets(layout: Layout) -> Iterator[Finding]:
+    """Look at every file that holds a key or a token: who may read it."""
+    core, haproxy = accounts.user_id(accounts.CORE), accounts.group_id(accounts.HAPROXY)
+    wanted = [(path, 0, None) for path in (layout.root_key, layout.world_key, layout.inside_key)]
+    checks: list[tuple[Path, int, int | None]] = [
+        *wanted,
+        (layout.world_pem, 0, haproxy),
+        (layout.inner_pem, 0, haproxy),
+        *(
+            (path, core, None)
+            for path in (layout.link_key, layout.link_token, layout.ledger_key, layout.database)
+        ),
+    ]
+    wrong = []
+    for path, owner, group in checks:
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue
+        open_to = 0o037 if group is not None else 0o077
+        foreign_group = group is not None and status.st_gid != group
+        if (
+            not stat.S_ISREG(status.st_mode)
+            or status.st_uid != owner
+            or foreign_group
+            or status.st_mode & open_to
+        ):
+            wrong.append(path)
+            yield Finding(
+                "secrets",
+                False,
+                f"{path} has the wrong owner or mode {stat.S_IMODE(status.st_mode):04o}",
+                f"chmod {'640' if group is not None else '600'} {path}, and see who could read it since",
+            )
+    if not wrong:
+        yield Finding("secrets", True, "keys, token and database are closed to others")
+    if layout.root_key.exists():
+        yield Finding(
+            "root key",
+            True,
+            f"{layout.root_key} is on this host",
+            "it is needed once in five years: move it to a medium that you lock away",
+        )
+    else:
+        yield Finding("root key", True, "offline")
+
+
+def _certificates(layout: Layout, settings: Settings) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    for state in pki.inspect(layout, settings, now=now):
+        title = f"certificate {state.name}"
+        if state.problem is not None:
+            yield Finding(title, False, f"it {state.problem}", f"./ringwall pki renew (or {_UP})")
+            continue
+        assert state.not_after is not None
+        names = f" for {', '.join(state.names)}" if state.names else ""
+        found = f"good{names} until {state.not_after:%Y-%m-%d}"
+        if not state.due:
+            yield Finding(title, True, found)
+        elif state.name in pki.LEAF_NAMES:
+            yield Finding(title, False, f"{found}, due for renewal", "./ringwall pki renew")
+        else:
+            mend = f"put {layout.root_key.name} back into {layout.pki} and run ./ringwall pki renew"
+            yield Finding(title, False, f"{found}, due for renewal", mend)
+
+
+def _address(settings: Settings) -> Iterator[Finding]:
+    try:
+        ports.require_local(settings.address)
+    except RingwallError as error:
+        yield Finding("address", False, str(error), f"{_UP} --address ADDR")
+    else:
+        yield Finding("address", True, f"{settings.address} is an address of this host")
+
+
+def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
+    if Supervisor(layout).pid is None:
+        conflicts = ports.conflicts(ports.listeners(settings))
+        for conflict in conflicts:
+            mend = "stop that program, or change [ports] in ringwall.toml, or start with --free-ports"
+            yield Finding("ports", False, str(conflict), mend)
+        if not conflicts:
+            yield Finding("ports", True, "all that are needed are free")
+        yield Finding("running", True, "no, nothing runs", f"start it: {_UP}")
+        return
+    silent = [
+        listener
+        for listener in ports.listeners(settings)
+        if ports.is_free(listener.protocol, listener.address, listener.port)
+    ]
+    for listener in silent:
+        found = f"nobody listens on {listener.protocol.upper()} port {listener.port} ({listener.name})"
+        yield Finding("ports", False, found, f"see {layout.log}")
+    if not silent:
+        yield Finding("ports", True, "the engines listen on all of them")
+    health = readiness.look(layout)
+    for part in health.down():
+        yield Finding("running", False, f"not up: {part}", f"see {layout.log}")
+    if health.ready:
+        yield Finding("running", True, "every program, link and engine is up")
