@@ -348,6 +348,18 @@ class Core:
                 self.arrived.clear()
                 await self.arrived.wait()
 
+    async def reports_until(self, flow: str) -> list[str]:
+        """Answer the edge's reports of closed flows until that of ``flow``, and return all of them."""
+        seen: list[str] = []
+        while flow not in seen:
+            info = await self.next("INFO")
+            assert info.start == "INFO sip:edge@ringwall.internal SIP/2.0"
+            kind, _, closed = info.get("P-Ringwall-Event").partition(";flow=")
+            assert kind == "flow-closed"
+            seen.append(closed)
+            self.send(info.reply(200, "OK"))
+        return seen
+
     async def stop(self) -> None:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
