@@ -91,8 +91,8 @@ class Dialog:
             call_id=request.call_id,
             local_tag=request.from_.tag or "",
             remote_tag=response.to.tag or "",
-            local=_untagged(request.from_),
-            remote=_untagged(response.to),
+            local=_untagged(request, "From"),
+            remote=_untagged(response, "To"),
             local_cseq=request.cseq.number,
             remote_cseq=None,
             # A provisional answer of an old phone may have no Contact; its 2xx will.
@@ -116,8 +116,8 @@ class Dialog:
             call_id=request.call_id,
             local_tag=local_tag,
             remote_tag=request.from_.tag or "",
-            local=_untagged(request.to),
-            remote=_untagged(request.from_),
+            local=_untagged(request, "To"),
+            remote=_untagged(request, "From"),
             local_cseq=0,
             remote_cseq=request.cseq.number,
             remote_target=target,
@@ -249,7 +249,14 @@ def _target(message: Request | Response) -> str | None:
     return None if contact is None else str(contact.uri)
 
 
-def _untagged(address: NameAddr) -> str:
+def _untagged(message: Request | Response, name: str) -> str:
+    """From or To as a name-addr without its tag."""
+    text = message.headers.get(name) or ""
+    address = message.from_ if name == "From" else message.to
+    tag = f";tag={address.tag}"
+    # Nearly every phone writes the tag last, behind the brackets: then there is nothing to take apart.
+    if text.endswith(">" + tag):
+        return text.removesuffix(tag)
     return str(address.without_param("tag"))
 
 

@@ -255,6 +255,24 @@ def test_a_refused_refresh_changes_nothing():
     assert (dialog.remote_cseq, dialog.remote_target) == (7, "sip:alice@192.0.2.1:5061;transport=tls")
 
 
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("<sip:a@x.invalid>;tag=1", "<sip:a@x.invalid>"),
+        ("sip:a@x.invalid;tag=1", "<sip:a@x.invalid>"),
+        ("<sip:a@x.invalid;tag=9>;tag=1;x=2", "<sip:a@x.invalid;tag=9>;x=2"),
+        ("<sip:a@x.invalid>;TAG=1", "<sip:a@x.invalid>"),
+        ('"A;tag=1" <sip:a@x.invalid> ; tag=1', '"A;tag=1" <sip:a@x.invalid>'),
+        ('"A <b>;tag=1" <sip:a@x.invalid>;x=">;tag=1"', '"A <b>;tag=1" <sip:a@x.invalid>;x=">;tag=1"'),
+        ("<sip:a@x.invalid>", "<sip:a@x.invalid>"),
+    ],
+)
+def test_the_tag_is_taken_off_wherever_it_stands(text, rest):
+    invite = request(branch="z9hG4bKx")
+    invite.headers.set("From", text)
+    assert Dialog.from_invite_received(invite, "bob").remote == rest
+
+
 def test_a_peer_without_a_tag_can_still_be_spoken_to():
     # RFC 3261 12.1.2: peers of RFC 2543 may give no tag.
     invite = invite_with_routes()
