@@ -22,6 +22,7 @@ from typing import Final
 from ringwall.sip.errors import ParseError
 from ringwall.sip.headers import AuthValue
 from ringwall.sip.syntax import quote
+from ringwall.sip.uri import Uri
 
 __all__ = [
     "ALGORITHMS",
@@ -132,6 +133,15 @@ class Credentials:
         """
         expected = response_digest(self.algorithm, ha1, method, self.uri, self.nonce, self.nc, self.cnonce)
         return hmac.compare_digest(expected.encode(), self.response.encode("utf-8", "surrogateescape"))
+
+    def covers(self, request_uri: str) -> bool:
+        """Whether `uri` is the Request-URI of the request, as RFC 7616 3.4.6 demands: equal or equivalent."""
+        if self.uri == request_uri:
+            return True
+        try:
+            return Uri.parse(self.uri).equivalent(Uri.parse(request_uri))
+        except ParseError:
+            return False
 
     def __str__(self) -> str:
         params = {

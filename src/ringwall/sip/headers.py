@@ -118,7 +118,7 @@ class Via:
             transport.upper(),
             host,
             port,
-            MappingProxyType(parse_params(tail)) if semicolon else NO_PARAMS,
+            MappingProxyType(parse_params(";" + tail)) if semicolon else NO_PARAMS,
         )
 
     @property
@@ -233,7 +233,7 @@ def _name_addr(text: str) -> NameAddr:
         if "?" in address or "," in address:
             raise ParseError(400, "A URI with a comma or question mark must stand in angle brackets")
         uri = Uri.parse_any(address)
-        return NameAddr(None, uri, MappingProxyType(parse_params(tail)) if semicolon_ else NO_PARAMS)
+        return NameAddr(None, uri, MappingProxyType(parse_params(";" + tail)) if semicolon_ else NO_PARAMS)
     end = text.find(">", start)
     if end < 0:
         raise ParseError(400, "Angle bracket is not closed")
@@ -243,7 +243,7 @@ def _name_addr(text: str) -> NameAddr:
         return NameAddr(display, uri)
     if tail[0] != ";":
         raise ParseError(400, "Malformed address")
-    return NameAddr(display, uri, MappingProxyType(parse_params(tail[1:])))
+    return NameAddr(display, uri, MappingProxyType(parse_params(tail)))
 
 
 _name_addr_cached = lru_cache(maxsize=_CACHE_SIZE)(_name_addr)

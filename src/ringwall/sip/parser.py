@@ -35,6 +35,7 @@ _METHODS: Final = frozenset(
     "INVITE ACK BYE CANCEL REGISTER OPTIONS INFO UPDATE PRACK SUBSCRIBE NOTIFY REFER MESSAGE PUBLISH".split()
 )
 _VERSION: Final = "SIP/2.0"
+_COOKIE: Final = "z9hG4bK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +288,8 @@ def _start_line(line: str) -> Request | Response:
             raise ParseError(505, "Only SIP/2.0 is spoken here")
     if method not in _METHODS and not is_token(method):
         raise ParseError(400, "Malformed method")
-    Uri.parse(uri)
+    if Uri.parse(uri).headers:
+        raise ParseError(400, "A Request-URI must not hold headers")  # RFC 3261 19.1.1, table 1
     return Request(method, uri, _NO_HEADERS)
 
 
@@ -324,6 +326,9 @@ def _check(message: Request | Response, fields: dict[str, list[str]], limits: Li
         if message.cseq.method != method:
             # An unknown method may have a reason of its own; RFC 4475 3.1.2.18 allows either.
             raise ParseError(400 if method in _METHODS else 501, "CSeq and start line name different methods")
+        if message.branch == _COOKIE:
+            # Such a branch names no transaction; every request that has it would be taken for one.
+            raise ParseError(400, "The branch of the top Via is empty")
 
 
 def _typed(message: Message) -> None:
@@ -355,24 +360,29 @@ def _claimed_length(text: str) -> int | None:
 
 
 def _answerable(text: str) -> Request | None:
-    """What a refused request needs for its reply, where that much can be read; None for ACK and responses."""
+    """What a refused request needs for its reply, where that much can be read; None for ACK and responses.
+
+    Values are copied as they are: they may be what was wrong, and go back to whoever sent them.
+    """
     lines = text.split("\r\n")
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
         return None
     method, _, rest = lines[0].partition(" ")
     if method == "ACK" or not is_token(method) or lines[0].startswith("SIP/"):
         return None
-    fields: dict[str, list[str]] = {}
     try:
-        for line in _unfold(lines)[1:]:
-            name, _, value = line.partition(":")
-            key = header_key(name.rstrip(LWS)) if is_token(name.rstrip(LWS)) else ""
-            if key == "via":
-                fields.setdefault(key, []).extend(split_values(value.strip(LWS)))
-            elif key in _MANDATORY:
-                fields.setdefault(key, [value.strip(LWS)])
-        request = Request(method, rest.partition(" ")[0], Headers.of_fields(fields))
-        _ = request.via
+        lines = _unfold(lines)
     except ParseError:
         return None
-    return request if all(fields.get(key) for key in _MANDATORY) else None
+    fields: dict[str, list[str]] = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        name = name.rstrip(LWS)
+        key = header_key(name) if is_token(name) else ""
+        if key == "via":
+            fields.setdefault(key, []).append(value.strip(LWS))
+        elif key in _MANDATORY:
+            fields.setdefault(key, [value.strip(LWS)])
+    if not all(fields.get(key) for key in _MANDATORY):
+        return None
+    return Request(method, rest.partition(" ")[0], Headers.of_fields(fields))
