@@ -9,7 +9,7 @@ import json
 import logging
 from typing import Any, cast
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeRefused, EdgeUnavailable, tls_of
 from ringwall.infra.errors import FrameError
 from ringwall.infra.frames import MAX_ID, Frame, FrameReader, Kind, encode
 
@@ -45,6 +45,11 @@ class ControlLink(asyncio.Protocol):
         self._flush_later: asyncio.TimerHandle | None = None
         self._why = ""
         self.up = False
+
+    @property
+    def tls(self) -> dict[str, str] | None:
+        """Protocol and cipher of the connection."""
+        return tls_of(self._transport)
 
     async def run(self) -> None:
         """Dial, keep, dial again, until cancelled."""

@@ -16,7 +16,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,11 @@ class HttpPool:
     def up(self) -> bool:
         """Whether a request from outside would find a connection."""
         return bool(self._idle)
+
+    @property
+    def tls(self) -> dict[str, str] | None:
+        """Protocol and cipher of one of the idle connections."""
+        return next((tls_of(connection.transport) for connection in self._idle), None)
 
     async def run(self) -> None:
         """Fill the pool whenever it has fewer than its size, until cancelled."""

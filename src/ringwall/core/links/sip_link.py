@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from typing import cast
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,11 @@ class SipLink(asyncio.Protocol):
         """Writes that were thrown away because the link was down."""
         self.hello_call_id = ""
         """The Call-ID of this connection's hellos; an answer with it is for the link."""
+
+    @property
+    def tls(self) -> dict[str, str] | None:
+        """Protocol and cipher of the connection."""
+        return tls_of(self._transport)
 
     async def run(self) -> None:
         """Dial, keep, dial again, until cancelled."""

@@ -105,6 +105,13 @@ class Dialler:
         return context
 
 
+def tls_of(transport: asyncio.BaseTransport | None) -> dict[str, str] | None:
+    """Return protocol and cipher of a connection, as status shows them; None without one."""
+    session = transport.get_extra_info("ssl_object") if transport is not None else None
+    cipher = session.cipher() if session is not None else None
+    return {"protocol": session.version() or "", "cipher": cipher[0]} if session is not None and cipher else None
+
+
 class Backoff:
     """How long to wait before the next dial: growing, with jitter so that many cores do not dial in step."""
 
