@@ -48,6 +48,12 @@ class Ledger:
             ledger.record("security.ledger_mismatch", found=trouble)
         return ledger
 
+    @classmethod
+    def begin(cls, store: Store, key: Ed25519PrivateKey, organisation_id: str) -> Self:
+        """Begin the ledger of an organisation that is being made."""
+        start = genesis(organisation_id)
+        return cls(store, key, start, End(0, start, b""))
+
     def entry(self, kind: str, **fields: Any) -> Write:
         """Return a record as a write for `Store.commit`, for one transaction with what it is about."""
         if kind not in self._kinds:

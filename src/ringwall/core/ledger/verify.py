@@ -138,7 +138,7 @@ class _Walk:
             return _changed(expected) if known else _inserted(expected, expected)
         if self._head is not None and row.seq > self._head.seq and self.seq >= self._head.seq:
             text = f"Record {row.seq} was put in behind the signed end, record {self._head.seq}."
-            return Finding("inserted", row.seq, row.seq, text)
+            return self._moved_up(row) or Finding("inserted", row.seq, row.seq, text)
         if row.seq != expected:
             last = row.seq - 1 if self._head is None else min(row.seq - 1, self._head.seq)
             return _removed(expected, last)
@@ -152,13 +152,20 @@ class _Walk:
 
     def _misplaced(self, row: Row) -> Finding:
         """Say what happened before a record whose own hash is wrong."""
-        before = self._seen.get(row.previous)
-        if before is not None and before + 1 < row.seq and _fits(row, before + 1, row.previous):
-            return _inserted(before + 1, row.seq - 1)
+        moved = self._moved_up(row)
+        if moved is not None:
+            return moved
         for seq in range(row.seq + 1, row.seq + WINDOW):
             if _fits(row, seq, row.previous):
                 return _removed(row.seq, seq - 1)
         return _changed(row.seq)
+
+    def _moved_up(self, row: Row) -> Finding | None:
+        """Return the records that were put in before a record which fits as it is under a lower number."""
+        before = self._seen.get(row.previous)
+        if before is not None and before + 1 < row.seq and _fits(row, before + 1, row.previous):
+            return _inserted(before + 1, row.seq - 1)
+        return None
 
     def _not_joined(self, row: Row, following: Row | None) -> Finding:
         """Say which of two records was changed: both stand for themselves, but not on one another."""
