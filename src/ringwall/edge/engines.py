@@ -36,6 +36,7 @@ _SHARED_MEGABYTES = 512
 _PRIVATE_MEGABYTES = 16
 _MESSAGE_LINES = 6
 _TRIAL_CONNECTIONS = 100
+_RUN = Path("/run")
 
 
 class EngineConfigError(RingwallError):
@@ -157,7 +158,9 @@ class _Trial:
 
 def _try(layout: Layout, settings: Settings, edge: render.Edge, engines: set[str], *, chown: bool) -> None:
     """Check and start the engines with this configuration, but on other ports and in a folder of their own."""
-    folder = Path(tempfile.mkdtemp(prefix=".try-", dir=layout.edge))
+    # In memory and with a short name: socket paths have little room, and a key that is copied there leaves no trace.
+    where = _RUN if os.access(_RUN, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="ringwall-try-", dir=where))
     try:
         folder.chmod(0o755)
         trials = _prepare(folder, layout, edge, settings.with_free_ports(), chown=chown)
@@ -205,7 +208,7 @@ def _prepare(
     return [
         _Trial(
             HAPROXY,
-            as_user(accounts.HAPROXY, [_program(HAPROXY), "-c", "-q", "-f", str(there.haproxy_config)]),
+            as_user(accounts.HAPROXY, [_program(HAPROXY), "-c", "-f", str(there.haproxy_config)]),
             as_user(accounts.HAPROXY, haproxy_command(there)),
             lambda: _unix_answers(there.haproxy_socket),
         ),

@@ -14,7 +14,7 @@ _ANSWER_LIMIT = 64 * 1024 * 1024
 _CHUNK = 65536
 _PART = re.compile(r"[!-:<-\[\]-~]+\Z")  # printable, without blanks, ; and backslash
 _SESSION = re.compile(r"^(0x[0-9a-f]+): proto=\S+ src=(\S+):\d+ fe=(\S+)", re.MULTILINE)
-_GOOD_ENDINGS = ("Success!", "Transaction created", "Transaction updated")
+_SERIAL = re.compile(r"^Serial: ([0-9A-F]+)$", re.MULTILINE)
 
 
 class HaproxyError(RingwallError):
@@ -58,27 +58,40 @@ class HaproxyAdmin:
         return ended
 
     def deploy_certificate(self, path: str, pem: str) -> None:
-        """Put a certificate, chain and key in the place of what was loaded from ``path``; no connection ends.
+        """Put certificate, chain and key in the place of what was loaded from ``path``; no connection ends.
 
         The caller writes the same into the file, so that a restart loads it too.
         """
-        if "\n\n" in pem or not pem.endswith("\n"):
-            raise HaproxyError("The certificate cannot be sent to HAProxy: it has an empty line in it.")
-        answer = self._ask("set", "ssl", "cert", path, payload=pem)
-        if not any(word in answer for word in _GOOD_ENDINGS):
-            raise HaproxyError(f"HAProxy refused the new certificate: {_first_line(answer)}")
-        answer = self._ask("commit", "ssl", "cert", path)
-        if "Success!" not in answer:
-            self._ask("abort", "ssl", "cert", path)
-            raise HaproxyError(f"HAProxy did not take the new certificate: {_first_line(answer)}")
+        self._exchange("cert", path, pem)
+
+    def deploy_authority(self, path: str, pem: str) -> None:
+        """Put an authority in the place of what was loaded from ``path``; no connection ends."""
+        self._exchange("ca-file", path, pem)
+
+    def trusts(self, path: str, serial: int) -> bool:
+        """Say whether the certificate with this serial number is among the authorities of ``path`` now."""
+        found = _SERIAL.findall(self._ask("show", "ssl", "ca-file", path))
+        return serial in (int(text, 16) for text in found)
 
     def certificate_serial(self, path: str) -> int:
         """Return the serial number of the certificate that HAProxy uses now for ``path``."""
         answer = self._ask("show", "ssl", "cert", path)
-        found = re.search(r"^Serial: ([0-9A-F]+)$", answer, re.MULTILINE)
+        found = _SERIAL.search(answer)
         if found is None:
             raise HaproxyError(f"HAProxy does not show the certificate {path}: {_first_line(answer)}")
         return int(found[1], 16)
+
+    def _exchange(self, kind: str, path: str, pem: str) -> None:
+        # An empty line would end the text there and make commands of the rest.
+        if "\n\n" in pem or not pem.endswith("\n"):
+            raise HaproxyError(f"{path} cannot be sent to HAProxy: it has an empty line, or no end of line.")
+        answer = self._ask("set", "ssl", kind, path, payload=pem)
+        if "ransaction" not in answer:
+            raise HaproxyError(f"HAProxy refused the new {path}: {_first_line(answer)}")
+        answer = self._ask("commit", "ssl", kind, path)
+        if "Success!" not in answer:
+            self._ask("abort", "ssl", kind, path)
+            raise HaproxyError(f"HAProxy did not take the new {path}: {_first_line(answer)}")
 
     def _ask(self, *parts: str, payload: str = "", expect_silence: bool = False) -> str:
         for part in parts:

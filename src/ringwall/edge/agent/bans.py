@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 LONGEST_SECONDS = 366 * 86400
 _MOST_BANS = 50_000
 _REASON_LIMIT = 200
+_LOOK_SECONDS = 30.0
 _FILE_LIMIT = 32 * 1024 * 1024
 _NEVER_CUT = frozenset({"inner"})
 
@@ -66,6 +68,7 @@ class Bans:
         self._clock = clock
         self._bans: dict[str, Ban] = {}
         self._changing = asyncio.Lock()
+        self._added = asyncio.Event()
 
     def load(self) -> None:
         """Read the memory; a damaged one is put aside and said so, for a ban list must not stop the edge."""
@@ -95,6 +98,7 @@ class Bans:
             if len(self._bans) >= _MOST_BANS and address not in self._bans:
                 raise BanError(f"There are {_MOST_BANS} bans already: ban networks in the firewall instead.")
             self._bans[address] = Ban(address, self._clock() + seconds, reason[:_REASON_LIMIT])
+            self._added.set()
             return await asyncio.to_thread(self._apply, [address], [])
 
     async def unban(self, source: str) -> bool:
@@ -106,7 +110,7 @@ class Bans:
             await asyncio.to_thread(self._apply, [], [address])
             return True
 
-    async def keep(self, seconds: float = 1.0) -> None:
+    async def keep(self, seconds: float = 0.2) -> None:
         """Lift bans whose time is over, look after a HAProxy that was away, until cancelled."""
         while True:
             async with self._changing:
@@ -118,8 +122,10 @@ class Bans:
 
     async def _sleep_until_next(self, seconds: float) -> None:
         now = self._clock()
-        first = min((ban.until for ban in self._bans.values()), default=now + 60.0)
-        await asyncio.sleep(min(max(first - now, seconds), 30.0))
+        first = min((ban.until for ban in self._bans.values()), default=now + _LOOK_SECONDS)
+        self._added.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._added.wait(), min(max(first - now, seconds), _LOOK_SECONDS))
 
     def _synchronise(self) -> None:
         """Make HAProxy's list what ours is. (In a thread, with the lock held.)"""

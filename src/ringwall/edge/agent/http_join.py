@@ -105,9 +105,10 @@ class _Core(_End):
 
 
 class _Outside(_End):
-    """A connection from HAProxy: waits, unread, until there is a connection of the core."""
+    """A connection from HAProxy: waits, with its first bytes, until there is a connection of the core."""
 
     timer: asyncio.TimerHandle | None = None
+    early: bytes = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -115,11 +116,18 @@ class _Outside(_End):
         if joiner.idle:
             _join(self, joiner.idle.popleft())
         elif len(joiner.waiting) < _MOST_WAITING:
-            self.transport.pause_reading()
             joiner.waiting.append(self)
             self.timer = asyncio.get_running_loop().call_later(joiner.wait_seconds, self._refuse)
         else:
             self._refuse()
+
+    def data_received(self, data: bytes) -> None:
+        if self.peer is None:
+            # No more than one read waits here. (uvloop reads once even if it is told not to while it connects.)
+            self.early += data
+            self.transport.pause_reading()
+            return
+        self.peer.transport.write(data)
 
     def _refuse(self) -> None:
         if self in self.joiner.waiting:
@@ -142,4 +150,7 @@ def _join(outside: _Outside, core: _Core) -> None:
     if outside.timer is not None:
         outside.timer.cancel()
         outside.timer = None
+    if outside.early:
+        core.transport.write(outside.early)
+        outside.early = b""
         outside.transport.resume_reading()
