@@ -89,7 +89,7 @@ class Challenge:
 
     @staticmethod
     def parse(text: str) -> "Challenge":
-        """A challenge as a client reads it. ParseError (400) unless it is Digest, known and offers qop=auth."""
+        """A challenge as a client reads it. ParseError (400) unless Digest, known and with qop=auth."""
         value = AuthValue.parse(text)
         params = value.params
         offered = [word.strip().lower() for word in params.get("qop", "").split(",")]
@@ -183,7 +183,7 @@ def parse_authorization(text: str) -> Credentials:
         raise ParseError(400, "A digest parameter is too long")
     if len(response) != _HEX_LENGTH[algorithm] or not _is_hex(response):
         raise ParseError(400, "Malformed digest response")
-    if len(count) != 8 or not _is_hex(count) or not (nc := int(count, 16)):  # noqa: PLR2004 - RFC 7616: 8LHEX
+    if len(count) != 8 or not _is_hex(count) or not (nc := int(count, 16)):
         raise ParseError(400, "Malformed digest nonce count")
     return Credentials(
         username, realm, nonce, uri, response.lower(), algorithm, nc, cnonce, params.get("opaque")
@@ -219,8 +219,8 @@ class NonceKeeper:
     """Issues nonces and says what one is worth. `lifetime` in seconds; `now` from any one clock, in seconds.
 
     A nonce is base64 of 8 bytes time (microseconds), 12 bytes chance and 16 bytes HMAC-SHA256 over both.
-    At most `capacity` nonces in use are remembered. When the oldest must go, every nonce issued up to its time
-    that is not in the table is stale from then on, so that nothing forgotten can be replayed.
+    At most `capacity` nonces in use are remembered. When the oldest must go, every nonce issued up to its
+    time that is not in the table is stale from then on, so that nothing forgotten can be replayed.
 
     Check the response first and the nonce then: a check counts as a use.
     """
@@ -233,7 +233,7 @@ class NonceKeeper:
         capacity: int = 65536,
         chance: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        if len(secret) < 16:  # noqa: PLR2004
+        if len(secret) < 16:
             raise ValueError("The secret of nonces needs at least 16 bytes")
         self._secret = secret
         self._lifetime = int(lifetime * 1_000_000)
@@ -272,7 +272,7 @@ class NonceKeeper:
         return len(self._used)
 
     def _open(self, nonce: str) -> bytes | None:
-        if len(nonce) != 48 or not nonce.isascii():  # noqa: PLR2004 - base64 of 36 bytes
+        if len(nonce) != 48 or not nonce.isascii():
             return None
         try:
             data = urlsafe_b64decode(nonce)

@@ -52,7 +52,7 @@ _ALWAYS_BARE = frozenset({"algorithm", "nc", "stale", "userhash"})
 
 @dataclass(frozen=True, slots=True)
 class NameAddr:
-    """An address with an optional display name (unescaped text) and header parameters, as in From or Contact."""
+    """An address with an optional display name (unescaped text) and header parameters: From, Contact ..."""
 
     display: str | None
     uri: Uri

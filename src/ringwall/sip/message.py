@@ -10,94 +10,18 @@ Rules that this module keeps:
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from ringwall.sip.errors import ParseError
 from ringwall.sip.headers import CSeq, NameAddr, Via, split_values
 from ringwall.sip.names import LIST_HEADERS, SPLIT_HEADERS, display_name, header_key
+from ringwall.sip.reasons import REASONS, reason_of
 from ringwall.sip.syntax import parse_number, split_outside
 
 __all__ = ["REASONS", "Headers", "Message", "Request", "Response"]
 
 MAX_SECONDS = 2**32 - 1
 _FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
-
-REASONS: Final[dict[int, str]] = {
-    100: "Trying",
-    180: "Ringing",
-    181: "Call Is Being Forwarded",
-    182: "Queued",
-    183: "Session Progress",
-    199: "Early Dialog Terminated",
-    200: "OK",
-    202: "Accepted",
-    204: "No Notification",
-    300: "Multiple Choices",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    305: "Use Proxy",
-    380: "Alternative Service",
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    407: "Proxy Authentication Required",
-    408: "Request Timeout",
-    410: "Gone",
-    412: "Conditional Request Failed",
-    413: "Request Entity Too Large",
-    414: "Request-URI Too Long",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    417: "Unknown Resource-Priority",
-    420: "Bad Extension",
-    421: "Extension Required",
-    422: "Session Interval Too Small",
-    423: "Interval Too Brief",
-    424: "Bad Location Information",
-    428: "Use Identity Header",
-    429: "Provide Referrer Identity",
-    430: "Flow Failed",
-    433: "Anonymity Disallowed",
-    436: "Bad Identity Info",
-    437: "Unsupported Credential",
-    438: "Invalid Identity Header",
-    439: "First Hop Lacks Outbound Support",
-    440: "Max-Breadth Exceeded",
-    469: "Bad Info Package",
-    470: "Consent Needed",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    485: "Ambiguous",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    489: "Bad Event",
-    491: "Request Pending",
-    493: "Undecipherable",
-    494: "Security Agreement Required",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    505: "Version Not Supported",
-    513: "Message Too Large",
-    555: "Push Notification Service Not Supported",
-    580: "Precondition Failure",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-    607: "Unwanted",
-    608: "Rejected",
-}
 
 
 class Headers:
@@ -202,8 +126,7 @@ class Headers:
         for key, values in self._fields.items():
             if key != "content-length":
                 name = display_name(key)
-                for value in values:
-                    parts.append(f"{name}: {value}")  # noqa: PERF401 - measured: no gain in a comprehension
+                parts += [f"{name}: {value}" for value in values]
         parts.append(f"Content-Length: {len(body)}\r\n\r\n")
         return "\r\n".join(parts).encode("utf-8", "surrogateescape") + body
 
@@ -362,13 +285,13 @@ class Request(Message):
         for key in ("from", "to", "call-id", "cseq"):
             fields[key] = [self._one(key)]
         reply = Headers.of_fields(fields)
-        if to_tag is not None and status > 100:  # noqa: PLR2004 - 100 belongs to no dialog
+        if to_tag is not None and status > 100:
             _add_tag(fields, to_tag)
-        if 100 < status < 300 and self.method in _FORMS_DIALOG:  # noqa: PLR2004 - 101..299 form dialogs
+        if 100 < status < 300 and self.method in _FORMS_DIALOG:
             routes = mine.lines("record-route")
             if routes:
                 fields["record-route"] = routes.copy()
-        elif status == 100 and (timestamp := mine.get("timestamp")) is not None:  # noqa: PLR2004
+        elif status == 100 and (timestamp := mine.get("timestamp")) is not None:
             fields["timestamp"] = [timestamp]
         for name, value in headers:
             reply.add(name, value)
@@ -389,11 +312,6 @@ class Response(Message):
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire, with its Content-Length."""
         return self.headers.write(f"SIP/2.0 {self.status} {self.reason}", self.body)
-
-
-def reason_of(status: int) -> str:
-    """The usual reason phrase; that of the class (x00) for a status that has none of its own."""
-    return REASONS.get(status) or REASONS.get(status // 100 * 100, "Unknown")
 
 
 def _add_tag(fields: dict[str, list[str]], tag: str) -> None:

@@ -6,18 +6,91 @@ from typing import Final
 from ringwall.sip.errors import ParseError
 from ringwall.sip.syntax import is_token
 
-_USUAL = (
-    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info "
-    "Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language "
-    "Content-Length Content-Type CSeq Date Diversion Error-Info Event Expires From Geolocation History-Info "
-    "Identity In-Reply-To Info-Package Join Max-Breadth Max-Forwards MIME-Version Min-Expires Min-SE "
-    "Organization P-Access-Network-Info P-Asserted-Identity P-Preferred-Identity P-Ringwall-Event "
-    "P-Ringwall-Flow P-Ringwall-Link Path Priority Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require "
-    "RAck Reason Record-Route Recv-Info Refer-Sub Refer-To Referred-By Reject-Contact Replaces Reply-To "
-    "Request-Disposition Require Resource-Priority Retry-After Route RSeq Security-Client Security-Server "
-    "Security-Verify Server Service-Route Session-Expires SIP-ETag SIP-If-Match Subject Subscription-State "
-    "Supported Target-Dialog Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate"
-).split()
+_USUAL = [
+    "Accept",
+    "Accept-Contact",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Alert-Info",
+    "Allow",
+    "Allow-Events",
+    "Authentication-Info",
+    "Authorization",
+    "Call-ID",
+    "Call-Info",
+    "Contact",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Type",
+    "CSeq",
+    "Date",
+    "Diversion",
+    "Error-Info",
+    "Event",
+    "Expires",
+    "From",
+    "Geolocation",
+    "History-Info",
+    "Identity",
+    "In-Reply-To",
+    "Info-Package",
+    "Join",
+    "Max-Breadth",
+    "Max-Forwards",
+    "MIME-Version",
+    "Min-Expires",
+    "Min-SE",
+    "Organization",
+    "P-Access-Network-Info",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "P-Ringwall-Event",
+    "P-Ringwall-Flow",
+    "P-Ringwall-Link",
+    "Path",
+    "Priority",
+    "Privacy",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Proxy-Require",
+    "RAck",
+    "Reason",
+    "Record-Route",
+    "Recv-Info",
+    "Refer-Sub",
+    "Refer-To",
+    "Referred-By",
+    "Reject-Contact",
+    "Replaces",
+    "Reply-To",
+    "Request-Disposition",
+    "Require",
+    "Resource-Priority",
+    "Retry-After",
+    "Route",
+    "RSeq",
+    "Security-Client",
+    "Security-Server",
+    "Security-Verify",
+    "Server",
+    "Service-Route",
+    "Session-Expires",
+    "SIP-ETag",
+    "SIP-If-Match",
+    "Subject",
+    "Subscription-State",
+    "Supported",
+    "Target-Dialog",
+    "Timestamp",
+    "To",
+    "Unsupported",
+    "User-Agent",
+    "Via",
+    "Warning",
+    "WWW-Authenticate",
+]
 
 _COMPACT: Final = {
     "a": "accept-contact",  # RFC 3841
@@ -46,12 +119,37 @@ SPLIT_HEADERS: Final = frozenset({"via", "route", "record-route", "path", "servi
 
 LIST_HEADERS: Final = SPLIT_HEADERS | {
     name.lower()
-    for name in (
-        "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Call-Info "
-        "Content-Encoding Content-Language Diversion Error-Info Geolocation History-Info In-Reply-To "
-        "P-Asserted-Identity P-Preferred-Identity Proxy-Require Reason Recv-Info Reject-Contact Require "
-        "Resource-Priority Security-Client Security-Server Security-Verify Supported Unsupported Warning"
-    ).split()
+    for name in [
+        "Accept",
+        "Accept-Contact",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Alert-Info",
+        "Allow",
+        "Allow-Events",
+        "Call-Info",
+        "Content-Encoding",
+        "Content-Language",
+        "Diversion",
+        "Error-Info",
+        "Geolocation",
+        "History-Info",
+        "In-Reply-To",
+        "P-Asserted-Identity",
+        "P-Preferred-Identity",
+        "Proxy-Require",
+        "Reason",
+        "Recv-Info",
+        "Reject-Contact",
+        "Require",
+        "Resource-Priority",
+        "Security-Client",
+        "Security-Server",
+        "Security-Verify",
+        "Supported",
+        "Unsupported",
+        "Warning",
+    ]
 }
 """Every header that is defined as a comma-separated list."""
 
@@ -67,7 +165,7 @@ KNOWN_KEYS: Final = {
 
 
 def header_key(name: str) -> str:
-    """The key of a header name: in lower case, a compact form as its long form. ParseError (400) if no token."""
+    """The key of a header name: its long form in lower case. ParseError (400) if it is no token."""
     key = KNOWN_KEYS.get(name)
     if key is not None:
         return key

@@ -34,7 +34,7 @@ _MAX_MKI_LENGTH: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One inline key: master key with salt; lifetime in packets and MKI (value, bytes) where they are said."""
+    """One inline key: master key with salt; lifetime in packets and MKI (value, bytes) where said."""
 
     material: bytes = field(repr=False)
     lifetime: int | None = None
@@ -43,7 +43,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Crypto:
-    """One key line. `key_params` is its text, secret; `keys` what it says; `session_params` its further words."""
+    """One key line. `key_params` is its secret text, `keys` what it says, `session_params` what follows."""
 
     tag: int
     suite: str
@@ -61,7 +61,7 @@ class Crypto:
         For a known suite the key must have the length of that suite; base64 without padding is taken too.
         """
         parts = text.split(" ")
-        if len(text) > _MAX_LENGTH or len(parts) < 3:  # noqa: PLR2004 - tag, suite, key
+        if len(text) > _MAX_LENGTH or len(parts) < 3:
             raise _malformed()
         tag, suite, key_params, *session_params = parts
         if not _TAG.fullmatch(tag) or not is_token(suite):

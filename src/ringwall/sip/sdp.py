@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from ringwall.sip.errors import ParseError
 from ringwall.sip.sdes import Crypto
+from ringwall.sip.sdp_address import Connection, Origin
 from ringwall.sip.syntax import is_token, parse_number
-from ringwall.sip.uri import is_ipv4, is_ipv6
 
 __all__ = [
     "DIRECTIONS",
@@ -36,8 +36,6 @@ MAX_LINES: Final = 1024
 MAX_MEDIA: Final = 32
 DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 
-_FQDN = re.compile(r"[A-Za-z0-9.\-]+")
-_DIGITS = re.compile(r"[0-9]{1,20}")
 _FINGERPRINT = re.compile(r"[A-Za-z0-9\-]+ +[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}")
 _SETUPS = frozenset({"active", "passive", "actpass", "holdconn"})
 
@@ -46,56 +44,6 @@ Attribute = tuple[str, str | None]
 
 Line = tuple[str, str]
 """Type letter and value of any other line."""
-
-
-class Connection(NamedTuple):
-    """A c= line: where media is sent to. `address` is an IP address (without brackets) or a host name."""
-
-    address_type: str
-    address: str
-    network_type: str = "IN"
-
-    @staticmethod
-    def parse(text: str) -> "Connection":
-        """`IN IP4 192.0.2.1`; ParseError (400) if it is no unicast address."""
-        parts = text.split(" ")
-        if len(parts) != 3:  # noqa: PLR2004
-            raise ParseError(400, "Malformed c= line in the session description")
-        _check_address(*parts)
-        return Connection(parts[1], parts[2], parts[0])
-
-    def __str__(self) -> str:
-        return f"{self.network_type} {self.address_type} {self.address}"
-
-    @property
-    def is_null(self) -> bool:
-        """Whether it is the address 0.0.0.0 (or ::) of an old-style hold."""
-        return self.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-
-
-class Origin(NamedTuple):
-    """The o= line. Session id and version stay texts of digits, as they may exceed what JSON numbers hold."""
-
-    username: str
-    session_id: str
-    version: str
-    network_type: str
-    address_type: str
-    address: str
-
-    @staticmethod
-    def parse(text: str) -> "Origin":
-        """`- 1 1 IN IP4 192.0.2.1`; ParseError (400) if malformed."""
-        parts = text.split(" ")
-        if len(parts) != 6 or not parts[0]:  # noqa: PLR2004
-            raise ParseError(400, "Malformed o= line in the session description")
-        if not _DIGITS.fullmatch(parts[1]) or not _DIGITS.fullmatch(parts[2]):
-            raise ParseError(400, "Malformed o= line in the session description")
-        _check_address(*parts[3:])
-        return Origin(*parts)
-
-    def __str__(self) -> str:
-        return " ".join(self)
 
 
 class Inherited(NamedTuple):
@@ -254,7 +202,10 @@ class SessionDescription(_Attributed):
 
     @staticmethod
     def parse(data: bytes) -> "SessionDescription":
-        """A description from a body. ParseError: 400 malformed, 488 malformed keys or fingerprint, 513 too large."""
+        """A description from a body.
+
+        ParseError: 400 malformed, 488 malformed keys or fingerprint, 513 too large.
+        """
         return _parse(data)
 
     def to_bytes(self) -> bytes:
@@ -306,16 +257,6 @@ def _inheritance(connection: Connection | None, attributes: Sequence[Attribute])
     return Inherited(connection, direction, tuple(fingerprints), setup)
 
 
-def _check_address(network_type: str, address_type: str, address: str) -> None:
-    if network_type == "IN":
-        if address_type == "IP4":
-            if is_ipv4(address) or (_FQDN.fullmatch(address) and not address.replace(".", "").isdigit()):
-                return
-        elif address_type == "IP6" and (is_ipv6(address) or _FQDN.fullmatch(address)):
-            return
-    raise ParseError(400, "Malformed address in the session description")
-
-
 def _put(
     attributes: Sequence[Attribute], chosen: Callable[[str], bool], lines: list[Attribute]
 ) -> tuple[Attribute, ...]:
@@ -331,7 +272,7 @@ def _put(
     return (*kept[:place], *lines, *kept[place:])
 
 
-# The order in which RFC 4566 5 wants the lines, c= and a= among them; letters it does not know come before a=.
+# The order in which RFC 4566 5 wants the lines; letters that it does not know come before a=.
 _RANK: Final = {letter: rank for rank, letter in enumerate("iuepcbtrzk")}
 
 
@@ -407,7 +348,7 @@ class _Level:
 
 def _parse(data: bytes) -> SessionDescription:
     lines = _lines(data)
-    if len(lines) < 3 or lines[0] != "v=0" or lines[1][:2] != "o=" or lines[2][:2] != "s=":  # noqa: PLR2004
+    if len(lines) < 3 or lines[0] != "v=0" or lines[1][:2] != "o=" or lines[2][:2] != "s=":
         raise ParseError(400, "A session description must begin with v=0, o= and s=")
     origin = Origin.parse(lines[1][2:])
     session = level = _Level()
@@ -450,7 +391,7 @@ def _lines(data: bytes) -> list[str]:
 
 def _media(head: str, level: _Level, inherited: Inherited) -> Media:
     parts = head.split(" ")
-    if len(parts) < 4 or "" in parts or not is_token(parts[0]):  # noqa: PLR2004
+    if len(parts) < 4 or "" in parts or not is_token(parts[0]):
         raise ParseError(400, "Malformed m= line in the session description")
     port, slash, count = parts[1].partition("/")
     ports = parse_number(count, 65535, "A number of ports") if slash else 1

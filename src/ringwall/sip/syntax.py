@@ -54,14 +54,14 @@ def quote(text: str) -> str:
 
 def unquote(text: str) -> str:
     """The content of a quoted string; a text without quotes is returned as it is."""
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':  # noqa: PLR2004 - two quotes
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     content = text[1:-1]
     return _ESCAPE.sub(r"\1", content) if "\\" in content else content
 
 
 def split_outside(text: str, separator: str) -> list[str]:
-    """The text cut at each separator outside of quotes and angle brackets; elements stripped, empty ones kept.
+    """The text cut at each separator outside of quotes and angle brackets; stripped, empty elements kept.
 
     A quote or bracket that is never closed takes the rest of the text into its element.
     """
@@ -135,6 +135,6 @@ def format_params(params: Params) -> str:
 
 def parse_number(text: str, limit: int, what: str) -> int:
     """A decimal number from 0 up to `limit`; ParseError (400) that names `what` for anything else."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 20 or (number := int(text)) > limit:  # noqa: PLR2004
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or (number := int(text)) > limit:
         raise ParseError(400, f"{what} is not a number from 0 to {limit}")
     return number

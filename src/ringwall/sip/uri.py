@@ -126,7 +126,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
             raise ParseError(400, "Malformed host")
     if not colon:
         return host, None
-    if not (port.isascii() and port.isdigit()) or len(port) > 5 or not 0 < int(port) < 65536:  # noqa: PLR2004
+    if not (port.isascii() and port.isdigit()) or len(port) > 5 or not 0 < int(port) < 65536:
         raise ParseError(400, "Malformed port")
     return host, int(port)
 

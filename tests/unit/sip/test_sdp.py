@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from ringwall.sip.errors import ParseError
-from ringwall.sip.sdp import Connection, Media, Origin, SessionDescription
 from ringwall.sip.sdes import Crypto
+from ringwall.sip.sdp import Connection, Media, Origin, SessionDescription
 
 KEY = "inline:" + "A" * 40
 

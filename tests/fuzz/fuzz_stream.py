@@ -1,0 +1,44 @@
+"""A stream comes to the same however it is cut, and breaks at most once.
+
+The first four bytes of the input say where it is cut.
+`python tests/fuzz/fuzz_stream.py -max_total_time=20`, in CI `-runs=...`; see harness.py.
+"""
+
+from itertools import pairwise
+
+import atheris
+import harness
+
+with atheris.instrument_imports(include=["ringwall"]):
+    from ringwall.sip.errors import FramingError
+    from ringwall.sip.message import Request, Response
+    from ringwall.sip.parser import Limits, StreamParser
+
+LIMITS = Limits(head=4096, body=1000)
+
+
+def drain(chunks: list[bytes]) -> list[str]:
+    stream = StreamParser(LIMITS)
+    items: list[object] = []
+    breaks = 0
+    for chunk in chunks:
+        try:
+            items += stream.feed(chunk)
+        except FramingError as error:
+            items += [*error.messages, str(error)]
+            breaks += 1
+    assert breaks <= 1
+    return [repr(item.to_bytes()) if isinstance(item, Request | Response) else repr(item) for item in items]
+
+
+def target(data: bytes) -> None:
+    cuts, whole = data[:4], data[4:]
+    places = sorted(cut * (len(whole) + 1) // 256 for cut in cuts)
+    chunks = [whole[start:end] for start, end in zip([0, *places], [*places, len(whole)], strict=True)]
+    assert drain(chunks) == drain([whole])
+
+
+if __name__ == "__main__":
+    messages = harness.torture()
+    pairs = [b"\x10\x40\x80\xc0" + one + other for one, other in pairwise(messages)]
+    harness.run(target, [*pairs, b"\x40\x80\xa0\xc0\r\n\r\n\r\n" + messages[0] + b"\r\n"])
