@@ -2,3 +2,5 @@
 
 Each package below is a zone or what a zone stands on; docs/architecture.md says who may import whom.
 """
+
+__version__ = "0.1.0"

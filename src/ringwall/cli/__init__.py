@@ -17,7 +17,7 @@ from ringwall.infra.errors import RingwallError
 
 def _assemble() -> typer.Typer:
     """Return the whole command line; modules are imported here so that `import ringwall.cli` stays cheap."""
-    from ringwall.cli import pki, system  # noqa: PLC0415
+    from ringwall.cli import demo, pki, system  # noqa: PLC0415
 
     app = typer.Typer(
         name="ringwall",
@@ -29,6 +29,7 @@ def _assemble() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     system.register(app)
+    demo.register(app)
     app.add_typer(pki.app, name="pki")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
     # their module.

@@ -1,0 +1,107 @@
+"""`ringwall demo`: two real phones call each other through the real system, and a wiretap listens (T1, T5, T6)."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringwall.cli import readiness, starting
+from ringwall.cli.demo.acts import Report, play
+from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+from ringwall.infra.supervise import Supervisor
+
+_ROOM = Path("/var/tmp")  # noqa: S108 - mkdtemp makes the folder; system users must be able to pass through it
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(
+    data: DataOption = DATA_DEFAULT,
+    own: Annotated[
+        bool, typer.Option("--own", help="Use a system of its own even when one is running.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove it: two phones call each other, and nothing on any link can be read."""
+    output = Output(as_json=as_json)
+    layout = Layout.of(data)
+    if not own and readiness.look(layout).ready:
+        output.progress(f"using the running system of {layout.data}")
+        report = asyncio.run(play(layout, Settings.load(layout), output.progress))
+    else:
+        report = _on_a_system_of_its_own(output)
+    output.result(report.to_dict(), _text(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _on_a_system_of_its_own(output: Output) -> Report:
+    folder = Path(tempfile.mkdtemp(prefix="ringwall-", dir=_ROOM))
+    folder.chmod(0o755)
+    layout = Layout.of(folder)
+    output.progress(f"starting a system in {folder}")
+    try:
+        settings = starting.prepare(layout, output, free_ports=True)
+        with starting.locked(layout):
+            starting.start(layout, settings, die_with_caller=True, on_step=output.progress)
+        try:
+            return asyncio.run(play(layout, settings, output.progress))
+        finally:
+            output.progress("stopping it")
+            Supervisor(layout).stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _text(report: Report) -> str:
+    parts = [
+        "",
+        format_table(
+            ("Link", "Protocol", "Cipher"),
+            [(link["name"], link["protocol"], link["cipher"]) for link in report.links],
+        ),
+        "",
+        format_table(
+            ("Leg", "SRTP suite", "Sent", "Received", "Lost", "Hears"),
+            [
+                (
+                    name,
+                    leg["suite"],
+                    str(leg["packets_sent"]),
+                    str(leg["packets_received"]),
+                    str(leg["packets_lost"]),
+                    f"{leg['tone_hz_heard']} Hz",
+                )
+                for name, leg in zip(("caller", "called"), report.legs, strict=False)
+            ],
+        ),
+        "",
+        f"Set-up          {report.setup_ms} ms, from dialling to answered",
+        "Wiretap         "
+        + ", ".join(f"{name} {count} packets" for name, count in report.wiretap.links.items())
+        + f"; readable SIP {report.wiretap.readable_sip}, decodable voice {report.wiretap.decodable_rtp}"
+        + f" of {report.wiretap.rtp_packets} packets",
+    ]
+    if report.record is not None:
+        body = report.record["body"]
+        parts.append(
+            f"Ledger          record {report.record['seq']}: {body['caller']} called {body['dialled']}, "
+            f"{body['seconds']:.1f} s, {body['cause']} by the {body['by']}; chain {'whole' if report.ledger_ok else 'BROKEN'}"
+        )
+    failed = [act for act in report.acts if not act.ok]
+    verdict = (
+        "All of it holds."
+        if report.ok
+        else f"It does not hold: {failed[0].name}: {failed[0].why}"
+        if failed
+        else ""
+    )
+    return "\n".join([*parts, "", verdict])

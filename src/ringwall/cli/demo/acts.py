@@ -1,0 +1,331 @@
+"""The acts of the demonstration, each a claim that holds or does not. Further acts are added to `ACTS`."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ringwall.cli.client import ask
+from ringwall.cli.demo.phones import Credentials, Phone, PhoneError, Phones, Talk
+from ringwall.cli.demo.tones import heard
+from ringwall.cli.demo.wiretap import TONES, Findings, Wiretap, self_check
+from ringwall.infra.errors import RingwallError
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+
+_TALK_SECONDS = 1.5
+_NEAR_HZ = 20
+_MOST_LOSS = 0.02
+
+
+@dataclass(slots=True)
+class Act:
+    """One claim and how it went."""
+
+    name: str
+    ok: bool = False
+    why: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"name": self.name, "ok": self.ok, "why": self.why}
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that the demonstration measured."""
+
+    acts: list[Act] = field(default_factory=list)
+    links: list[dict[str, str]] = field(default_factory=list)
+    legs: list[dict[str, Any]] = field(default_factory=list)
+    setup_ms: float | None = None
+    wiretap: Findings = field(default_factory=Findings)
+    record: dict[str, Any] | None = None
+    ledger_ok: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every act held."""
+        return bool(self.acts) and all(act.ok for act in self.acts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "ok": self.ok,
+            "acts": [act.to_dict() for act in self.acts],
+            "links": self.links,
+            "legs": self.legs,
+            "setup_ms": self.setup_ms,
+            "wiretap": self.wiretap.to_dict(),
+            "record": self.record,
+            "ledger_ok": self.ledger_ok,
+        }
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the acts play on."""
+
+    layout: Layout
+    settings: Settings
+    phones: Phones
+    report: Report
+    say: Callable[[str], None]
+    anna: Phone | None = None
+    ben: Phone | None = None
+    here: Talk | None = None
+    there: Talk | None = None
+    added: list[str] = field(default_factory=list)
+    call: dict[str, Any] = field(default_factory=dict)
+    cursor: int = 0
+
+    def ask(self, operation: str, **arguments: Any) -> Any:
+        """Ask the running core."""
+        return ask(self.layout, operation, arguments)
+
+
+class NotHeldError(RingwallError):
+    """A claim does not hold; the text says what was seen instead."""
+
+    code = "not-held"
+
+
+def claim(holds: bool, why: str) -> None:  # noqa: FBT001 - reads as a sentence where it stands
+    """Raise NotHeldError unless it holds."""
+    if not holds:
+        raise NotHeldError(why)
+
+
+async def people(stage: Stage) -> None:
+    """Two users with one device each."""
+    taken = {user["extension"] for user in stage.ask("user.list")}
+    free = [str(n) for n in range(9100, 9999) if str(n) not in taken][:2]
+    phones = []
+    for extension, name in zip(free, ("Anna (demonstration)", "Ben (demonstration)"), strict=True):
+        stage.ask("user.add", extension=extension, name=name)
+        stage.added.append(extension)
+        device = stage.ask("device.add", extension=extension, label="demonstration")
+        phones.append(
+            await stage.phones.phone(
+                Credentials(
+                    server=stage.settings.address,
+                    port=stage.settings.ports.sips,
+                    domain=stage.settings.organisation.domain,
+                    extension=extension,
+                    username=device["auth_user"],
+                    password=device["password"],
+                )
+            )
+        )
+    stage.anna, stage.ben = phones
+    stage.anna.tone_hz, stage.ben.tone_hz = TONES
+
+
+async def sign_in(stage: Stage) -> None:
+    """Both phones register over TLS; they check the server's certificate."""
+    assert stage.anna is not None
+    assert stage.ben is not None
+    for phone in (stage.anna, stage.ben):
+        try:
+            await phone.register()
+        except Exception as error:
+            raise PhoneError(f"{phone.credentials.extension} cannot sign in: {error}") from error
+    known = {row["extension"] for row in stage.ask("registration.list")}
+    claim(set(stage.added) <= known, "the registrar does not know both phones")
+
+
+async def talk(stage: Stage) -> None:
+    """One calls the other; each hears the other's tone and nothing else."""
+    assert stage.anna is not None
+    assert stage.ben is not None
+    began = time.perf_counter()
+    stage.here = await stage.anna.call(stage.ben.credentials.extension)
+    stage.report.setup_ms = round((time.perf_counter() - began) * 1000, 1)
+    stage.there = await stage.ben.taken()
+    await _hears(stage.here, TONES[1], "the caller")
+    await _hears(stage.there, TONES[0], "the called phone")
+    calls = [c for c in stage.ask("call.list") if c["caller"] == stage.anna.credentials.extension]
+    claim(len(calls) == 1, f"the core knows {len(calls)} calls instead of one")
+    stage.call = calls[0]
+
+
+async def _hears(talk: Talk, hertz: float, who: str, seconds: float = 4.0) -> None:
+    """Wait until the call carries the tone."""
+    found: int | None = None
+    for _ in range(int(seconds / 0.25)):
+        await asyncio.sleep(0.25)
+        found = heard(bytes(talk.heard))
+        if found is not None and abs(found - hertz) <= _NEAR_HZ:
+            return
+    raise NotHeldError(f"{who} hears {found or 'no'} Hz instead of {hertz:.0f} Hz")
+
+
+async def hold(stage: Stage) -> None:
+    """The caller puts the call on hold, hears nothing, and takes it back."""
+    here, there = stage.here, stage.there
+    assert here is not None
+    assert there is not None
+    await here.call.hold()
+    await asyncio.sleep(1.0)
+    here.forget()
+    there.forget()
+    await asyncio.sleep(1.0)
+    claim(heard(bytes(there.heard)) is None, "the called phone hears the caller although it is on hold")
+    await here.call.resume()
+    await asyncio.sleep(0.5)
+    await _hears(here, TONES[1], "the caller, after the hold,")
+    await _hears(there, TONES[0], "the called phone, after the hold,")
+    claim(not here.closed and not there.closed, "the call did not survive the hold")
+
+
+async def hang_up(stage: Stage) -> None:
+    """The called phone hangs up; both sides are free, no packets were lost, and the relay is gone."""
+    here, there = stage.here, stage.there
+    assert here is not None
+    assert there is not None
+    tones = heard(bytes(here.heard)), heard(bytes(there.heard))
+    await there.call.hangup()
+    for _ in range(40):
+        if here.closed and there.closed:
+            break
+        await asyncio.sleep(0.1)
+    claim(here.closed and there.closed, "a phone did not notice the hang-up")
+    statistics = [talk.call.final_stats for talk in (here, there)]
+    claim(all(statistics), "a phone has no statistics")
+    for suite, own, other, tone in zip(
+        stage.call["suites"], statistics, reversed(statistics), tones, strict=True
+    ):
+        stage.report.legs.append(
+            {
+                "suite": suite,
+                "packets_sent": own.tx_packets,
+                "packets_received": own.rx_packets,
+                "packets_lost": max(0, other.tx_packets - own.rx_packets),
+                "tone_hz_heard": tone,
+            }
+        )
+    for leg in stage.report.legs:
+        claim(bool(leg["suite"]), "a leg has no SRTP suite")
+        share = leg["packets_lost"] / max(1, leg["packets_received"])
+        claim(share <= _MOST_LOSS, f"{leg['packets_lost']} packets were lost")
+    claim(
+        not [c for c in stage.ask("call.list") if c["call"] == stage.call["call"]],
+        "the core still has the call",
+    )
+
+
+async def links(stage: Stage) -> None:
+    """Every signalling link is TLS with forward secrecy, as the wire itself and the core say."""
+    seen = stage.report.wiretap.ciphers.get("phone-edge", set())
+    claim(bool(seen), "no TLS handshake of a phone was captured")
+    found = [{"name": "phone-edge", "protocol": p, "cipher": c} for p, c in sorted(seen)]
+    status = stage.ask("status")
+    for name, link in status["links"].items():
+        tls = link["tls"] or {}
+        found.append(
+            {
+                "name": f"edge-core {name}",
+                "protocol": tls.get("protocol", ""),
+                "cipher": tls.get("cipher", ""),
+            }
+        )
+    stage.report.links = found
+    for link in found:
+        good = link["protocol"] == "TLSv1.3" or (link["protocol"] == "TLSv1.2" and "ECDHE" in link["cipher"])
+        claim(good, f"the link {link['name']} speaks {link['protocol']} {link['cipher']}")
+        if link["name"].startswith("edge-core"):
+            claim(link["protocol"] == "TLSv1.3", f"the link {link['name']} is not TLS 1.3")
+
+
+async def wiretap(stage: Stage) -> None:
+    """A capture of every link holds no readable SIP and no decodable voice; the detectors are checked first."""
+    found = stage.report.wiretap
+    claim(self_check(), "the wiretap's detectors do not find a clear call: their silence would prove nothing")
+    for name in ("phone-edge", "edge-core", "media"):
+        claim(found.links.get(name, 0) > 0, f"nothing was captured on the link {name}")
+    claim(found.rtp_packets > 50, f"only {found.rtp_packets} media packets were captured")
+    claim(not found.readable_sip, f"readable on the wire: {', '.join(found.readable[:3])}")
+    claim(not found.decodable_rtp, f"{found.decodable_rtp} media packets can be heard as G.711")
+
+
+async def ledger(stage: Stage) -> None:
+    """The record of the call is there, and the chain is whole."""
+    record = None
+    for _ in range(30):
+        records = stage.ask("ledger.tail", after=stage.cursor, limit=200)["records"]
+        record = next(
+            (r for r in records if r["kind"] == "call.ended" and r["body"]["call"] == stage.call.get("call")),
+            None,
+        )
+        if record is not None:
+            break
+        await asyncio.sleep(0.1)
+    claim(record is not None, "the ledger has no record of the call")
+    assert record is not None
+    stage.report.record = record
+    claim(record["body"]["cause"] == "hung up", f"the record says {record['body']['cause']}")
+    claim(record["body"]["by"] == "callee", "the record says that somebody else hung up")
+    verdict = stage.ask("ledger.verify")
+    stage.report.ledger_ok = bool(verdict["ok"])
+    claim(stage.report.ledger_ok, f"the ledger does not verify: {verdict}")
+
+
+Work = Callable[[Stage], Awaitable[None]]
+
+LIVE: tuple[tuple[str, Work], ...] = (
+    ("two users with a device each", people),
+    ("two phones sign in over TLS and check the certificate", sign_in),
+    ("one calls the other over SRTP, each hears the other", talk),
+    ("hold and back", hold),
+    ("hang-up, no packet lost", hang_up),
+)
+"""What happens while the wiretap listens."""
+
+AFTER: tuple[tuple[str, Work], ...] = (
+    ("every signalling link is TLS with forward secrecy", links),
+    ("the wiretap hears nothing", wiretap),
+    ("the ledger has the call and is whole", ledger),
+)
+
+
+async def play(layout: Layout, settings: Settings, say: Callable[[str], None]) -> Report:
+    """Play all acts on a running system; what was added for them is removed again."""
+    report = Report()
+    ports = settings.ports
+    tap = Wiretap(
+        {"phone-edge": ports.sips, "edge-core": ports.inner, "https": ports.https},
+        {"media": (ports.rtp_first, ports.rtp_last)},
+    )
+    async with Phones(layout.ca_certificate, settings.address) as phones:
+        stage = Stage(layout, settings, phones, report, say)
+        stage.cursor = stage.ask("status")["ledger_seq"]
+        await tap.start()
+        try:
+            held = await _perform(stage, LIVE)
+        finally:
+            report.wiretap = await tap.stop()
+        if held:
+            await _perform(stage, AFTER)
+        for extension in stage.added:
+            stage.ask("user.remove", extension=extension)
+    return report
+
+
+async def _perform(stage: Stage, acts: tuple[tuple[str, Work], ...]) -> bool:
+    """Play acts in order until one does not hold; returns whether all did."""
+    for name, work in acts:
+        act = Act(name)
+        stage.report.acts.append(act)
+        try:
+            await work(stage)
+        except RingwallError as error:
+            act.why = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the act did not hold
+            act.why = f"{type(error).__name__}: {error}"
+        else:
+            act.ok = True
+        stage.say(f"{'ok  ' if act.ok else 'FAIL'}  {name}{': ' + act.why if act.why else ''}")
+        if not act.ok:
+            return False
+    return True

@@ -1,0 +1,223 @@
+"""Puts the core's parts together and takes them apart again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from ringwall import __version__
+from ringwall.core.api.app import create_app
+from ringwall.core.calls.dispatch import Dispatcher
+from ringwall.core.calls.operations import add_operations as add_call_operations
+from ringwall.core.calls.relay import RelayControl
+from ringwall.core.calls.resume import take_up
+from ringwall.core.calls.switch import Switch
+from ringwall.core.control_socket import ControlSocket
+from ringwall.core.directory import operations as directory_operations
+from ringwall.core.directory.service import DirectoryService
+from ringwall.core.directory.snapshot import Directory
+from ringwall.core.ledger import Ledger
+from ringwall.core.ledger import operations as ledger_operations
+from ringwall.core.ledger.chain import load_key
+from ringwall.core.links.control import ControlLink
+from ringwall.core.links.http_pool import HttpPool
+from ringwall.core.links.sip_link import SipLink
+from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.operations import Actor, NoArguments, Operations
+from ringwall.core.registrar.authenticator import Authenticator
+from ringwall.core.registrar.bindings import Bindings
+from ringwall.core.registrar.service import Registrar
+from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.store import Store
+from ringwall.core.store.engine import sqlite_url
+from ringwall.core.store.schema import load_bindings, load_live_calls
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+from ringwall.sip.transaction import Transactions
+
+log = logging.getLogger(__name__)
+
+_CHECKPOINT_SECONDS = 60.0
+
+
+class Core:
+    """Everything that runs inside the inner wall of one host. Made by `Core.start`, ended by `stop`.
+
+    Nothing in it listens on TCP or UDP (W5): its three links to the edge are dialled from here.
+    """
+
+    def __init__(self, layout: Layout, settings: Settings, store: Store, ledger: Ledger) -> None:
+        self.layout = layout
+        self.settings = settings
+        self.store = store
+        self.ledger = ledger
+        self.operations = Operations(ledger)
+        self.started_at = time.time()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.directory: DirectoryService
+        self.switch: Switch
+        self.sip: SipLink
+        self.control: ControlLink
+        self.http: HttpPool
+        self._socket: ControlSocket
+
+    @classmethod
+    async def start(cls, layout: Layout, settings: Settings) -> "Core":
+        """Open the store, take up what the process before left, dial the edge. Raises RingwallError."""
+        store = await Store.open(sqlite_url(layout.database))
+        ledger = await Ledger.open(store, load_key(layout.ledger_key))
+        core = cls(layout, settings, store, ledger)
+        core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
+        core._build()
+        await core._take_up()
+        core._offer_operations()
+        core._socket = ControlSocket(layout.core_socket, core.operations)
+        await core._socket.start()
+        core._run(core.control.run())
+        core._run(core.http.run())
+        core._run(core.sip.run())
+        ledger.record("system.started", version=__version__)
+        return core
+
+    def _build(self) -> None:
+        """Join the parts of call control with the links."""
+        settings, loop = self.settings, asyncio.get_running_loop()
+        domain = settings.organisation.domain
+        dialler = Dialler.of(self.layout, settings)
+        watch = SecurityWatch(self.ledger.record)
+        authenticator = Authenticator(self.directory, domain, settings.sip.nonce_seconds, watch)
+        bindings = Bindings()
+        registrar = Registrar(settings.sip, domain, authenticator, bindings, self.store, self.ledger.record)
+        self.control = ControlLink(dialler, retry_seconds=settings.links.retry_seconds)
+        self.sip = SipLink(
+            dialler,
+            self.layout.link_token.read_text(encoding="ascii").strip(),
+            self._sip_data,
+            self._sip_up,
+            self._sip_down,
+            host=settings.core_host,
+            hello_seconds=settings.links.hello_seconds,
+            retry_seconds=settings.links.retry_seconds,
+        )
+        self.switch = Switch(
+            settings,
+            transactions=Transactions(settings.core_host),
+            write=self.sip.write,
+            relays=RelayControl(self.control),
+            directory=self.directory,
+            authenticator=authenticator,
+            registrar=registrar,
+            bindings=bindings,
+            store=self.store,
+            record=self.ledger.record,
+            watch=watch,
+            loop=loop,
+        )
+        self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
+        self.directory.on_change(self._directory_changed)
+        app = create_app(
+            self.operations, self.store, self.ledger, healthy=lambda: self.sip.up and self.control.up
+        )
+        self.http = HttpPool(
+            app, dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds
+        )
+
+    async def _take_up(self) -> None:
+        rows = await self.store.read(load_bindings)
+        snapshot = self.directory.snapshot
+        kept = self.switch.registrar.restore(rows, snapshot.by_device.values())
+        calls = take_up(self.switch, await self.store.read(load_live_calls))
+        if kept or calls:
+            log.info("took up %d registrations and %d calls", kept, calls)
+        self._dispatcher.arm()
+
+    # The SIP link
+
+    def _sip_data(self, data: bytes) -> None:
+        if not self._dispatcher.data(data):
+            self.sip.drop("the SIP stream cannot be read")
+
+    def _sip_up(self) -> None:
+        self.ledger.record("system.link_up", link="sip")
+
+    def _sip_down(self) -> None:
+        self._dispatcher.link_down()
+        self.ledger.record("system.link_down", link="sip")
+
+    def _hello_answered(self, call_id: str, status: int) -> bool:
+        if call_id != self.sip.hello_call_id:
+            return False
+        self.sip.hello_answered(status)
+        return True
+
+    # The directory
+
+    def _directory_changed(self, old: Directory, new: Directory) -> None:
+        """Let devices that are no longer there lose what they had."""
+        for username, device in old.by_device.items():
+            if username not in new.by_device:
+                self.switch.registrar.device_removed(device.id)
+
+    # Operations
+
+    def _offer_operations(self) -> None:
+        phones = directory_operations.PhoneSettings(
+            server=self.settings.address,
+            port=self.settings.ports.sips,
+            domain=self.settings.organisation.domain,
+            ca_file=str(self.layout.ca_certificate),
+        )
+        directory_operations.register(self.operations, self.directory, phones)
+        ledger_operations.register(self.operations, self.store, self.ledger)
+        add_call_operations(self.operations, self.switch)
+        self.operations.add("status", NoArguments, self._status)
+
+    async def _status(self, _actor: Actor, _args: NoArguments) -> dict[str, Any]:
+        try:
+            engines = (await self.control.call({"op": "engines"}, 3.0)).get("engines", {})
+        except (EdgeUnavailable, EdgeRefused) as error:
+            engines = {"edge": {"ok": False, "detail": str(error)}}
+        links: dict[str, SipLink | ControlLink | HttpPool] = {
+            "sip": self.sip,
+            "control": self.control,
+            "http": self.http,
+        }
+        return {
+            "version": __version__,
+            "seconds_up": round(time.time() - self.started_at, 1),
+            "address": self.settings.address,
+            "domain": self.settings.organisation.domain,
+            "links": {name: {"up": link.up, "tls": link.tls} for name, link in links.items()},
+            "engines": engines,
+            "users": len(self.directory.snapshot.by_extension),
+            "devices": len(self.directory.snapshot.by_device),
+            "registrations": len(self.switch.bindings),
+            "calls": len(self.switch.calls),
+            "ledger_seq": self.ledger.seq,
+            "store": {"ok": self.store.failing is None, "detail": self.store.failing or ""},
+        }
+
+    # Life
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A link that stops trying would leave the core deaf: end the process, so that a new one is started."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("a link's task failed, the core ends", exc_info=error)
+            asyncio.get_running_loop().stop()
+
+    async def stop(self) -> None:
+        """Hang up on nobody: calls go on without us and are taken up by the next process."""
+        await self._socket.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.ledger.record("system.stopped")
+        lost = await self.store.close()
+        if lost:
+            log.error("%d writes could not be stored", lost)
