@@ -1,0 +1,108 @@
+"""The HTTP API for administrators. It is served only on connections that the core opened to the edge."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import ceil
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from ringwall import __version__
+from ringwall.core.api import models
+from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
+from ringwall.core.api.routes import directory_routes, running_routes
+from ringwall.core.api.source import Entrance
+from ringwall.core.errors import OperationError, StoreError
+from ringwall.core.ledger import Ledger
+from ringwall.core.operations import Actor, Operations
+from ringwall.core.store import Store
+
+STATUS = {"not_found": 404, "invalid": 422, "conflict": 409, "refused": 403, "unavailable": 503}
+SIGN_IN = (
+    "Sign in: POST name and password to /api/tokens, then send the token as `Authorization: Bearer TOKEN`."
+)
+
+
+def create_app(
+    operations: Operations, store: Store, ledger: Ledger, *, healthy: Callable[[], bool] | None = None
+) -> ASGIApp:
+    """Return the application. `healthy` says whether everything works; strangers are told the answer."""
+    accounts = Accounts(store, ledger)
+    bearer = HTTPBearer(auto_error=False, description="a token from POST /api/tokens")
+    Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]  # noqa: N806  (a type)
+
+    async def signed_in(request: Request, shown: Bearer) -> Actor:
+        if shown is None:
+            raise NotSignedInError
+        return await accounts.actor(shown.credentials, request.state.source)
+
+    app = FastAPI(title="Ringwall", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.get("/api/health", response_model=models.Health)
+    async def health() -> Any:
+        good = store.failing is None and (healthy is None or healthy())
+        return {"status": "ok" if good else "degraded", "version": __version__}
+
+    @app.post("/api/tokens", response_model=models.Token, status_code=201)
+    async def sign_in(asked: models.SignIn, request: Request) -> Any:
+        token, session = await accounts.sign_in(asked.name, asked.password, request.state.source)
+        until = datetime.fromtimestamp(session.expires_at, UTC).isoformat(timespec="seconds")
+        return {"token": token, "expires_at": until.replace("+00:00", "Z")}
+
+    @app.delete("/api/tokens/current", status_code=204)
+    async def sign_out(request: Request, shown: Bearer) -> None:
+        if shown is None:
+            raise NotSignedInError
+        await accounts.sign_out(shown.credentials, request.state.source)
+
+    app.include_router(directory_routes(operations, signed_in))
+    app.include_router(running_routes(operations, signed_in))
+    _add_errors(app)
+    return Entrance(app)
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Have every error answered in one form, without repeating what was sent."""
+
+    @app.exception_handler(OperationError)
+    async def not_done(_request: Request, error: OperationError) -> JSONResponse:
+        return _answer(STATUS[error.code], error.code, error.message, error.field)
+
+    @app.exception_handler(StoreError)
+    async def not_stored(_request: Request, error: StoreError) -> JSONResponse:
+        return _answer(503, "unavailable", str(error))
+
+    @app.exception_handler(NotSignedInError)
+    async def not_signed_in(request: Request, _error: NotSignedInError) -> JSONResponse:
+        signing_in = request.url.path == "/api/tokens" and request.method == "POST"
+        text = "The name or the password is wrong." if signing_in else SIGN_IN
+        return _answer(401, "refused", text, headers={"WWW-Authenticate": "Bearer"})
+
+    @app.exception_handler(TooManyTriesError)
+    async def too_many(_request: Request, error: TooManyTriesError) -> JSONResponse:
+        seconds = ceil(error.wait)
+        text = f"There were too many tries: wait {seconds} seconds."
+        return _answer(429, "refused", text, headers={"Retry-After": str(seconds)})
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:])[:64] or None
+        return _answer(422, "invalid", f"{field}: {first['msg']}" if field else str(first["msg"]), field)
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> JSONResponse:
+        code = "not_found" if error.status_code == 404 else "invalid"
+        return _answer(error.status_code, code, f"{error.detail}.", headers=error.headers)
+
+
+def _answer(
+    status: int, code: str, message: str, field: str | None = None, headers: Any = None
+) -> JSONResponse:
+    content = {"error": {"code": code, "message": message, "field": field}}
+    return JSONResponse(content, status_code=status, headers=headers)

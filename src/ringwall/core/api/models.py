@@ -1,0 +1,103 @@
+"""What the API takes and gives, where it is not what the operations take and give."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ringwall.core.operations import Arguments
+
+
+class Health(BaseModel):
+    """Whether the system works; nothing else is told to strangers."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+
+
+class SignIn(Arguments):
+    """An administrator's name and password."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Token(BaseModel):
+    """A bearer token; `expires_at` in RFC 3339, UTC."""
+
+    token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_at: str
+
+
+class ErrorText(BaseModel):
+    """What went wrong: a word for programs, a sentence for people, the field at fault."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Error(BaseModel):
+    """Every answer that is not a result."""
+
+    error: ErrorText
+
+
+class Told(BaseModel):
+    """Facts that another part of the core tells; more may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Call(Told):
+    """A call that is up or being set up."""
+
+    call: str
+    state: str
+    caller: str | None
+    callee: str | None
+
+
+class Registration(Told):
+    """A device that can be reached now."""
+
+    extension: str
+    device: str
+
+
+class Record(BaseModel):
+    """A record of the ledger; `hash` covers it and, through the chain, all before it."""
+
+    seq: int
+    at: str
+    kind: str
+    body: Any
+    hash: str
+
+
+class Records(BaseModel):
+    """Records in order; `after` is the cursor for the next question."""
+
+    records: list[Record]
+    after: int
+
+
+class Finding(BaseModel):
+    """What verification found first."""
+
+    kind: str
+    first: int
+    last: int
+    text: str
+
+
+class Verdict(BaseModel):
+    """Whether the ledger is as it was written."""
+
+    ok: bool
+    records: int
+    checkpoints: int
+    seq: int
+    hash: str
+    public_key: str
+    finding: Finding | None

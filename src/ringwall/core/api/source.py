@@ -1,0 +1,89 @@
+"""What holds for every request, before anything else looks at it.
+
+Kept here:
+- The address of whoever asks is what the edge says in X-Ringwall-Source, which the edge removes from all that
+  comes from outside. A request without it did not come through the edge and is refused.
+- A body has a limit, whether its length was announced or not.
+- Answers are never kept by anything on the way.
+"""
+
+from collections.abc import Iterable
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ringwall.core.links.http_pool import source_of
+
+LARGEST_BODY = 64 * 1024
+
+_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class Entrance:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            # There is no WebSocket here: closing before accepting answers 403.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        source = source_of(scope["headers"])
+        if source is None:
+            await _refuse(send, 400, "refused", "This request did not come through the edge.")
+            return
+        scope.setdefault("state", {})["source"] = source[0]
+        if _announced(scope["headers"]) > LARGEST_BODY:
+            await _refuse(send, 413, "invalid", f"A request has at most {LARGEST_BODY} bytes.")
+            return
+        await self._limited(scope, receive, send)
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken, began = 0, False
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:
+                raise _TooLargeError
+            return message
+
+        async def marked(message: Message) -> None:
+            nonlocal began
+            if message["type"] == "http.response.start":
+                if taken > LARGEST_BODY:
+                    raise _TooLargeError
+                began = True
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, counted, marked)
+        except _TooLargeError:
+            if not began:
+                await _refuse(send, 413, "invalid", f"A request has at most {LARGEST_BODY} bytes.")
+
+
+def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    lengths = [value for name, value in headers if name == b"content-length"]
+    return max((int(value) for value in lengths if value.isdigit() and len(value) < 20), default=0)
+
+
+async def _refuse(send: Send, status: int, code: str, message: str) -> None:
+    body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_HEADERS]
+    # What is left of the body is not read: the connection cannot be used again.
+    headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
