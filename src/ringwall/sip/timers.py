@@ -21,46 +21,49 @@ _SHELLS_ALLOWED: Final = 256  # below this a rebuild is not worth its walk
 class TimerQueue(Generic[K]):
     """One timer for each key, popped in the order of their times."""
 
-    __slots__ = ("_at", "_count", "_heap")
+    __slots__ = ("_count", "_heap", "_live")
 
     def __init__(self) -> None:
-        self._at: dict[K, float] = {}
+        self._live: dict[K, tuple[float, int, K]] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._count = 0  # breaks ties, so that keys need no order and equal times fire as they were set
 
     def __len__(self) -> int:
-        return len(self._at)
+        return len(self._live)
 
     def __contains__(self, key: K) -> bool:
-        return key in self._at
+        return key in self._live
 
     def set(self, key: K, at: float) -> None:
         """Let `key` come due at the time `at` (seconds), instead of whenever it was due before."""
-        self._at[key] = at
         self._count += 1
-        heapq.heappush(self._heap, (at, self._count, key))
-        if len(self._heap) > _SHELLS_ALLOWED + 2 * len(self._at):
-            self._rebuild()
+        entry = (at, self._count, key)
+        self._live[key] = entry
+        heapq.heappush(self._heap, entry)
+        if len(self._heap) > _SHELLS_ALLOWED + 2 * len(self._live):
+            self._heap = list(self._live.values())
+            heapq.heapify(self._heap)
 
     def cancel(self, key: K) -> None:
         """Forget the timer of `key`, if it has one."""
-        self._at.pop(key, None)
+        self._live.pop(key, None)
 
     def at(self, key: K) -> float | None:
         """When `key` is due, or None."""
-        return self._at.get(key)
+        entry = self._live.get(key)
+        return None if entry is None else entry[0]
 
     def items(self) -> Iterator[tuple[K, float]]:
         """Every key that has a timer, with its time, in no particular order."""
-        return iter(self._at.items())
+        return ((key, entry[0]) for key, entry in self._live.items())
 
     def next(self) -> float | None:
         """When the next timer is due, or None where there is none."""
         heap = self._heap
         while heap:
-            at, _, key = heap[0]
-            if self._at.get(key) == at:
-                return at
+            entry = heap[0]
+            if self._live.get(entry[2]) is entry:
+                return entry[0]
             heapq.heappop(heap)
         return None
 
@@ -69,13 +72,9 @@ class TimerQueue(Generic[K]):
         heap = self._heap
         due: list[K] = []
         while heap and heap[0][0] <= now:
-            at, _, key = heapq.heappop(heap)
-            if self._at.get(key) == at:
-                del self._at[key]
+            entry = heapq.heappop(heap)
+            key = entry[2]
+            if self._live.get(key) is entry:
+                del self._live[key]
                 due.append(key)
         return due
-
-    def _rebuild(self) -> None:
-        live = self._at
-        self._heap = [entry for entry in self._heap if live.get(entry[2]) == entry[0]]
-        heapq.heapify(self._heap)

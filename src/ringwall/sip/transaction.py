@@ -94,9 +94,10 @@ class Transactions:
         return self._clients.receive(message, now)
 
     def request(self, request: Request, now: float) -> str:
-        """Send a request (not ACK, not CANCEL) with our Via on top of it; return the transaction's key.
+        """Send a request with our Via on top of it; return the transaction's key.
 
-        `request` is changed: its Via is added to it. It must not be changed afterwards.
+        `request` is changed: its Via is added to it. It must not be changed afterwards. Raises ValueError for
+        ACK and CANCEL, for which `send` and `cancel` are there.
         """
         return self._clients.request(request, now)
 

@@ -77,6 +77,8 @@ class ClientTransactions:
 
     def request(self, request: Request, now: float) -> str:
         """Send `request` and await its answer."""
+        if request.method in ("ACK", "CANCEL"):
+            raise ValueError(f"{request.method} makes no transaction of its user: see send and cancel")
         key = self.stamp(request)
         table, state = _table_of(request.method)
         self._open[key] = _Transaction(key, request.method, state, table, request)

@@ -207,8 +207,10 @@ class ServerTransactions:
             self._timers.set(transaction.key, transaction.ends_at)
 
     def _stop_awaiting(self, transaction: _Transaction) -> None:
-        if transaction.ack is not None:
-            self._awaited.pop(transaction.ack, None)
+        ack = transaction.ack
+        if ack is not None:
+            if self._awaited.get(ack) is transaction:
+                del self._awaited[ack]
             transaction.ack = None
 
     def _forget(self, transaction: _Transaction) -> None:

@@ -67,6 +67,18 @@ def test_timers_that_were_cancelled_do_not_pile_up():
     assert dict(queue.items()) == {"other": 99_990.0}
 
 
+def test_a_timer_that_is_set_again_and_again_does_not_pile_up():
+    # As when one side repeats a provisional answer within one read: the same key, the same time.
+    queue = TimerQueue()
+    longest = 0
+    for _ in range(10_000):
+        queue.set("a", 5.0)
+        longest = max(longest, len(queue._heap))
+    assert longest < 300
+    assert queue.pop_due(5.0) == ["a"]
+    assert queue.pop_due(5.0) == []
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)) | st.integers(0, 20), max_size=60
 )

@@ -417,6 +417,26 @@ def test_cancel_of_another_request_than_invite_does_nothing():
     assert lines(client.transactions) == []
 
 
+@pytest.mark.parametrize("method", ["ACK", "CANCEL"])
+def test_ack_and_cancel_have_methods_of_their_own(method):
+    transactions = Transactions("core.invalid:5061")
+    with pytest.raises(ValueError, match=method):
+        transactions.request(request(method), T0)
+    assert transactions.outbox == []
+
+
+def test_two_invites_that_one_ack_would_fit_do_not_lose_each_other():
+    # Only a peer that counts wrongly sends the second; its ACK still counts for the last that was accepted.
+    transactions = Transactions("core.invalid:5061")
+    keys = []
+    for branch in ("z9hG4bKone", "z9hG4bKtwo"):
+        (event,) = transactions.receive(request(branch=branch, to_tag="core"), T0)
+        transactions.respond(event.key, event.request.response(200), T0)
+        keys.append(event.key)
+    assert transactions.receive(request("ACK", branch="z9hG4bKone", to_tag="core"), T0)[0].key == keys[0]
+    assert transactions.receive(request("ACK", branch="z9hG4bKack", to_tag="core"), T0)[0].key == keys[1]
+
+
 def test_output_is_taken_once_and_in_order():
     transactions = Transactions("core.invalid:5061")
     transactions.request(request("OPTIONS"), T0)
