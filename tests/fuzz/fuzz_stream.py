@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["ringwall"]):
     from ringwall.sip.message import Request, Response
     from ringwall.sip.parser import Limits, StreamParser
 
-LIMITS = Limits(head=4096, body=1000)
+LIMITS = Limits(head=2000, body=500, skipped=4096)
 
 
 def drain(chunks: list[bytes]) -> list[str]:

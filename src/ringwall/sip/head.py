@@ -49,7 +49,11 @@ _COOKIE: Final = "z9hG4bK"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest message that is read; sizes in bytes."""
+    """The largest message that is read; sizes in bytes.
+
+    What is larger than `head` or `body`, but not than `skipped`, is refused and skipped; beyond that the
+    connection ends.
+    """
 
     start_line: int = 2048
     header_line: int = 8192
@@ -57,6 +61,7 @@ class Limits:
     head: int = 16384
     body: int = 65536
     via_count: int = 70
+    skipped: int = 262144
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -192,19 +197,29 @@ def _typed(message: Message) -> None:
 
 
 def claimed_length(text: str) -> int | None:
-    """The Content-Length of a head that is malformed elsewhere; None if it is not said clearly, once."""
-    found: list[str] = []
-    for line in text.split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        if colon and name.strip(LWS).lower() in ("content-length", "l"):
-            found.append(value.strip(LWS))
-    # A head with lone CR or LF in it may mean another length to another reader.
-    if not found or text.count("\n") != text.count("\r\n") or text.count("\r") != text.count("\r\n"):
+    """The Content-Length of a head that is malformed somewhere; None if not every reader would read the same.
+
+    A head with lone CR or LF in it has another reading, in which they end lines: both must find the same one
+    value, and neither the end of the headers before their end.
+    """
+    loose = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    found = _lengths(loose)
+    if "" in loose or len(set(found)) != 1 or found != _lengths(text.split("\r\n")):
         return None
     try:
-        return _content_length(found)
+        return _content_length(found[:1])
     except ParseError:
         return None
+
+
+def _lengths(lines: list[str]) -> list[str]:
+    """What each Content-Length line says; a folded one says nothing that is sure."""
+    found = []
+    for line, following in zip(lines[1:], [*lines[2:], ""], strict=True):
+        name, colon, value = line.partition(":")
+        if colon and name.rstrip(LWS).lower() in ("content-length", "l"):
+            found.append("folded" if following[:1] in (" ", "\t") else value.strip(LWS))
+    return found
 
 
 def answerable(text: str) -> Request | None:

@@ -2,7 +2,8 @@
 
 Rules that this module keeps:
 - Header names compare without case, compact forms are their long forms.
-- A value that holds a line break is a bug of the caller and raises ValueError: no header can be injected.
+- A value or start line that holds a line break is a bug of the caller and raises ValueError: no header can
+  be injected.
 - Content-Length is framing, not content: the parser takes it off, `to_bytes` puts it on.
 - From, To, Call-ID, CSeq, the top Via, Contact, Expires and Max-Forwards of a message that came out of the
   parser have been checked there, so their typed accessors do not raise.
@@ -122,6 +123,8 @@ class Headers:
 
     def write(self, start_line: str, body: bytes) -> bytes:
         """A whole message with these headers and the right Content-Length."""
+        if "\n" in start_line or "\r" in start_line:
+            raise ValueError("A start line must not hold a line break")
         parts = [start_line]
         for key, values in self._fields.items():
             if key != "content-length":

@@ -7,6 +7,8 @@ Rules that this module keeps:
   line ends can be played against each other. For the same reason a message on a stream must say its length
   exactly once (18.3), and what cannot be cut safely ends the connection.
 - Every size has a limit, and nothing is parsed before its size is known to be below it.
+- A connection may carry the messages of many phones, so one bad message ends it only if its own end cannot be
+  known; otherwise it is refused, skipped, and the next one is read.
 """
 
 from dataclasses import dataclass
@@ -58,7 +60,7 @@ def parse_message(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Res
     if end < 0:
         raise ParseError(400, "The headers have no end")
     if end + 4 - start > limits.head:
-        raise ParseError(513, f"The headers are longer than {limits.head} bytes")
+        raise _too_long("headers", limits.head)
     text = data[start:end].decode("utf-8", "surrogateescape")
     body = data[end + 4 :]
     try:
@@ -73,7 +75,7 @@ def parse_message(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Res
 
 def _check_body(body: bytes, length: int | None, limits: Limits) -> None:
     if len(body) > limits.body:
-        raise ParseError(513, f"The body is longer than {limits.body} bytes")
+        raise _too_long("body", limits.body)
     if length is not None and length != len(body):
         raise ParseError(400, "Content-Length is not the length of the body")
 
@@ -136,9 +138,10 @@ class StreamParser:
                 if end < 0:
                     return position
                 self._half_ping = False
+                start = position
                 text = bytes(buffer[position:end]).decode("utf-8", "surrogateescape")
                 position = end + 4
-                self._take_head(text, items)
+                self._take_head(text, position - start, items)
             end = position + self._body_length
             if len(buffer) < end:
                 return position
@@ -163,32 +166,39 @@ class StreamParser:
     def _head_end(self, position: int) -> int:
         """Where the head that begins at `position` ends; -1 if it is not complete yet."""
         buffer = self._buffer
-        limit = position + self._limits.head
+        limit = position + self._limits.skipped
         end = buffer.find(b"\r\n\r\n", max(position, self._searched), limit)
         if end < 0:
             if len(buffer) >= limit:
-                raise FramingError(f"The headers are longer than {self._limits.head} bytes")
+                raise FramingError(f"The headers are longer than {self._limits.skipped} bytes")
             self._searched = max(position, len(buffer) - 3)
         return end
 
-    def _take_head(self, text: str, items: list[StreamItem]) -> None:
+    def _take_head(self, text: str, size: int, items: list[StreamItem]) -> None:
         """Set what is pending and how long its body is. FramingError if the end of it cannot be known."""
+        limits = self._limits
         fault: ParseError | None = None
         try:
-            message, length = read_head(text, self._limits)
+            if size > limits.head:
+                raise _too_long("headers", limits.head)
+            message, length = read_head(text, limits)
         except ParseError as error:
             fault = error
             length = claimed_length(text)
         if length is None:
             fault = fault or ParseError(400, "Content-Length is missing")
-        elif length > self._limits.body:
-            fault = ParseError(513, f"The body is longer than {self._limits.body} bytes")
+        elif length > limits.body:
+            fault = fault or _too_long("body", limits.body)
         if fault is None:
             assert length is not None
             self._pending, self._body_length = message, length
             return
         fault.request = answerable(text)
-        if length is None or length > self._limits.body:
+        if length is None or length > limits.skipped:
             items.append(fault)
             raise FramingError(fault.reason)
         self._pending, self._body_length = fault, length
+
+
+def _too_long(what: str, limit: int) -> ParseError:
+    return ParseError(513, f"The {what} of the message must not be longer than {limit} bytes")

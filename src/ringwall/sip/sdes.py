@@ -4,7 +4,6 @@ No repr and no str shows a key; `to_text` does, for the wire.
 """
 
 import re
-from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,7 +22,6 @@ KEY_LENGTHS: Final = {
 _MAX_LENGTH: Final = 2048
 _MAX_KEYS: Final = 16
 _TAG = re.compile(r"0|[1-9][0-9]{0,8}")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _POWER = re.compile(r"2\^([1-9][0-9]?)")
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")
 _MKI = re.compile(r"([0-9]{1,39}):([1-9][0-9]{0,2})")
@@ -129,15 +127,13 @@ def _key(text: str, length: int) -> Key:
 
 
 def _material(encoded: str) -> bytes:
-    if not _BASE64.fullmatch(encoded):
+    missing = -len(encoded) % 4
+    if missing and "=" in encoded:
         raise _malformed()
-    bare = encoded.rstrip("=")
-    padded = bare + "=" * (-len(bare) % 4)
-    if encoded not in (bare, padded):
-        raise _malformed()
+    padded = encoded + "=" * missing
     try:
         material = a2b_base64(padded, strict_mode=True)
-    except Base64Error:
+    except ValueError:  # also for what is not ASCII
         raise _malformed() from None
     # Bits that a sloppy decoder would drop make two texts of one key; only the exact text is taken.
     if b2a_base64(material, newline=False).decode() != padded:

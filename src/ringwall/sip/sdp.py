@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from ringwall.sip.errors import ParseError
 from ringwall.sip.sdes import Crypto
 from ringwall.sip.sdp_address import Connection, Origin
-from ringwall.sip.syntax import is_token, parse_number
+from ringwall.sip.syntax import parse_number
 
 __all__ = [
     "DIRECTIONS",
@@ -37,6 +37,7 @@ MAX_MEDIA: Final = 32
 DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 
 _FINGERPRINT = re.compile(r"[A-Za-z0-9\-]+ +[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}")
+_is_token = re.compile(r"[!#-'*+\-.0-9A-Z^-~]+").fullmatch  # RFC 4566 9: wider than a token of SIP
 _SETUPS = frozenset({"active", "passive", "actpass", "holdconn"})
 
 Attribute = tuple[str, str | None]
@@ -325,7 +326,7 @@ class _Level:
         self.letters.append(letter)
         if letter == "a":
             name, colon, rest = value.partition(":")
-            if not is_token(name):
+            if not _is_token(name):
                 raise ParseError(400, "Malformed attribute in the session description")
             if name == "fingerprint" and not _FINGERPRINT.fullmatch(rest):
                 raise ParseError(488, "Malformed fingerprint in the session description")
@@ -391,7 +392,7 @@ def _lines(data: bytes) -> list[str]:
 
 def _media(head: str, level: _Level, inherited: Inherited) -> Media:
     parts = head.split(" ")
-    if len(parts) < 4 or "" in parts or not is_token(parts[0]):
+    if len(parts) < 4 or not all(map(_is_token, parts[0:1] + parts[2].split("/") + parts[3:])):
         raise ParseError(400, "Malformed m= line in the session description")
     port, slash, count = parts[1].partition("/")
     ports = parse_number(count, 65535, "A number of ports") if slash else 1

@@ -88,6 +88,13 @@ def test_a_line_break_in_a_value_is_refused(value: str) -> None:
             write("Subject", value)
 
 
+def test_a_line_break_in_a_start_line_is_refused() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        Request("INVITE", "sip:x SIP/2.0\r\nVia: y", Headers()).to_bytes()
+    with pytest.raises(ValueError, match="line break"):
+        Response(200, "OK\r\nVia: y", Headers()).to_bytes()
+
+
 def test_a_header_name_must_be_a_token() -> None:
     with pytest.raises(ParseError):
         Headers([("Bad Name", "x")])

@@ -186,6 +186,29 @@ def test_a_malformed_message_of_known_length_does_not_end_the_stream() -> None:
     assert isinstance(good, Request)
 
 
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        (message(more="Subject: a\nb\r\n", body="hello"), 400),
+        (message(more="Subject: a\rb\r\n", body="hello"), 400),
+        (message(more="l: 5\r\n", body="hello"), 400),
+        (message(body="x" * 70000), 513),
+        (message(more=("X: " + "x" * 8000 + "\r\n") * 3, body="hello"), 513),
+        (message(more="X: y\r\n" * 200, body="hello"), 513),
+    ],
+)
+def test_one_bad_message_does_not_end_a_connection_that_others_share(bad: bytes, status: int) -> None:
+    good = parse_message(message())
+    first, error, last = StreamParser().feed(message() + bad + message())
+    assert first == last == good
+    assert isinstance(error, ParseError)
+    assert error.status == status
+    stream = StreamParser()
+    items = [item for index in range(0, len(bad), 1000) for item in stream.feed(bad[index : index + 1000])]
+    assert len(items) == 1
+    assert stream.buffered == 0
+
+
 def test_pings_and_pongs() -> None:
     stream = StreamParser()
     assert stream.feed(b"\r\n\r\n") == [PING]
@@ -204,11 +227,14 @@ def test_pings_and_pongs() -> None:
     [
         message().replace(b"Content-Length: 0\r\n", b""),
         message().replace(b"Content-Length: 0", b"Content-Length: -1"),
-        message().replace(b"Content-Length: 0", b"Content-Length: 0\r\nl: 0"),
-        message().replace(b"Content-Length: 0", b"Content-Length: 70000"),
+        message().replace(b"Content-Length: 0", b"Content-Length: 0\r\nl: 1"),
+        message().replace(b"Content-Length: 0", b"Content-Length: 1\r\n 0"),
+        message().replace(b"Content-Length: 0", b"Content-Length: 270000"),
         message().replace(b"Content-Length: 0", b"Content-Length: 99999999999999999999"),
-        message(more="bad\r\n").replace(b"Content-Length: 0", b"Content-Length: 70000"),
+        message(more="bad\r\n").replace(b"Content-Length: 0", b"Content-Length: 270000"),
         message(more="Subject: a\nContent-Length: 5\r\n"),
+        message(more="Subject: a\n\r\n"),
+        message(more="Subject: a\r\n\nb: c\r\n"),
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
@@ -223,7 +249,7 @@ def test_a_message_whose_end_is_unknown_breaks_the_stream_once(bad: bytes) -> No
 
 
 def test_an_endless_head_breaks_the_stream_as_soon_as_it_is_too_long() -> None:
-    limits = Limits(head=500)
+    limits = Limits(skipped=500)
     stream = StreamParser(limits)
     assert stream.feed(b"x" * 499) == []
     with pytest.raises(FramingError):
