@@ -14,7 +14,7 @@ SOCKET_PATH_LIMIT = 108
 """Bytes that sockaddr_un holds on Linux, the closing zero included (unix(7))."""
 
 _ROOM_FOR_TEMPORARY_NAME = 12
-"""HAProxy binds a socket under its name plus ``.<pid>.tmp`` and then renames it."""
+"""HAProxy binds its socket under its name plus ``.<pid>.tmp`` and then renames it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,14 @@ class Layout:
     def of(cls, data: Path | str) -> "Layout":
         """Return the layout below ``data`` (made absolute); LayoutError if socket paths would be too long."""
         layout = cls(Path(data).expanduser().absolute())
-        longest = max((len(str(path).encode()), path) for path in layout.sockets)
-        if longest[0] + _ROOM_FOR_TEMPORARY_NAME >= SOCKET_PATH_LIMIT:
-            spare = SOCKET_PATH_LIMIT - _ROOM_FOR_TEMPORARY_NAME - 1
-            longest_allowed = spare - (longest[0] - len(str(layout.data).encode()))
+        longest = max(len(str(path).encode()) for path in layout.sockets)
+        longest = max(longest, len(str(layout.haproxy_socket).encode()) + _ROOM_FOR_TEMPORARY_NAME)
+        excess = longest + 1 - SOCKET_PATH_LIMIT
+        if excess > 0:
+            length = len(str(layout.data).encode())
             raise LayoutError(
-                f"The data directory's name is too long for unix sockets: {layout.data} has "
-                f"{len(str(layout.data).encode())} bytes, at most {longest_allowed} are possible."
+                f"The data directory's name is too long for unix sockets: {layout.data} has {length} bytes, "
+                f"at most {length - excess} are possible."
             )
         return layout
 

@@ -29,6 +29,7 @@ from ringwall.infra.run import CLEAN_ENVIRONMENT, find_tool
 
 STOP_SECONDS = 40.0
 _START_SECONDS = 15.0
+_GRACE_SECONDS = 3.0
 _TICK = 0.1
 OPEN_FILES = 65_536
 _LOG_BYTES = "10MB"
@@ -309,17 +310,9 @@ class Supervisor:
             self._call("shutdown")
         except SuperviseError:
             _signal(pid, signal.SIGTERM)
-        while (left := _living(groups)) and time.monotonic() < until:
+        while self.pid is not None and time.monotonic() < until:
             time.sleep(_TICK)
-        for member in left:
-            _signal(member, signal.SIGKILL)
-        until = time.monotonic() + _START_SECONDS
-        while left := _living(groups):
-            if time.monotonic() > until:
-                raise SuperviseError(
-                    f"Processes {', '.join(map(str, left))} cannot be ended: look at them with ps."
-                )
-            time.sleep(_TICK)
+        _end_groups(groups)
         return True
 
     def _stop_order(self) -> list[list[str]]:
@@ -360,6 +353,20 @@ class Supervisor:
             raise SuperviseError(f"The supervisor of {self._layout.data} does not answer: {error}.") from None
         finally:
             transport.close()
+
+
+def _end_groups(groups: set[int]) -> None:
+    """End what programs left behind in their process groups, first by asking; SuperviseError if it stays."""
+    left: list[int] = []
+    for number, grace in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _START_SECONDS)):
+        until = time.monotonic() + grace
+        for member in _living(groups):
+            _signal(member, number)
+        while (left := _living(groups)) and time.monotonic() < until:
+            time.sleep(_TICK)
+        if not left:
+            return
+    raise SuperviseError(f"Processes {', '.join(map(str, left))} cannot be ended: look at them with ps.")
 
 
 def _living(groups: set[int]) -> list[int]:
