@@ -215,7 +215,7 @@ def claimed_length(text: str) -> int | None:
 def _lengths(lines: list[str]) -> list[str]:
     """What each Content-Length line says; a folded one says nothing that is sure."""
     found = []
-    for line, following in zip(lines[1:], [*lines[2:], ""], strict=True):
+    for line, following in zip(lines[1:], [*lines[2:], ""], strict=False):
         name, colon, value = line.partition(":")
         if colon and name.rstrip(LWS).lower() in ("content-length", "l"):
             found.append("folded" if following[:1] in (" ", "\t") else value.strip(LWS))

@@ -236,6 +236,7 @@ def test_pings_and_pongs() -> None:
         message(more="Subject: a\n\r\n"),
         message(more="Subject: a\r\n\nb: c\r\n"),
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"x\r\n\r\n",
     ],
 )
 def test_a_message_whose_end_is_unknown_breaks_the_stream_once(bad: bytes) -> None:
