@@ -1,5 +1,8 @@
 """One deadline for many timers."""
 
+import gc
+import weakref
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +68,24 @@ def test_timers_that_were_cancelled_do_not_pile_up():
         queue.set("other", float(number))
     assert len(queue._heap) < 1000
     assert dict(queue.items()) == {"other": 99_990.0}
+
+
+def test_a_timer_that_was_cancelled_or_moved_does_not_keep_its_key_alive():
+    class Call:
+        """Stands for something large."""
+
+    queue = TimerQueue()
+    calls = [Call(), Call(), Call()]
+    ended = [weakref.ref(call) for call in calls]
+    for call in calls:
+        queue.set(("session", call), 1800.0)
+    queue.set(("session", calls[0]), 900.0)
+    queue.cancel(("session", calls[0]))
+    queue.cancel(("session", calls[1]))
+    del call, calls
+    gc.collect()
+    assert [reference() is None for reference in ended] == [True, True, False]
+    assert queue.next() == 1800.0
 
 
 def test_a_timer_that_is_set_again_and_again_does_not_pile_up():
