@@ -99,7 +99,9 @@ def messages(head: str, body: str) -> list[bytes]:
 
 
 def measure(work: Callable[[], object], runs: int) -> float:
-    """Microseconds a run: the median of several rounds."""
+    """Microseconds a run: the median of several rounds, after one that does not count."""
+    for _ in range(runs):
+        work()
     rounds = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()

@@ -225,7 +225,7 @@ def _lengths(lines: list[str]) -> list[str]:
 def answerable(text: str) -> Request | None:
     """What a refused request needs for its reply, where that much can be read; None for ACK and responses.
 
-    Values are copied as they are: they may be what was wrong, and go back to whoever sent them.
+    Values are copied as they are, as they may be what was wrong; of a header that must be single, the first.
     """
     lines = text.split("\r\n")
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
@@ -241,11 +241,13 @@ def answerable(text: str) -> Request | None:
     for line in lines[1:]:
         name, _, value = line.partition(":")
         name = name.rstrip(LWS)
-        key = header_key(name) if is_token(name) else ""
-        if key == "via":
-            fields.setdefault(key, []).append(value.strip(LWS))
-        elif key in _MANDATORY:
+        if not is_token(name):
+            continue
+        key = header_key(name)
+        if key in _SINGLE:
             fields.setdefault(key, [value.strip(LWS)])
+        elif key != "content-length":
+            fields.setdefault(key, []).append(value.strip(LWS))
     if not all(fields.get(key) for key in _MANDATORY):
         return None
     return Request(method, rest.partition(" ")[0], Headers.of_fields(fields))

@@ -111,9 +111,10 @@ def test_a_lower_case_version_is_understood() -> None:
 
 
 def test_a_bad_request_can_be_answered_but_not_a_bad_ack_or_response() -> None:
-    bad = "Expires: soon\r\n"
+    bad = "Expires: soon\r\nX-Flow: 7\r\nbad\r\n(: x\r\n"
     error = refused(message(more=bad))
     assert error.request is not None
+    assert error.request.headers.get("X-Flow") == "7"
     reply = error.request.response(error.status, to_tag="x")
     assert reply.to.tag == "x"
     assert reply.call_id == "c1"
