@@ -96,6 +96,9 @@ def _parts(core: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
             else:
                 up, detail = bool(member), ""
             found[f"{noun} {name}"] = (up, detail)
+    store = core.get("store")
+    if isinstance(store, Mapping):
+        found["store"] = (bool(store.get("ok", False)), str(store.get("detail") or ""))
     return found
 
 

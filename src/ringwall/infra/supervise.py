@@ -122,6 +122,7 @@ def render(
                 "logfile_backups": _LOG_BACKUPS,
                 "loglevel": "info",
                 "pidfile": layout.supervisord_pid,
+                "user": ROOT,
                 "nodaemon": "true",
                 "silent": "true",
                 "umask": "027",
