@@ -1,4 +1,4 @@
-"""`ringwall demo`: two real phones call each other through the real system, and a wiretap listens (T1, T5, T6)."""
+"""`ringwall demo`: two real phones call each other while a wiretap listens (T1, T5, T6)."""
 
 import asyncio
 import shutil
@@ -15,7 +15,8 @@ from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from ringwall.infra.supervise import Supervisor
 
-_ROOM = Path("/var/tmp")  # noqa: S108 - mkdtemp makes the folder; system users must be able to pass through it
+# Not the folder of the user: the system users must be able to pass through it. mkdtemp makes what is in it.
+_ROOM = Path("/var/tmp")  # noqa: S108
 
 
 def register(app: typer.Typer) -> None:
@@ -70,14 +71,13 @@ def _text(report: Report) -> str:
         ),
         "",
         format_table(
-            ("Leg", "SRTP suite", "Sent", "Received", "Lost", "Hears"),
+            ("Leg", "SRTP suite", "Sent", "Received", "Hears"),
             [
                 (
                     name,
                     leg["suite"],
                     str(leg["packets_sent"]),
                     str(leg["packets_received"]),
-                    str(leg["packets_lost"]),
                     f"{leg['tone_hz_heard']} Hz",
                 )
                 for name, leg in zip(("caller", "called"), report.legs, strict=False)
@@ -88,13 +88,14 @@ def _text(report: Report) -> str:
         "Wiretap         "
         + ", ".join(f"{name} {count} packets" for name, count in report.wiretap.links.items())
         + f"; readable SIP {report.wiretap.readable_sip}, decodable voice {report.wiretap.decodable_rtp}"
-        + f" of {report.wiretap.rtp_packets} packets",
+        + f" of {report.wiretap.rtp_packets} packets; lost {report.wiretap.lost}",
     ]
     if report.record is not None:
         body = report.record["body"]
+        whole = "whole" if report.ledger_ok else "BROKEN"
         parts.append(
             f"Ledger          record {report.record['seq']}: {body['caller']} called {body['dialled']}, "
-            f"{body['seconds']:.1f} s, {body['cause']} by the {body['by']}; chain {'whole' if report.ledger_ok else 'BROKEN'}"
+            f"{body['seconds']:.1f} s, {body['cause']} by the {body['by']}; chain {whole}"
         )
     failed = [act for act in report.acts if not act.ok]
     verdict = (

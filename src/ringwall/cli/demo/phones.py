@@ -1,11 +1,11 @@
-"""Two real phones for the demonstration and the tests: baresip in this process, with verified TLS and mandatory SRTP."""
+"""Real phones for demonstration and tests: baresip in this process, with verified TLS and mandatory SRTP."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ringwall.cli.demo.tones import RATE, tone
 from ringwall.infra.errors import RingwallError
@@ -54,7 +54,7 @@ class Phones:
         self._codecs = (codecs,)
         self.runtime: Any = None
 
-    async def __aenter__(self) -> "Phones":
+    async def __aenter__(self) -> Self:
         config = self._baresip.Config(
             net_interface=self._address,
             max_concurrent_calls=None,

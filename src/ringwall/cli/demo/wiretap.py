@@ -1,13 +1,14 @@
 """The wiretap: captures every link that a call uses and looks for anything that a listener could read (T6).
 
 Rules that this module keeps:
-- It captures with tcpdump on all interfaces, so also what two programs of one host say to each other over TCP or UDP on
-  the given ports.
-- It looks for SIP and HTTP in every TCP stream as bytes, and for voice in every RTP packet by decoding it as G.711
-  and asking how much of its energy is one of the tones that the phones play.
-- A detector that finds nothing proves something only if it finds what is there: `self_check` feeds it a clear call.
-- Not captured, and said so: the hops inside the edge host between HAProxy and Kamailio and between agent and rtpengine. They
-  are loopback within one zone and part of no link.
+- It captures with tcpdump on all interfaces, so also what two programs of one host say to each other on the
+  given ports.
+- It looks for SIP and HTTP in every TCP stream as bytes, and for voice in every RTP packet by decoding it as
+  G.711 and asking how much of its energy is one of the tones that the phones play.
+- A detector that finds nothing proves something only if it finds what is there: `self_check` feeds it a clear
+  call.
+- Not captured, and said so: the hops inside the edge host between HAProxy and Kamailio and between agent and
+  rtpengine. They are loopback within one zone and part of no link.
 """
 
 import array
@@ -48,11 +49,21 @@ class Findings:
     readable: list[str] = field(default_factory=list)
     rtp_packets: int = 0
     decodable_rtp: int = 0
+    sequences: dict[tuple[tuple[str, int], int], set[int]] = field(default_factory=dict)
     ciphers: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> int:
+        """Media packets that a stream has a number for and that did not come, over all streams.
+
+        Each stream is one source at one receiver; a call is too short for its numbers to come round.
+        """
+        return sum(max(seen) - min(seen) + 1 - len(seen) for seen in self.sequences.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
+            "lost": self.lost,
             "links_captured": self.links,
             "readable_sip": self.readable_sip,
             "readable": self.readable,
@@ -72,7 +83,7 @@ class Packet:
 
 
 class Wiretap:
-    """Captures from `start` to `stop`. `links` maps a name to the TCP ports or the UDP range that belong to it."""
+    """Captures from `start` to `stop`. `tcp` and `udp` name links by their port or range of ports."""
 
     def __init__(self, tcp: dict[str, int], udp: dict[str, tuple[int, int]]) -> None:
         self._tcp = tcp
@@ -89,7 +100,8 @@ class Wiretap:
         terms = [f"tcp port {port}" for port in sorted(set(self._tcp.values()))]
         terms += [f"udp portrange {first}-{last}" for first, last in self._udp.values()]
         self._process = await asyncio.create_subprocess_exec(
-            tcpdump, "-i", "any", "-U", "-n", "-s", "0", "-Z", "root", "-w", str(self._file), " or ".join(terms),
+            tcpdump, "-i", "any", "-U", "-n", "-s", "0", "-Z", "root", "-w", str(self._file),
+            " or ".join(terms),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stderr is not None
@@ -113,42 +125,43 @@ class Wiretap:
                 async with asyncio.timeout(5):
                     await process.wait()
         try:
-            return await asyncio.to_thread(self.examine, read_packets(self._file))
+            return await asyncio.to_thread(examine, read_packets(self._file), self._tcp, self._udp)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def examine(self, packets: Iterable[Packet]) -> Findings:
-        """Look at packets."""
-        found = Findings(links=dict.fromkeys([*self._tcp, *self._udp], 0))
-        names = {port: name for name, port in self._tcp.items()}
-        for packet in packets:
-            if packet.protocol == "tcp":
-                port = packet.target[1] if packet.target[1] in names else packet.source[1]
-                name = names.get(port)
-                if name is None or not packet.payload:
-                    continue
+
+def examine(packets: Iterable[Packet], tcp: dict[str, int], udp: dict[str, tuple[int, int]]) -> Findings:
+    """Look at packets; `tcp` and `udp` name the links by port and by range of ports."""
+    found = Findings(links=dict.fromkeys([*tcp, *udp], 0))
+    names = {port: name for name, port in tcp.items()}
+    for packet in packets:
+        if packet.protocol == "tcp":
+            name = names.get(packet.target[1]) or names.get(packet.source[1])
+            if name is not None and packet.payload:
                 found.links[name] += 1
-                self._look_at_stream(found, name, packet)
-            else:
-                for name, (first, last) in self._udp.items():
-                    if first <= packet.source[1] <= last or first <= packet.target[1] <= last:
-                        found.links[name] += 1
-                        _look_at_media(found, packet.payload)
-                        break
-        return found
-
-    def _look_at_stream(self, found: Findings, name: str, packet: Packet) -> None:
-        for words in _READABLE:
-            if words in packet.payload:
-                found.readable_sip += 1
-                found.readable.append(f"{name}: {words.decode().strip()}")
+                _look_at_stream(found, name, packet.payload)
+            continue
+        for name, (first, last) in udp.items():
+            if first <= packet.source[1] <= last or first <= packet.target[1] <= last:
+                found.links[name] += 1
+                _look_at_media(found, packet)
                 break
-        hello = server_hello(packet.payload)
-        if hello is not None:
-            found.ciphers.setdefault(name, set()).add(hello)
+    return found
 
 
-def _look_at_media(found: Findings, payload: bytes) -> None:
+def _look_at_stream(found: Findings, name: str, payload: bytes) -> None:
+    for words in _READABLE:
+        if words in payload:
+            found.readable_sip += 1
+            found.readable.append(f"{name}: {words.decode().strip()}")
+            break
+    hello = server_hello(payload)
+    if hello is not None:
+        found.ciphers.setdefault(name, set()).add(hello)
+
+
+def _look_at_media(found: Findings, packet: Packet) -> None:
+    payload = packet.payload
     for words in _READABLE:
         if words in payload:
             found.readable_sip += 1
@@ -159,6 +172,10 @@ def _look_at_media(found: Findings, payload: bytes) -> None:
     if 72 <= kind <= 76:  # RTCP (RFC 5761 4)
         return
     found.rtp_packets += 1
+    sequence, ssrc = struct.unpack_from("!H4xI", payload, 2)
+    stream = found.sequences.setdefault((packet.target, ssrc), {sequence})
+    # A stream that comes round (or jumps) begins anew: numbers from before would count as lost.
+    stream.add(sequence + 0x10000 if max(stream) - sequence > 0x8000 else sequence)
     law = _G711.get(kind)
     samples = decode_g711(payload[12:172], law) if law else None
     if samples and max(power_at(samples, hertz) for hertz in TONES) > _SHARE:
@@ -198,7 +215,7 @@ _A_LAW = [_a_law(code) for code in range(256)]
 
 
 def server_hello(payload: bytes) -> tuple[str, str] | None:
-    """Return protocol and cipher suite of a TLS ServerHello at the start of a segment (RFC 8446 4.1.3), or None."""
+    """Return protocol and cipher of a TLS ServerHello that begins a segment (RFC 8446 4.1.3), or None."""
     if len(payload) < 44 or payload[0] != 0x16 or payload[5] != 2:
         return None
     version = struct.unpack_from("!H", payload, 9)[0]
@@ -278,9 +295,8 @@ def _packet(data: bytes) -> Packet | None:
 
 
 def self_check() -> bool:
-    """Whether the detectors find a clear call: SIP on a TCP port, a tone as G.711 in RTP. And nothing in noise."""
-    tap = Wiretap.__new__(Wiretap)
-    tap._tcp, tap._udp = {"sip": 5061}, {"media": (30000, 30010)}
+    """Whether the detectors find a clear call, SIP over TCP and a tone as G.711 in RTP, and nothing in noise."""
+    tcp, udp = {"sip": 5061}, {"media": (30000, 30010)}
     samples = array.array("h")
     samples.frombytes(tone(TONES[0], 160 / RATE))
     header = struct.pack("!BBHII", 0x80, 0, 1, 160, 7)
@@ -293,7 +309,7 @@ def self_check() -> bool:
         Packet("tcp", near, far, b"\x17\x03\x03\x00\x40" + os.urandom(64).replace(b"S", b"s")),
         Packet("udp", near, ("192.0.2.2", 30002), header + os.urandom(170)),
     ]
-    loud, quiet = tap.examine(clear), tap.examine(noise)
+    loud, quiet = examine(clear, tcp, udp), examine(noise, tcp, udp)
     return (
         loud.readable_sip == 1
         and loud.decodable_rtp == 1
