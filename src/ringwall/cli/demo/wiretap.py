@@ -100,7 +100,7 @@ class Wiretap:
         terms = [f"tcp port {port}" for port in sorted(set(self._tcp.values()))]
         terms += [f"udp portrange {first}-{last}" for first, last in self._udp.values()]
         self._process = await asyncio.create_subprocess_exec(
-            tcpdump, "-i", "any", "-U", "-n", "-s", "0", "-Z", "root", "-w", str(self._file),
+            tcpdump, "-i", "any", "--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root", "-w", str(self._file),
             " or ".join(terms),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
@@ -119,7 +119,7 @@ class Wiretap:
         """End the capture and look at all of it."""
         process = self._process
         if process is not None and process.returncode is None:
-            await asyncio.sleep(0.3)  # the kernel hands packets over in batches
+            await asyncio.sleep(0.3)  # what is still on its way to tcpdump would be lost with it
             process.send_signal(signal.SIGINT)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5):
@@ -295,7 +295,7 @@ def _packet(data: bytes) -> Packet | None:
 
 
 def self_check() -> bool:
-    """Whether the detectors find a clear call, SIP over TCP and a tone as G.711 in RTP, and nothing in noise."""
+    """Whether the detectors find a clear call (SIP over TCP, a tone as G.711 in RTP) and nothing in noise."""
     tcp, udp = {"sip": 5061}, {"media": (30000, 30010)}
     samples = array.array("h")
     samples.frombytes(tone(TONES[0], 160 / RATE))
