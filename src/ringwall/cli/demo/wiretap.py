@@ -100,7 +100,8 @@ class Wiretap:
         terms = [f"tcp port {port}" for port in sorted(set(self._tcp.values()))]
         terms += [f"udp portrange {first}-{last}" for first, last in self._udp.values()]
         self._process = await asyncio.create_subprocess_exec(
-            tcpdump, "-i", "any", "--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root", "-w", str(self._file),
+            tcpdump, "-i", "any", "--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root",
+            "-w", str(self._file),
             " or ".join(terms),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
