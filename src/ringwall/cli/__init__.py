@@ -17,7 +17,7 @@ from ringwall.infra.errors import RingwallError
 
 def _assemble() -> typer.Typer:
     """Return the whole command line; modules are imported here so that `import ringwall.cli` stays cheap."""
-    from ringwall.cli import demo, pki, system  # noqa: PLC0415
+    from ringwall.cli import calls, demo, devices, ledger, pki, system, users  # noqa: PLC0415
 
     app = typer.Typer(
         name="ringwall",
@@ -31,6 +31,10 @@ def _assemble() -> typer.Typer:
     system.register(app)
     demo.register(app)
     app.add_typer(pki.app, name="pki")
+    app.add_typer(users.app, name="user")
+    app.add_typer(devices.app, name="device")
+    app.add_typer(calls.app, name="call")
+    app.add_typer(ledger.app, name="ledger")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
     # their module.
     return app

@@ -81,6 +81,6 @@ class Ledger:
         """Return records behind a cursor (`reader.tail`)."""
         return await self._store.read(lambda connection: reader.tail(connection, after, limit, kind))
 
-    async def cursor_of_last(self, count: int) -> int:
-        """Return the cursor behind which the last `count` records lie."""
-        return await self._store.read(lambda connection: reader.last(connection, count))
+    async def cursor_of_last(self, count: int, kind: str | None = None) -> int:
+        """Return the cursor behind which the last `count` records (of a kind) lie."""
+        return await self._store.read(lambda connection: reader.last(connection, count, kind))

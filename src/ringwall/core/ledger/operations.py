@@ -1,5 +1,6 @@
 """What administrators can ask of the ledger: prove it, read it."""
 
+import asyncio
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -27,15 +28,19 @@ class TailArguments(Arguments):
 
 def register(operations: Operations, store: Store, ledger: Ledger) -> None:
     """Add `ledger.verify` and `ledger.tail`."""
+    one_at_a_time = asyncio.Lock()
 
     async def verify(_actor: Actor, _args: NoArguments) -> dict[str, Any]:
-        try:
-            return await verify_apart(store.url.render_as_string(hide_password=False), ledger.public_key)
-        except LedgerError as error:
-            raise OperationError("unavailable", str(error)) from error
+        if one_at_a_time.locked():
+            raise OperationError("conflict", "The ledger is being verified already: wait for that to end.")
+        async with one_at_a_time:
+            try:
+                return await verify_apart(store.url.render_as_string(hide_password=False), ledger.public_key)
+            except LedgerError as error:
+                raise OperationError("unavailable", str(error)) from error
 
     async def tail(_actor: Actor, args: TailArguments) -> dict[str, Any]:
-        after = args.after if args.after is not None else await ledger.cursor_of_last(args.limit)
+        after = args.after if args.after is not None else await ledger.cursor_of_last(args.limit, args.kind)
         records = await ledger.tail(after, args.limit, args.kind)
         return {"records": records, "after": records[-1]["seq"] if records else after}
 

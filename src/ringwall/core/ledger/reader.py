@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.engine import Connection
 
 from ringwall.core.ledger.chain import End, head_message, signed_by
@@ -42,25 +42,27 @@ def tail(connection: Connection, after: int, limit: int, kind: str | None = None
     `kind` keeps one kind of record, or, as in `call.`, all kinds that begin so.
     """
     table = schema.ledger
-    query = select(table.c.seq, table.c.at, table.c.kind, table.c.body, table.c.hash).where(
-        table.c.seq > after
-    )
-    if kind is not None:
-        query = query.where(
-            table.c.kind.startswith(kind, autoescape=True) if kind.endswith(".") else table.c.kind == kind
-        )
-    result = connection.execute(query.order_by(table.c.seq).limit(min(limit, MOST_RECORDS)))
+    columns = (table.c.seq, table.c.at, table.c.kind, table.c.body, table.c.hash)
+    query = select(*columns).where(table.c.seq > after, _of_kind(kind)).order_by(table.c.seq)
+    result = connection.execute(query.limit(min(limit, MOST_RECORDS)))
     return [
         {"seq": seq, "at": at, "kind": kind_, "body": _body(body), "hash": bytes(digest).hex()}
         for seq, at, kind_, body, digest in result
     ]
 
 
-def last(connection: Connection, limit: int) -> int:
-    """Return the cursor behind which the last `limit` records lie."""
+def last(connection: Connection, limit: int, kind: str | None = None) -> int:
+    """Return the cursor behind which the last `limit` records (of a kind) lie."""
     table = schema.ledger
-    query = select(table.c.seq).order_by(table.c.seq.desc()).offset(limit).limit(1)
+    query = select(table.c.seq).where(_of_kind(kind)).order_by(table.c.seq.desc()).offset(limit).limit(1)
     return int(connection.execute(query).scalar() or 0)
+
+
+def _of_kind(kind: str | None) -> ColumnElement[bool]:
+    column = schema.ledger.c.kind
+    if kind is None:
+        return true()
+    return column.startswith(kind, autoescape=True) if kind.endswith(".") else column == kind
 
 
 def _body(text: str) -> Any:

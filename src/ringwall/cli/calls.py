@@ -1,0 +1,46 @@
+"""``ringwall call``: the calls that are up."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ringwall.cli.client import ask
+from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output
+from ringwall.infra.layout import Layout
+
+app = typer.Typer(help="Calls: list them, hang one up.", no_args_is_help=True)
+
+
+@app.command(name="list")
+def list_calls(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+    """List the calls that are up or being set up."""
+    calls = ask(Layout.of(data), "call.list")
+    Output(as_json=as_json).table(
+        ("call", "state", "caller", "callee", "seconds", "SRTP"),
+        [_row(call) for call in calls],
+        {"calls": calls},
+        "There are no calls.",
+    )
+
+
+@app.command()
+def hangup(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="Its name in ./ringwall call list.")],
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """End a call."""
+    ended = ask(Layout.of(data), "call.hangup", {"call": call})
+    Output(as_json=as_json).result(ended, f"Ended the call {call}.")
+
+
+def _row(call: dict[str, Any]) -> tuple[object, ...]:
+    suites = [suite for suite in call.get("suites") or () if suite]
+    return (
+        call["call"],
+        call["state"],
+        call["caller"],
+        call["callee"] or call.get("dialled"),
+        call.get("seconds"),
+        ", ".join(dict.fromkeys(suites)) or None,
+    )
