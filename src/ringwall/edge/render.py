@@ -29,7 +29,6 @@ _INNER_CONNECTIONS = 400
 _SPARE_FILES = 500
 _FEWEST_CONNECTIONS = 100
 _TRACKED_SOURCES = 200_000
-_FIRST_MESSAGE_SECONDS = 10
 _UNREGISTERED_SECONDS = 60
 _FLOOD_SECONDS = 30
 _URL_BYTES = 4096
@@ -94,6 +93,7 @@ class Edge:
     http_requests_per_source_10s: int
     http_body_bytes: int
     handshake_seconds: int
+    first_message_seconds: int
     flow_idle_seconds: int
     ring_seconds: int
     media_timeout: int
@@ -101,7 +101,6 @@ class Edge:
     max_calls: int
     inner_connections: int = _INNER_CONNECTIONS
     tracked_sources: int = _TRACKED_SOURCES
-    first_message_seconds: int = _FIRST_MESSAGE_SECONDS
     unregistered_seconds: int = _UNREGISTERED_SECONDS
     flood_seconds: int = _FLOOD_SECONDS
     message_bytes: int = MESSAGE_BYTES
@@ -176,6 +175,7 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         http_requests_per_source_10s=limits.http_requests_per_source_10s,
         http_body_bytes=limits.http_body_bytes,
         handshake_seconds=limits.handshake_seconds,
+        first_message_seconds=2 * limits.handshake_seconds,
         flow_idle_seconds=sip.register_max + _FLOW_MARGIN_SECONDS,
         ring_seconds=sip.ring_seconds,
         media_timeout=2 * sip.session_expires,
