@@ -11,4 +11,5 @@ class DependenciesFromRunIn(MetadataHookInterface):
     def update(self, metadata: dict) -> None:
         """Put the dependencies into the project's metadata."""
         lines = (Path(self.root) / "requirements" / "run.in").read_text().splitlines()
-        metadata["dependencies"] = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        names = [line.strip() for line in lines if not line.startswith("#")]
+        metadata["dependencies"] = [name for name in names if name]

@@ -1,8 +1,8 @@
 """Writes docs/requirements.md: for each requirement where it is built and which tests prove it.
 
-Where it is built is read from the source: a docstring or comment that names a requirement in parentheses, such as
-"(T5)" or "(W2, W5)". Which test proves it is read from the marks: `@pytest.mark.req("T5")`. Nothing is imported or
-run. `--check` writes nothing and fails when the file is not what it would be.
+Where it is built is read from the source: a docstring or comment that names a requirement in parentheses, such
+as "(T5)" or "(W2, W5)". Which test proves it is read from the marks: `@pytest.mark.req("T5")`. Nothing is
+imported or run. `--check` writes nothing and fails when the file is not what it would be.
 """
 
 import argparse
@@ -58,7 +58,9 @@ def _marks(nodes: list[ast.expr]) -> list[str]:
 
 def _module_marks(tree: ast.Module) -> list[str]:
     for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets
+        ):
             value = node.value
             return _marks(value.elts if isinstance(value, ast.List) else [value])
     return []
@@ -99,7 +101,9 @@ def render() -> str:
 def main() -> int:
     """Write the document, or check it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail when docs/requirements.md is not up to date")
+    parser.add_argument(
+        "--check", action="store_true", help="fail when docs/requirements.md is not up to date"
+    )
     text = render()
     if parser.parse_args().check:
         if not OUTPUT.exists() or OUTPUT.read_text(encoding="utf-8") != text:

@@ -6,7 +6,7 @@ import math
 RATE = 8000
 _STEP_HZ = 10
 _LOWEST_HZ, _HIGHEST_HZ = 100, 2000
-_SHARE = 0.5  # of the energy that a tone must have to count as heard: speech and noise stay far below
+_SHARE = 0.6  # of the energy that a tone must have to count as heard: speech and noise stay far below
 
 
 def tone(hertz: float, seconds: float, amplitude: int = 8000) -> bytes:

@@ -230,7 +230,7 @@ def server_hello(payload: bytes) -> tuple[str, str] | None:
         at += 2
         while at + 4 <= end:
             kind, size = struct.unpack_from("!HH", payload, at)
-            if kind == 43 and size == 2:  # supported_versions: TLS 1.3 says itself here
+            if kind == 43 and size == 2 and at + 6 <= end:  # supported_versions: TLS 1.3 says itself here
                 version = struct.unpack_from("!H", payload, at + 4)[0]
             at += 4 + size
     return _VERSIONS.get(version, f"0x{version:04x}"), _CIPHERS.get(cipher, f"0x{cipher:04x}")
