@@ -10,11 +10,13 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
 
 from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
 
@@ -44,6 +46,7 @@ class HttpPool:
         self._backoff = Backoff(retry_seconds)
         self._complaints = Complaints("HTTP")
         self._idle: set[_Idle] = set()
+        self._closed_unused = 0
         self._changed = asyncio.Event()
         self._state = ServerState()
         self._config = Config(
@@ -102,12 +105,14 @@ class HttpPool:
             for connection in list(self._idle):
                 connection.transport.abort()
             for served in list(self._state.connections):
-                served.shutdown()
+                # A WebSocket that is closing by itself needs no second farewell.
+                with suppress(InvalidState):
+                    served.shutdown()
 
     async def _fill(self) -> None:
         while len(self._idle) < self._size and self.active < _MOST_CONNECTIONS:
-            before = len(self._idle)
-            missing = min(self._size - before, _MOST_CONNECTIONS - self.active)
+            closed = self._closed_unused
+            missing = min(self._size - len(self._idle), _MOST_CONNECTIONS - self.active)
             results = await asyncio.gather(
                 *(self._dialler.dial(lambda: _Idle(self), ALPN) for _ in range(missing)),
                 return_exceptions=True,
@@ -116,7 +121,7 @@ class HttpPool:
                 if isinstance(result, BaseException):
                     raise result
             # An agent that accepts and hangs up at once must not be dialled in a tight loop.
-            if len(self._idle) <= before:
+            if self._closed_unused - closed >= missing:
                 raise EdgeUnavailable("the edge closes idle connections at once")
             self._backoff.reset()
 
@@ -127,6 +132,7 @@ class HttpPool:
     def lost(self, connection: "_Idle") -> None:
         """Forget an idle connection that the edge closed."""
         self._idle.discard(connection)
+        self._closed_unused += 1
         self._changed.set()
 
     def used(self, connection: "_Idle") -> HttpToolsProtocol:
