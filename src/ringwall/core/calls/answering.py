@@ -2,21 +2,20 @@
 
 Rules that this module keeps:
 - The first branch that answers wins; the others are cancelled, and an answer that crosses that is hung up.
-- An answer without SRTP, or with a suite that was not offered, joins nothing: that phone is hung up and the caller
-  told why (T5).
+- An answer without SRTP, or with a suite that was not offered, joins nothing: that phone is hung up and the
+  caller told why (T5).
 - The two legs never share a key; that is checked on what is about to be sent, whatever the relay did.
 """
 
 import secrets
 import time
 
-from ringwall.core.calls import media_policy, session, teardown
+from ringwall.core.calls import media_policy, renegotiation, session, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.switch import ALLOW, PRODUCT, Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
-from ringwall.core.store.schema import live_call_upsert
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
@@ -89,7 +88,7 @@ def pracked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) ->
     if following is not None:
         switch.respond(leg.key, following)
     _arm_reliable(switch, leg)
-    if call.state is CallState.ANSWERING and leg.reliable.may_accept and leg.local_sdp:
+    if call.state is CallState.ANSWERING and call.joined and leg.reliable.may_accept:
         _accept(switch, call)
 
 
@@ -97,15 +96,9 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
     """A 2xx to the INVITE of a branch."""
     dialog = leg.dialog
     if dialog is None or dialog.remote_tag != response.to.tag:
-        if leg.state is not LegState.SETUP or call.state is not CallState.SETUP:
-            teardown.stray_answer(switch, request, response)
-            return
         leg.dialog = dialog = Dialog.from_invite_sent(request, response)
         leg.remote_sdp = b""  # early media, if any, was of another fork
-    dialog.confirm(response)
-    switch.tx.send(dialog.ack(leg.invite_cseq))
-    if leg.state is LegState.TALKING:
-        return  # the 2xx came again: our ACK was lost
+        switch.tx.send(dialog.ack(request.cseq.number))
     leg.state = LegState.TALKING
     leg.key = ""
     if call.state is not CallState.SETUP:
@@ -118,7 +111,7 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
     switch.timers.cancel(("ring", call))
     for branch in call.branches:
         if branch is not leg and branch.state is LegState.SETUP:
-            teardown.cancel_branch(switch, branch)
+            teardown.cancel_branch(switch, branch, "Call completed elsewhere", 200)
     session.start_from_answer(switch, leg, response)
     switch.spawn(
         call,
@@ -145,6 +138,7 @@ async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> Non
         return
     caller = call.caller
     caller.local_sdp = body
+    call.joined = True
     if caller.reliable is not None and not caller.reliable.may_accept:
         return  # the answer waits for the PRACK of the early media (RFC 3262 3)
     _accept(switch, call)
@@ -165,7 +159,9 @@ async def join_answer(switch: Switch, call: Call, leg: Leg, response: Response) 
     leg.suite = answer.suite
     leg.offers.received_answer()
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, caller.profile)
-    return media_policy.outgoing_answer(made, caller.profile, caller.declined, call.offer, answer.for_relay)
+    return media_policy.outgoing_answer(
+        made, caller.profile, caller.declined, call.offer, answer.for_relay, leg.local_sdp
+    )
 
 
 def _accept(switch: Switch, call: Call) -> None:
@@ -183,8 +179,7 @@ def _accept(switch: Switch, call: Call) -> None:
         200, to_tag=caller.tag, headers=headers, body=caller.local_sdp, content_type="application/sdp"
     )
     if caller.reliable is not None:
-        caller.reliable.stop()
-        caller.reliable = None
+        caller.reliable.stop()  # and stays: a PRACK that is under way is still answered
         switch.timers.cancel(("reliable", caller))
     switch.respond(caller.key, response)
     caller.state = LegState.ANSWERED
@@ -195,30 +190,28 @@ def _accept(switch: Switch, call: Call) -> None:
     call.state = CallState.TALKING
     call.answered_at = time.time()
     call.offer = b""
-    keep(switch, call)
+    switch.keep(call)
     if call.callee is not None:
         for binding in switch.bindings.of_device(call.callee.device_id):
             switch.registrar.note_suites(binding, (call.callee.suite,))
 
 
-def keep(switch: Switch, call: Call) -> None:
-    """Write the call down as it is, so that another process can take it up."""
-    if call.state is CallState.TALKING:
-        switch.store.submit(*live_call_upsert(call_id=call.id, started=call.started_at, body=call.to_value()))
-
-
-def acknowledged(switch: Switch, leg: Leg, key: str) -> None:
+def acknowledged(switch: Switch, call: Call, leg: Leg, key: str, ack: Request) -> None:
     """A party's ACK for our 2xx, to its first INVITE or a later one."""
     switch.server_invites.pop(key, None)
+    leg.unacknowledged.discard(key)
     if teardown.acknowledged(switch, leg):
         return
     if leg.state is LegState.ANSWERED:
         leg.state = LegState.TALKING
+    if leg.late_offer == key:
+        renegotiation.answered_late(switch, call, leg, ack)
 
 
 def never_acknowledged(switch: Switch, call: Call, leg: Leg, key: str) -> None:
     """Our 2xx was repeated for 32 seconds and never acknowledged (RFC 3261 13.3.1.4): the call ends."""
     switch.server_invites.pop(key, None)
+    leg.unacknowledged.discard(key)
     if teardown.acknowledged(switch, leg):
         return
     leg.state = LegState.TALKING  # so that it gets a BYE

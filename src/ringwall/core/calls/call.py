@@ -1,12 +1,15 @@
 """The values of call control: a Leg is one SIP dialog with one party, a Call joins two of them.
 
 Rules that these values keep:
-- A call in which both parties talk can be written down as JSON and taken up again by another process (`to_value`,
-  `from_value`): dialogs, keys of the relay and timers are all in it. A call that is still being set up cannot; the
-  caller's phone notices that by itself.
-- What a leg has sent and received as SDP is kept as bytes, since a refresh must repeat it to the letter.
+- A call in which both parties talk can be written down as JSON and taken up again by another process
+  (`to_value`, `from_value`): dialogs, keys of the relay and timers are all in it. A call that is still being
+  set up cannot; the caller's phone notices that by itself.
+- What a leg has sent and received as SDP is kept as bytes, since a refresh must repeat it to the letter. It
+  holds keys, so no repr shows it.
+- Texts of phones need not be good UTF-8. In JSON each of their bytes stands as the character of that number.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +20,7 @@ from ringwall.core.calls.relay import Profile, Relay, Side
 from ringwall.core.registrar.flows import Flow
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request, Response
-from ringwall.sip.offer_answer import OfferAnswer
+from ringwall.sip.offer_answer import OfferAnswer, OfferState
 from ringwall.sip.reliable import ReliableReceiver, ReliableSender
 from ringwall.sip.session_timer import SessionTimer
 
@@ -45,7 +48,10 @@ Continuation = Callable[[Request, Response], None]
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """One party of a call. `tag` is our tag in the dialog with it; `contact` is how it reaches us in the dialog."""
+    """One party of a call.
+
+    `tag` is our tag in the dialog with it; `contact` is how it reaches us in the dialog.
+    """
 
     side: Side
     tag: str
@@ -62,14 +68,19 @@ class Leg:
     dialog: Dialog | None = None
     offers: OfferAnswer = field(default_factory=OfferAnswer)
     relay: Relay | None = None  # a branch has a relay of its own; the one that answers becomes the call's
-    local_sdp: bytes = b""  # what we sent last
-    remote_sdp: bytes = b""  # what it sent last, as it came
+    local_sdp: bytes = field(default=b"", repr=False)  # what we sent last
+    remote_sdp: bytes = field(default=b"", repr=False)  # what it sent last, as it came
     declined: tuple[str, ...] = ()  # the media of its last offer that we did not take, as m= lines by place
     suite: str = ""
     timer: SessionTimer | None = None
     allows_update: bool = False
     waiting: dict[str, Continuation] = field(default_factory=dict)  # open client transactions in the dialog
-    invite_cseq: int = 0  # of the last INVITE that we sent, to acknowledge a repeated 2xx
+    questions: set[asyncio.Future[Response]] = field(default_factory=set)  # those of them that a task awaits
+    asked: dict[str, Request] = field(
+        default_factory=dict
+    )  # its requests that wait for the other party, by key
+    unacknowledged: set[str] = field(default_factory=set)  # its re-INVITEs whose ACK is not here yet, by key
+    late_offer: str = ""  # the one of those whose ACK has to bring the answer to our offer
     reliable: ReliableSender | None = None
     pracks: ReliableReceiver | None = None
     bye_wanted: str = ""  # why to hang up as soon as its ACK is here
@@ -81,19 +92,17 @@ class Leg:
         return {
             "side": self.side.value,
             "tag": self.tag,
-            "sip_call_id": self.sip_call_id,
+            "sip_call_id": _stored(self.sip_call_id),
             "device_id": self.device_id,
             "extension": self.extension,
             "device": self.device,
             "flow": str(self.flow) if self.flow else None,
             "contact": self.contact,
             "profile": self.profile.value,
-            "dialog": self.dialog.to_value(),
-            "local_sdp": self.local_sdp.decode(),
-            "remote_sdp": self.remote_sdp.decode("utf-8", "surrogateescape")
-            .encode("utf-8", "replace")
-            .decode(),
-            "declined": list(self.declined),
+            "dialog": _each_text(self.dialog.to_value(), _stored),
+            "local_sdp": self.local_sdp.decode("latin-1"),
+            "remote_sdp": self.remote_sdp.decode("latin-1"),
+            "declined": [_stored(line) for line in self.declined],
             "suite": self.suite,
             "timer": self.timer.to_value() if self.timer else None,
             "allows_update": self.allows_update,
@@ -105,7 +114,7 @@ class Leg:
         return cls(
             side=Side(value["side"]),
             tag=value["tag"],
-            sip_call_id=value["sip_call_id"],
+            sip_call_id=_restored(value["sip_call_id"]),
             device_id=value["device_id"],
             extension=value["extension"],
             device=value["device"],
@@ -113,10 +122,11 @@ class Leg:
             contact=value["contact"],
             profile=Profile(value["profile"]),
             state=LegState.TALKING,
-            dialog=Dialog.from_value(value["dialog"]),
-            local_sdp=value["local_sdp"].encode(),
-            remote_sdp=value["remote_sdp"].encode(),
-            declined=tuple(value["declined"]),
+            dialog=Dialog.from_value(_each_text(value["dialog"], _restored)),
+            offers=OfferAnswer(OfferState.STABLE, agreed=True),
+            local_sdp=value["local_sdp"].encode("latin-1"),
+            remote_sdp=value["remote_sdp"].encode("latin-1"),
+            declined=tuple(_restored(line) for line in value["declined"]),
             suite=value["suite"],
             timer=SessionTimer.from_value(value["timer"]) if value["timer"] else None,
             allows_update=value["allows_update"],
@@ -138,7 +148,13 @@ class Call:
     started_at: float = field(default_factory=time.time)
     answered_at: float | None = None
     failures: list[tuple[int, str]] = field(default_factory=list)  # how branches ended: status, reason
-    offer: bytes = b""  # the caller's offer, prepared for the relay
+    offer: bytes = field(default=b"", repr=False)  # the caller's offer, prepared for the relay
+    joined: bool = False  # the relay has made the caller's answer from the callee's
+    offerer: Side = Side.A  # who made the offer that was agreed on last
+
+    def talks(self) -> bool:
+        """Whether both parties talk. A method, since it may change while a task waits."""
+        return self.state is CallState.TALKING
 
     def legs(self) -> list[Leg]:
         """All legs that are not over."""
@@ -160,6 +176,7 @@ class Call:
             "caller": self.caller.to_value(),
             "callee": self.callee.to_value(),
             "relay": {"id": self.relay.id, "chained": self.relay.chained},
+            "offerer": self.offerer.value,
             "started_at": self.started_at,
             "answered_at": self.answered_at,
         }
@@ -176,7 +193,25 @@ class Call:
             branches=[callee],
             callee=callee,
             relay=Relay(value["relay"]["id"], value["relay"]["chained"]),
+            joined=True,
+            offerer=Side(value["offerer"]),
             state=CallState.TALKING,
             started_at=value["started_at"],
             answered_at=value["answered_at"],
         )
+
+
+def _stored(text: str) -> str:
+    """A text that may hold any bytes (as surrogates), as JSON takes it."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _restored(text: str) -> str:
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _each_text(value: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The dialog's value with `change` done to every text of it."""
+    changed = {name: change(item) if isinstance(item, str) else item for name, item in value.items()}
+    changed["routes"] = [change(route) for route in value["routes"]]
+    return changed

@@ -1,11 +1,12 @@
 """From what comes over an edge link to the transition that it calls for.
 
 Rules that this module keeps:
-- Every request of an end point names its flow; what is said within a dialog is taken only from the flow of that
-  party, or from another flow on which the same device has signed in.
+- Every request of an end point names its flow; what is said within a dialog is taken only from the flow of
+  that party, or from another flow on which the same device has signed in.
 - What nobody here understands is refused with what would be understood (405, Allow).
-- The edge itself speaks with P-Ringwall-Event and without a flow; the edge removes that header from everything that
-  comes from outside.
+- The edge itself speaks with P-Ringwall-Event and without a flow; the edge removes that header from
+  everything that comes from outside.
+- An error of ours in one message never touches another: it is logged and the message answered with 500.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ SWEEP_SECONDS = 5.0
 
 
 class Dispatcher:
-    """Feeds one edge link's bytes to the transactions and their events to call control; owns the one timer."""
+    """Feeds one edge link's bytes to the transactions, their events to call control; owns the one timer."""
 
     def __init__(
         self, switch: Switch, loop: asyncio.AbstractEventLoop, hello: Callable[[str, int], bool]
@@ -51,6 +52,7 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._next_sweep = loop.time() + SWEEP_SECONDS
+        switch.wake = self.arm
         switch.registrar.on_return.append(lambda binding: keepalive.phone_returned(switch, binding))
 
     # The link
@@ -77,19 +79,24 @@ class Dispatcher:
             elif isinstance(message, Ping):
                 switch.tx.outbox.append(b"\r\n")
         switch.flush()
-        self.arm()
         return not broken
 
     def link_up(self) -> None:
         """A new connection to the edge."""
         self._parser = StreamParser()
+        was_down = not self._switch.link_is_up
+        self._switch.release()
+        if was_down:
+            keepalive.ask_everybody(self._switch)
+            self.arm()
 
     def link_down(self) -> None:
         """The connection to the edge is gone: nothing that was asked over it will be answered."""
+        self._parser = StreamParser()
+        self._switch.hold()
         for event in self._switch.tx.fail_all(self._loop.time()):
             self._event(event)
-        self._switch.tx.take_output()
-        self.arm()
+        self._switch.flush()
 
     def _malformed(self, error: ParseError) -> None:
         request = error.request
@@ -109,10 +116,12 @@ class Dispatcher:
     # Time
 
     def arm(self) -> None:
-        """Set the one timer to whatever comes due first."""
-        due = (self._switch.tx.deadline(), self._switch.timers.next(), self._next_sweep)
-        at = min(t for t in due if t is not None)
-        if at != self._timer_at:
+        """Set the one timer to whatever comes due first. One that is set too early does no harm."""
+        at = self._next_sweep
+        for due in (self._switch.tx.deadline(), self._switch.timers.next()):
+            if due is not None and due < at:
+                at = due
+        if at < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = at
@@ -125,13 +134,15 @@ class Dispatcher:
         for event in switch.tx.expire(now):
             self._event(event)
         for key in switch.timers.pop_due(now):
-            self._due(key)
+            try:
+                self._due(key)
+            except Exception:
+                log.exception("a timer of a call failed")
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_SECONDS
             switch.registrar.sweep()
             switch.watch.sweep(now)
         switch.flush()
-        self.arm()
 
     def _due(self, key: tuple[str, object]) -> None:
         name, subject = key
@@ -154,6 +165,15 @@ class Dispatcher:
     # Events
 
     def _event(self, event: Event) -> None:
+        try:
+            self._take(event)
+        except Exception:
+            log.exception("a message could not be dealt with")
+            if isinstance(event, RequestReceived):
+                tag = self._switch.new_tag()
+                self._switch.respond(event.key, event.request.response(500, to_tag=tag))
+
+    def _take(self, event: Event) -> None:
         switch = self._switch
         if isinstance(event, ResponseReceived):
             self._response(event.key, event.request, event.response)
@@ -162,7 +182,7 @@ class Dispatcher:
         elif isinstance(event, AckReceived):
             found = switch.server_invites.get(event.key)
             if found is not None:
-                answering.acknowledged(switch, found[1], event.key)
+                answering.acknowledged(switch, found[0], found[1], event.key, event.request)
         elif isinstance(event, Cancelled):
             self._cancelled(event.key, event.request)
         elif isinstance(event, TimedOut):
@@ -177,18 +197,20 @@ class Dispatcher:
     def _response(self, key: str, request: Request, response: Response) -> None:
         switch = self._switch
         found = switch.legs.get((request.call_id, request.from_.tag or ""))
-        final = response.status >= 200
+        accepted = request.method == "INVITE" and 200 <= response.status < 300
         if found is not None:
             leg = found[1]
-            then = leg.waiting.pop(key, None) if final else leg.waiting.get(key)
+            if accepted and leg.dialog is not None and leg.dialog.remote_tag == response.to.tag:
+                # Each 2xx is acknowledged at once, also when it comes again.
+                leg.dialog.confirm(response)
+                leg.dialog.refresh_target(response)
+                switch.tx.send(leg.dialog.ack(request.cseq.number))
+                accepted = False
+            then = leg.waiting.pop(key, None) if response.status >= 200 else leg.waiting.get(key)
             if then is not None:
                 then(request, response)
                 return
-            if request.method == "INVITE" and 200 <= response.status < 300 and leg.dialog is not None:
-                if response.to.tag == leg.dialog.remote_tag:
-                    switch.tx.send(leg.dialog.ack(request.cseq.number))  # the 2xx came again
-                    return
-        if request.method == "INVITE" and 200 <= response.status < 300:
+        if accepted:
             teardown.stray_answer(switch, request, response)
 
     def _cancelled(self, key: str, request: Request) -> None:
@@ -201,7 +223,7 @@ class Dispatcher:
         if leg.state is LegState.SETUP:
             teardown.end(switch, call, "cancelled", by="caller", status=487)
         else:
-            # A re-INVITE that is being passed on cannot be called back: its answer comes anyway (RFC 3261 9.2).
+            # A re-INVITE that is being passed on cannot be called back: its answer comes (RFC 3261 9.2).
             log.debug("a CANCEL came too late to matter")
 
     def _request(self, key: str, request: Request) -> None:
@@ -263,6 +285,9 @@ class Dispatcher:
                 switch.respond(key, request.response(403))
                 return
             switch.move_leg(leg, flow)
+            switch.keep(call)
+        elif switch.is_lost(leg):
+            switch.move_leg(leg, flow)  # it is there after all
         try:
             dialog.receive(request)
         except OutOfOrder:

@@ -1,29 +1,45 @@
-"""Calls of phones that vanished: session refreshes, closed connections, phones that come back (RFC 4028, RFC 5626).
+"""Calls of phones that vanished: session refreshes, closed connections, phones that come back.
 
-Rules that this module keeps:
+RFC 4028, RFC 5626. Rules that this module keeps:
 - Each leg is refreshed or watched for itself; a leg that is gone ends the call, with a record that says so.
-- A connection that closes does not end a call at once: a phone that changes its network signs in again and goes on
-  talking on the same dialog, by its new way. If it does not come back in time the call ends.
-- A lost link to the edge ends nothing by itself: media flows without it.
+- A connection that closes does not end a call at once: a phone that changes its network signs in again and
+  goes on talking on the same dialog, by its new way. If it does not come back in time the call ends.
+- A lost link to the edge ends nothing by itself: media flows without it. When it is back everybody is asked.
 """
 
-import random
+import secrets
+from dataclasses import replace
 
 from ringwall.core.calls import renegotiation, session, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.switch import ALLOW, Switch
 from ringwall.core.registrar.bindings import Binding
+from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
 from ringwall.sip.offer_answer import glare_pause
+from ringwall.sip.session_timer import after_too_small
 
 _RETRY_SECONDS = 5.0
+ASK_SECONDS = 30.0  # a lost link is found on all calls at once; the questions are spread over this time
+
+
+def _chance() -> float:
+    return secrets.randbelow(1000) / 1000
+
+
+def ask_everybody(switch: Switch) -> None:
+    """Nobody could be heard for a while: who hung up in the meantime? Ask, spread over some time."""
+    for call, leg in switch.legs.values():
+        if call.state is CallState.TALKING:
+            pause = _RETRY_SECONDS + ASK_SECONDS * _chance()
+            switch.timers.set(("refresh", leg), switch.now() + pause)
 
 
 def refresh(switch: Switch, call: Call, leg: Leg) -> None:
     """It is time to refresh the session with this party."""
     if call.state is not CallState.TALKING or leg.dialog is None or leg.state is not LegState.TALKING:
         return
-    if not leg.offers.may_invite:
+    if not leg.offers.may_invite or not switch.link_is_up:
         switch.timers.set(("refresh", leg), switch.now() + _RETRY_SECONDS)
         return
     headers = [("Allow", ALLOW), ("Supported", "timer"), *session.offer_headers(switch, leg.timer)]
@@ -33,7 +49,6 @@ def refresh(switch: Switch, call: Call, leg: Leg) -> None:
         leg.offers.sent_invite()
         leg.offers.sent_offer()
         request = leg.dialog.request("INVITE", leg.contact, headers, leg.local_sdp)
-        leg.invite_cseq = request.cseq.number
     switch.request(leg, request, lambda q, r: _refreshed(switch, call, leg, q, r))
 
 
@@ -45,28 +60,35 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
     if invite:
         leg.offers.invite_ended()
     if status < 300:
-        if invite:
-            leg.offers.received_answer()
-            switch.tx.send(leg.dialog.ack(leg.invite_cseq))
-        leg.dialog.refresh_target(response)
+        if not invite:
+            leg.dialog.refresh_target(response)
+        elif leg.offers.received_answer() and not renegotiation.described_anew(
+            switch, call, leg, response.body, response.headers.get("content-type")
+        ):
+            return
         session.start_from_answer(switch, leg, response)
         return
     if invite:
         leg.offers.rejected()
-    waits_for_return = status == 430 and ("lost", leg) in switch.timers
-    if renegotiation.dialog_is_gone(status) and not waits_for_return:
+    if renegotiation.dialog_is_gone(switch, leg, status):
         teardown.end(switch, call, "phone lost")
         return
-    if status == 405 or status == 501:  # noqa: PLR1714 - it said Allow: UPDATE and does not
-        leg.allows_update = False
     pause = _RETRY_SECONDS
-    if status == 491:
-        pause = glare_pause(random.random, initiator=leg.dialog.initiator)
+    if status in {405, 501}:  # it said Allow: UPDATE and does not
+        leg.allows_update = False
+    elif status == 491:
+        pause = glare_pause(_chance, initiator=leg.dialog.initiator)
+    elif status == 422 and leg.timer is not None:
+        try:
+            wanted = after_too_small(response, session.policy(switch)).min_se
+        except ParseError:
+            wanted = leg.timer.interval
+        leg.timer = replace(leg.timer, interval=max(leg.timer.interval, wanted))
     switch.timers.set(("refresh", leg), switch.now() + pause)
 
 
 def expired(switch: Switch, call: Call, leg: Leg) -> None:
-    """No refresh came, or none was answered, for the whole interval."""
+    """No refresh came, or none was answered, for the whole interval; or the phone did not come back."""
     if leg.state is not LegState.ENDED:
         teardown.end(switch, call, "phone lost")
 
@@ -80,6 +102,10 @@ def flow_closed(switch: Switch, peer: str) -> None:
         call = found[0]
         if leg.state is not LegState.SETUP:
             switch.lose(leg)
+            # The phone may have come back before its old connection was seen to end.
+            others = [b for b in switch.bindings.of_device(leg.device_id) if b.flow.peer != peer]
+            if others:
+                phone_returned(switch, max(others, key=lambda binding: binding.expires_at))
         elif leg is call.caller:
             teardown.end(switch, call, "the caller's connection closed", by="caller", status=487)
         else:
@@ -87,9 +113,16 @@ def flow_closed(switch: Switch, peer: str) -> None:
 
 
 def phone_returned(switch: Switch, binding: Binding) -> None:
-    """A device signed in over a new connection: its calls go on there."""
-    for leg in switch.found_again(binding.device_id):
-        if leg.dialog is not None:
-            leg.dialog.routes = binding.path
-            leg.dialog.remote_target = binding.contact
+    """A device signed in over a new connection: its calls go on there, unless theirs is its own still."""
+    ways = {each.flow for each in switch.bindings.of_device(binding.device_id)}
+    for leg in list(switch.devices.get(binding.device_id, ())):
+        if leg.state is LegState.SETUP or leg.dialog is None:
+            continue
+        if leg.flow in ways and not switch.is_lost(leg):
+            continue
+        leg.dialog.routes = binding.path
+        leg.dialog.remote_target = binding.contact
         switch.move_leg(leg, binding.flow)
+        found = switch.legs.get((leg.sip_call_id, leg.tag))
+        if found is not None:
+            switch.keep(found[0])

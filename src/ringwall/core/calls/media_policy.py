@@ -1,23 +1,25 @@
 """What media is let through: the check of every offer and every answer (T5).
 
 Rules that this module keeps:
-- Audio travels as SRTP with keys from SDES (RFC 4568) or from DTLS (RFC 5764). A description with a stream of plain
-  RTP, with a NULL suite or with a session parameter that turns encryption or authentication off is refused as a
-  whole, even when it offers something better beside it: a phone that is set up so is set up wrongly.
-- Suites: AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80, in this order of liking; weaker ones are left out,
-  and a description that has nothing else is refused.
-- Each leg has keys of its own. rtpengine copies a side's key to the other side where both speak the same suite, so
-  exactly one suite of the offerer's is shown to it, and what it copied is taken out of what the other side gets.
-  What leaves is checked for that, so a mistake of the relay refuses the call instead of sharing a key.
+- Audio travels as SRTP with keys from SDES (RFC 4568) or from DTLS (RFC 5764). A description with a stream of
+  plain RTP, with a NULL suite or with a session parameter that turns encryption or authentication off is
+  refused as a whole, even when it offers something better beside it: a phone that is set up so is set up
+  wrongly.
+- Suites: AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80, in this order of liking; weaker ones
+  are left out, and a description that has nothing else is refused.
+- Each leg has keys of its own. rtpengine copies a side's key to the other side where both speak the same
+  suite, so exactly one suite of the offerer's is shown to it, and what it copied is taken out of what the
+  other side gets. What leaves is checked for that, so a mistake of the relay refuses the call instead of
+  sharing a key.
 - Only one audio stream is carried; other streams of an offer are declined in their place (RFC 3264 6).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ringwall.core.calls.relay import Profile
 from ringwall.sip.errors import ParseError
-from ringwall.sip.sdp import Crypto, Media, SessionDescription
+from ringwall.sip.sdp import Attribute, Crypto, Media, SessionDescription
 
 AES_CM = "AES_CM_128_HMAC_SHA1_80"
 GCM_128 = "AEAD_AES_128_GCM"
@@ -28,11 +30,15 @@ _SDES_PROTOCOLS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 _DTLS_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 _GOOD_HASHES = frozenset({"sha-256", "sha-384", "sha-512"})
 _KEY = re.compile(rb"inline:([A-Za-z0-9+/]+)")
-_CRYPTO_LINE = re.compile(rb"a=crypto:(\d{1,9}) (\w+) inline:([A-Za-z0-9+/]+)")
+# A line with session parameters does not match, so none is ever passed on.
+_CRYPTO_LINE = re.compile(
+    rb"^a=crypto:(\d{1,9}) (\w+) inline:([A-Za-z0-9+/]+)=*(?:\|\S*)?(?=\r|$)", re.MULTILINE
+)
 _MEDIA_LINE = re.compile(rb"^m=audio (\d{1,5}) (\S+)", re.MULTILINE)
+_ANY_MEDIA_LINE = re.compile(rb"^m=\S+ (\d{1,5})\S* (\S+)", re.MULTILINE)
 
 
-class MediaRefused(Exception):
+class MediaRefused(Exception):  # noqa: N818 - a verdict, not an error
     """The description is not acceptable: answer 488. `why` is a sentence for the Warning and the record."""
 
     def __init__(self, why: str) -> None:
@@ -44,11 +50,12 @@ class MediaRefused(Exception):
 class Checked:
     """A description that passed.
 
-    `for_relay` is what rtpengine may see of it; `suite` the one suite in that ("" for DTLS); `suites` all acceptable
-    ones; `declined` the m= lines of streams that are not carried, by place, "" at the place of the one that is.
+    `for_relay` is what rtpengine may see of it; `suite` the one suite in that ("" for DTLS); `suites` all
+    acceptable ones; `declined` the m= lines of streams that are not carried, by place, "" at the place of the
+    one that is.
     """
 
-    for_relay: bytes
+    for_relay: bytes = field(repr=False)
     profile: Profile
     suite: str
     suites: tuple[str, ...]
@@ -69,12 +76,11 @@ def check_offer(body: bytes, content_type: str | None, *, prefer: str = "", avoi
     )
     if audio.protocol in _DTLS_PROTOCOLS:
         _check_fingerprint(audio)
-        return Checked(_only(description, audio), Profile.DTLS, "", (), declined)
+        return Checked(_with_dtls(description, audio), Profile.DTLS, "", (), declined)
     good = _good_cryptos(audio)
     suites = tuple(c.suite for c in good)
     chosen = min(good, key=lambda c: (c.suite == avoid, c.suite != prefer, SUITES.index(c.suite)))
-    taken = _without_dtls(audio).replace(cryptos=(chosen,))
-    return Checked(_only(description, taken), Profile.SDES, chosen.suite, suites, declined)
+    return Checked(_with_sdes(description, audio, chosen), Profile.SDES, chosen.suite, suites, declined)
 
 
 def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Checked:
@@ -82,15 +88,17 @@ def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Check
     description = _description(body, content_type)
     place, audio = _audio(description)
     _no_plain_rtp(description)
-    line = _MEDIA_LINE.search(offered)
-    if line is None or len(description.media) != 1 or place:
-        raise MediaRefused("the answer does not fit the offer: another number of streams")
-    protocol = line[2].decode()
+    lines = _ANY_MEDIA_LINE.findall(offered)
+    if len(description.media) != len(lines) or lines[place][0] == b"0":
+        raise MediaRefused("the answer does not fit the offer: other streams")
+    if any(not m.rejected for n, m in enumerate(description.media) if n != place):
+        raise MediaRefused("the answer takes a stream that was not offered")
+    protocol = lines[place][1].decode()
     if audio.protocol != protocol:
         raise MediaRefused(f"the answer speaks {audio.protocol}, the offer was {protocol}")
     if protocol in _DTLS_PROTOCOLS:
         _check_fingerprint(audio)
-        return Checked(_only(description, audio), Profile.DTLS, "", (), ("",))
+        return Checked(_with_dtls(description, audio), Profile.DTLS, "", (), ("",))
     good = _good_cryptos(audio)
     if len(audio.cryptos) != 1:
         raise MediaRefused("the answer must choose one crypto line of the offer")
@@ -99,16 +107,15 @@ def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Check
         raise MediaRefused(f"the answer chose crypto {chosen.tag} {chosen.suite}, which was not offered")
     if keys_of(body) & keys_of(offered):
         raise MediaRefused("the answer gives back the key of the offer")
-    return Checked(
-        _only(description, _without_dtls(audio)), Profile.SDES, chosen.suite, (chosen.suite,), ("",)
-    )
+    return Checked(_with_sdes(description, audio, chosen), Profile.SDES, chosen.suite, (chosen.suite,), ("",))
 
 
 def needs_chain(caller_suite: str, callee: Profile, known: tuple[str, ...]) -> bool:
     """Whether two relays are needed for keys of their own on both legs.
 
-    One relay is enough where the callee speaks another suite than the one that the caller uses. `known` are the suites
-    that its phone was heard to speak; a phone that was never heard speaks AES_CM at least, as every SRTP phone does.
+    One relay is enough where the callee speaks another suite than the one that the caller uses. `known` are
+    the suites that its phone was heard to speak; one that was never heard speaks AES_CM, as every SRTP phone
+    does.
     """
     if callee is Profile.DTLS or not caller_suite:
         return False
@@ -117,32 +124,36 @@ def needs_chain(caller_suite: str, callee: Profile, known: tuple[str, ...]) -> b
 
 def between_relays(sent: bytes, made: bytes) -> bytes:
     """What leaves the first relay of a chain for the second: one suite only, with a key that is new."""
-    old = keys_of(sent)
-    lines = [m for m in _CRYPTO_LINE.finditer(made) if m[3] not in old and m[2].decode() in SUITES]
-    if not lines:
+    _check_made(made, Profile.SDES)
+    fresh = _fresh_cryptos(made, keys_of(sent))
+    if not fresh:
         raise MediaRefused("the relay made no key of its own")
-    best = min(lines, key=lambda m: SUITES.index(m[2].decode()))
-    return _with_cryptos(made, {best[1]})
+    return _with_cryptos(made, {min(fresh, key=lambda line: SUITES.index(fresh[line]))})
 
 
-def outgoing_offer(made: bytes, sent: bytes, profile: Profile) -> bytes:
-    """The offer that a party gets: what the relay made of `sent`, without the keys that it copied. Raises MediaRefused."""
+def outgoing_offer(made: bytes, profile: Profile, *others: bytes) -> bytes:
+    """The offer that a party gets: what the relay made, without the keys that it copied.
+
+    `others` are the descriptions whose keys must not be in it: what the relay was given, and what it gave to the
+    other side. Raises MediaRefused.
+    """
     _check_made(made, profile)
     if profile is Profile.DTLS:
-        return made
-    old = keys_of(sent)
-    keep = {m[1] for m in _CRYPTO_LINE.finditer(made) if m[3] not in old and m[2].decode() in SUITES}
-    if not keep:
+        return _with_cryptos(made, set())
+    fresh = _fresh_cryptos(made, set().union(*map(keys_of, others)))
+    if not fresh:
         raise MediaRefused("no suite is left in which the other side could have a key of its own")
-    return _with_cryptos(made, keep)
+    return _with_cryptos(made, set(fresh))
 
 
 def outgoing_answer(made: bytes, profile: Profile, declined: tuple[str, ...], *others: bytes) -> bytes:
-    """The answer that a party gets; `others` are descriptions whose keys must not be in it. Raises MediaRefused."""
+    """The answer that a party gets; no key of the `others` may be in it. Raises MediaRefused."""
     _check_made(made, profile)
-    if profile is Profile.SDES:
+    if profile is Profile.DTLS:
+        made = _with_cryptos(made, set())
+    else:
         lines = _CRYPTO_LINE.findall(made)
-        if len(lines) != 1 or lines[0][1].decode() not in SUITES:
+        if len(lines) != 1 or made.count(b"a=crypto:") != 1 or lines[0][1].decode() not in SUITES:
             raise MediaRefused("the relay's answer does not have one crypto line of an accepted suite")
         for other in others:
             if lines[0][2] in keys_of(other):
@@ -210,14 +221,29 @@ def _check_fingerprint(audio: Media) -> None:
         raise MediaRefused("the certificate fingerprint must be SHA-256 or better")
 
 
-def _without_dtls(audio: Media) -> Media:
-    kept = tuple(a for a in audio.attributes if a[0] not in {"fingerprint", "setup"})
-    return audio if len(kept) == len(audio.attributes) else audio.replace(attributes=kept)
+def _with_sdes(description: SessionDescription, audio: Media, chosen: Crypto) -> bytes:
+    """The description with this one stream and this one key, and no word of DTLS."""
+    attributes = _others(audio.attributes, {"fingerprint", "setup"})
+    return _only(
+        description, audio.replace(attributes=attributes, cryptos=(chosen,)), {"fingerprint", "setup"}
+    )
 
 
-def _only(description: SessionDescription, audio: Media) -> bytes:
-    """The description with this one stream."""
-    return description.replace(media=(audio,)).to_bytes()
+def _with_dtls(description: SessionDescription, audio: Media) -> bytes:
+    """The description with this one stream and no SDES key."""
+    return _only(description, audio.replace(cryptos=()) if audio.cryptos else audio, set())
+
+
+def _only(description: SessionDescription, audio: Media, without: set[str]) -> bytes:
+    attributes = _others(description.attributes, without)
+    if len(description.media) > 1:
+        # A group names streams that are not there any more; one stream alone needs none (RFC 8843).
+        attributes = _others(attributes, {"group"})
+    return description.replace(media=(audio,), attributes=attributes).to_bytes()
+
+
+def _others(attributes: tuple[Attribute, ...], without: set[str]) -> tuple[Attribute, ...]:
+    return tuple([a for a in attributes if a[0] not in without])
 
 
 def _check_made(made: bytes, profile: Profile) -> None:
@@ -229,16 +255,28 @@ def _check_made(made: bytes, profile: Profile) -> None:
         raise MediaRefused("the relay gave no certificate fingerprint")
 
 
-def _with_cryptos(sdp: bytes, tags: set[bytes]) -> bytes:
+def _fresh_cryptos(made: bytes, old: set[bytes]) -> dict[bytes, str]:
+    """The crypto lines of accepted suites whose key is in no other description, with their suites."""
+    return {
+        m[0]: suite
+        for m in _CRYPTO_LINE.finditer(made)
+        if m[3] not in old and (suite := m[2].decode()) in SUITES
+    }
+
+
+def _with_cryptos(sdp: bytes, keep: set[bytes]) -> bytes:
     """The description with these crypto lines only."""
-    lines = sdp.split(b"\r\n")
+    if b"a=crypto:" not in sdp:
+        return sdp
     return b"\r\n".join(
-        line for line in lines if not line.startswith(b"a=crypto:") or line[9:].partition(b" ")[0] in tags
+        line for line in sdp.split(b"\r\n") if not line.startswith(b"a=crypto:") or line in keep
     )
 
 
 def _with_declined(answer: bytes, declined: tuple[str, ...]) -> bytes:
     """The answer with the streams that are not carried, in their places."""
     start = answer.index(b"m=audio")
-    parts = [answer[start:] if not line else line.encode() + b"\r\n" for line in declined]
+    parts = [
+        answer[start:] if not line else line.encode("utf-8", "surrogateescape") + b"\r\n" for line in declined
+    ]
     return answer[:start] + b"".join(parts)

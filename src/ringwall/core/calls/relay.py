@@ -1,10 +1,12 @@
 """Media relays: what rtpengine at the edge is asked to do for a call (its ng protocol).
 
 Rules that this module keeps:
-- Every leg has SRTP keys of its own. rtpengine hands the key of one side to the other when both speak the same suite,
-  so one relay never gets the same suite on both sides (`media_policy` sees to that and checks it), and where two
-  phones have no two suites between them, two relays stand in a chain with another suite between them.
-- The description that goes to a side is made for that side: SDES for desk phones, DTLS-SRTP with ICE for browsers.
+- Every leg has SRTP keys of its own. rtpengine hands the key of one side to the other when both speak the
+  same suite, so one relay never gets the same suite on both sides (`media_policy` sees to that and checks
+  it), and where two phones have no two suites between them, two relays stand in a chain with another suite
+  between them.
+- The description that goes to a side is made for that side: SDES for desk phones, DTLS-SRTP with ICE for
+  browsers.
 - Nothing here asks for plain RTP, ever; there is no word for it in this module.
 """
 
@@ -20,7 +22,7 @@ from ringwall.core.links.tls import EdgeRefused
 class ControlLink(Protocol):
     """The core's control link to an edge."""
 
-    async def ng(self, payload: bytes, timeout: float = 2.0) -> bytes:
+    async def ng(self, payload: bytes) -> bytes:
         """Send one bencoded command, return the bencoded reply."""
 
     def ng_nowait(self, payload: bytes) -> bool:
@@ -93,7 +95,7 @@ _CHAIN = ("-1", "-2")  # the two rtpengine calls of a chain: side A's and side B
 
 
 def _command(name: bytes, call_id: str, source: str, target: str, sdp: bytes, profile: Profile) -> bytes:
-    """One offer or answer. In both, from-tag is the side that made the OFFER, to-tag the side that answers."""
+    """One offer or answer. In both from-tag is the side that made the OFFER, to-tag the one that answers."""
     return b"d7:command%d:%b7:call-id%b8:from-tag%b6:to-tag%b3:sdp%d:%b%be" % (
         len(name), name, _text(call_id), _text(source), _text(target), len(sdp), sdp, _FOR_PROFILE[profile],
     )  # fmt: skip
@@ -160,7 +162,7 @@ class RelayControl:
         return sdp
 
     def delete(self, relay: Relay) -> None:
-        """Remove the relay. rtpengine drops one that nobody uses by itself, so a lost command does no harm."""
+        """Remove the relay. rtpengine drops one that nobody uses, so a lost command does no harm."""
         ids = [relay.id + end for end in _CHAIN] if relay.chained else [relay.id]
         for call_id in ids:
             self._link.ng_nowait(b"d7:command6:delete7:call-id%be" % _text(call_id))

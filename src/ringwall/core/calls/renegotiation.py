@@ -1,20 +1,22 @@
-"""Changes of a call that is up: re-INVITE and UPDATE, hold and resume, from either side (RFC 3261 14, RFC 3311).
+"""Changes of a call that is up: re-INVITE and UPDATE, hold and resume, from either side.
 
-Rules that this module keeps:
-- A change that one party asks for is asked of the other; what that one answers is the answer. Nothing is agreed to in
-  somebody else's name.
+RFC 3261 14, RFC 3311. Rules that this module keeps:
+- A change that one party asks for is asked of the other; what that one answers is the answer. Nothing is
+  agreed to in somebody else's name.
 - Every offer and every answer is checked as at the beginning (T5), and each leg keeps keys of its own.
 - A refresh, which says again what was said before, is answered here; the other party hears nothing of it.
 - Two changes at once are glare: 491, and whoever asked tries again (RFC 3261 14.1).
-- When a change is refused the relay is set back to what both parties had agreed.
+- When a change is refused the relay is set back to what both parties had agreed, before anybody is told.
+- A re-INVITE without an offer asks for ours: the session as it is. An answer in its ACK that is not
+  acceptable ends the call, since an ACK cannot be refused.
 """
 
 import secrets
-from collections.abc import Callable
 
-from ringwall.core.calls import answering, media_policy, session, teardown
-from ringwall.core.calls.call import Call, CallState, Leg, LegState
+from ringwall.core.calls import media_policy, session, teardown
+from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused
+from ringwall.core.calls.relay import Relay
 from ringwall.core.calls.switch import ALLOW, Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.sip.message import Request, Response
@@ -22,40 +24,54 @@ from ringwall.sip.offer_answer import MAX_RETRY_AFTER, Glare
 
 _DEAD = frozenset({404, 408, 410, 430, 481})  # RFC 3261 12.2.1.2, RFC 5057: the dialog is gone
 _PASSED_ON = frozenset({415, 486, 488, 491, 500, 503, 603, 606})
+_SDP = "application/sdp"
 
 
-def dialog_is_gone(status: int) -> bool:
-    """Whether a refusal with this status says that the other side does not know the dialog any more."""
+def dialog_is_gone(switch: Switch, leg: Leg, status: int) -> bool:
+    """Whether a refusal with this status says that the party does not know the dialog any more.
+
+    A connection that has closed says nothing yet: the phone has a while to come back.
+    """
+    if status == 430:
+        switch.lose(leg)
+        return False
     return status in _DEAD
 
 
 def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A re-INVITE or UPDATE within the call."""
     other = call.other(leg)
-    if other is None or call.state is not CallState.TALKING:
+    if other is None or not call.talks():
         # An UPDATE before the answer: what it asks for cannot be passed on yet (RFC 3311 5.2).
-        wait = str(secrets.randbelow(MAX_RETRY_AFTER) + 1)
-        switch.respond(key, request.response(500, headers=[("Retry-After", wait)]))
+        headers = [("Retry-After", str(_soon()))]
+        switch.respond(key, request.response(500, headers=headers))
         return
     small = session.refuse_small_interval(switch, request)
     if small is not None:
         switch.respond(key, small)
         return
-    if not request.body:
-        _refreshed_without_offer(switch, call, leg, key, request)
-        return
-    if request.body == leg.remote_sdp:
-        _accept(switch, call, leg, key, request, leg.local_sdp)
+    invite = request.method == "INVITE"
+    if not invite and not request.body:
+        _accept(switch, call, leg, key, request, b"")
         return
     try:
-        if request.method == "INVITE":
-            leg.offers.received_invite()
-        leg.offers.received_offer(retry_after=1 + secrets.randbelow(MAX_RETRY_AFTER))
+        _take_turn(leg, request)
     except Glare as glare:
-        _refuse_glare(switch, key, request, glare)
+        switch.respond(key, request.response(glare.status, headers=glare.headers))
+        return
+    if not request.body:
+        leg.offers.sent_offer()
+        leg.offers.invite_ended()
+        leg.late_offer = key
+        _accept(switch, call, leg, key, request, leg.local_sdp)
+        return
+    if request.body == leg.remote_sdp:
+        leg.offers.sent_answer()
+        _give_turn_back(leg, request)
+        _accept(switch, call, leg, key, request, leg.local_sdp)
         return
     if not other.offers.may_invite:
-        _give_up(leg)
+        _give_turn_back(leg, request)
         switch.respond(key, request.response(491))
         return
     try:
@@ -63,47 +79,58 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
             request.body, request.headers.get("content-type"), prefer=leg.suite, avoid=other.suite
         )
     except MediaRefused as error:
-        _give_up(leg)
+        _give_turn_back(leg, request)
         switch.respond(key, request.response(488, headers=[teardown.warning(error.why)]))
-        switch.record(
-            "media.refused",
-            call=call.id,
-            why=error.why,
-            method=request.method,
-            caller=leg.extension,
-            caller_device=leg.device,
-            source=leg.flow.peer if leg.flow else None,
-        )
+        media_refused(switch, call, leg, error.why, request.method)
         return
+    leg.asked[key] = request
     other.offers.sent_invite()
     other.offers.sent_offer()
     switch.spawn(
         call,
-        _pass_on(switch, call, leg, other, key, request, offer),
+        _change(switch, call, leg, other, key, request, offer),
         lambda _error: teardown.end(switch, call, "an error in the system"),
     )
 
 
-def _refuse_glare(switch: Switch, key: str, request: Request, glare: Glare) -> None:
-    headers = [("Retry-After", str(glare.retry_after))] if glare.retry_after is not None else []
-    switch.respond(key, request.response(glare.status, headers=headers))
+def media_refused(switch: Switch, call: Call, leg: Leg, why: str, method: str) -> None:
+    """Put on record that a party wanted media which is not let through (T5)."""
+    switch.record(
+        "media.refused",
+        call=call.id,
+        why=why,
+        method=method,
+        extension=leg.extension,
+        device=leg.device,
+        source=leg.flow.peer if leg.flow else None,
+    )
 
 
-def _give_up(leg: Leg) -> None:
-    """Forget the change that this leg asked for."""
+def _soon() -> int:
+    return 1 + secrets.randbelow(MAX_RETRY_AFTER)
+
+
+def _take_turn(leg: Leg, request: Request) -> None:
+    """Let the party's change begin. Raises Glare, and then nothing has begun."""
+    if not request.body and not leg.offers.may_offer:
+        raise Glare(491)  # it asks for an offer of ours, and one is open
+    invite = request.method == "INVITE"
+    if invite:
+        leg.offers.received_invite(retry_after=_soon())
+    try:
+        if request.body:
+            leg.offers.received_offer(retry_after=_soon())
+    except Glare:
+        if invite:
+            leg.offers.invite_ended()
+        raise
+
+
+def _give_turn_back(leg: Leg, request: Request) -> None:
+    """The party's change is over, however it ended."""
     leg.offers.rejected()
-    leg.offers.invite_ended()
-
-
-def _refreshed_without_offer(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
-    """An UPDATE without SDP is a refresh. A re-INVITE without SDP asks for our offer: the session as it is."""
-    if request.method == "UPDATE":
-        headers = [("Contact", leg.contact), ("Allow", ALLOW), *session.answer_headers(switch, leg, request)]
-        switch.respond(key, request.response(200, headers=headers))
-        return
-    # Its answer would come in the ACK, too late to be refused. The session stands, so nothing is lost by saying no.
-    text = "an offer is needed in the re-INVITE"
-    switch.respond(key, request.response(488, headers=[teardown.warning(text)]))
+    if request.method == "INVITE":
+        leg.offers.invite_ended()
 
 
 def _accept(switch: Switch, call: Call, leg: Leg, key: str, request: Request, body: bytes) -> None:
@@ -113,89 +140,59 @@ def _accept(switch: Switch, call: Call, leg: Leg, key: str, request: Request, bo
         ("Supported", "timer"),
         *session.answer_headers(switch, leg, request),
     ]
-    leg.local_sdp = body
+    if body:
+        leg.local_sdp = body
     if request.method == "INVITE":
         switch.server_invites[key] = (call, leg)
-    switch.respond(key, request.response(200, headers=headers, body=body, content_type="application/sdp"))
+        leg.unacknowledged.add(key)
+    switch.respond(
+        key, request.response(200, headers=headers, body=body, content_type=_SDP if body else None)
+    )
 
 
-async def _pass_on(
+async def _change(
     switch: Switch, call: Call, leg: Leg, other: Leg, key: str, request: Request, offer: media_policy.Checked
 ) -> None:
     """Ask the other party for what this one asks."""
-    assert call.relay is not None
+    relay = call.relay
+    assert relay is not None
     assert other.dialog is not None
+    failure: tuple[int, str] | None = None
+    body = b""
     try:
         given, made = await switch.relays.offer(
-            call.relay, leg.side, offer.for_relay, other.profile, media_policy.between_relays
+            relay, leg.side, offer.for_relay, other.profile, media_policy.between_relays
         )
-        body = media_policy.outgoing_offer(made, given, other.profile)
+        body = media_policy.outgoing_offer(made, other.profile, given, leg.local_sdp)
     except (EdgeRefused, EdgeUnavailable) as error:
-        _refused(switch, leg, other, key, request, 503, str(error))
-        return
+        switch.record("system.relay_failed", call=call.id, why=str(error))
+        failure = 503, "the media relay is not available"
     except MediaRefused as error:
-        _refused(switch, leg, other, key, request, 488, error.why)
+        failure = 488, error.why
+    if not call.talks():
+        switch.relays.delete(relay)  # a chain may have been made anew behind its removal
         return
-    if call.state is not CallState.TALKING:
-        switch.respond(key, request.response(487))
-        return
-    again = other.dialog.request(
-        "INVITE",
-        other.contact,
-        [("Allow", ALLOW), ("Supported", "timer"), *session.offer_headers(switch, other.timer)],
-        body,
-    )
-    other.invite_cseq = again.cseq.number
-
-    def answered(_request: Request, response: Response) -> None:
-        _answered(switch, call, leg, other, key, request, offer, body, response)
-
-    switch.request(other, again, answered)
-
-
-def _refused(switch: Switch, leg: Leg, other: Leg, key: str, request: Request, status: int, why: str) -> None:
-    for each in (leg, other):
-        _give_up(each)
-    switch.respond(key, request.response(status, headers=[teardown.warning(why)]))
-
-
-def _answered(
-    switch: Switch,
-    call: Call,
-    leg: Leg,
-    other: Leg,
-    key: str,
-    request: Request,
-    offer: media_policy.Checked,
-    body: bytes,
-    response: Response,
-) -> None:
-    status = response.status
-    if status < 200:
-        return
-    assert other.dialog is not None
+    if failure is None:
+        headers = [("Allow", ALLOW), ("Supported", "timer"), *session.offer_headers(switch, other.timer)]
+        response = await switch.ask(other, other.dialog.request("INVITE", other.contact, headers, body))
+        if not call.talks():
+            return
+        if response.status < 300:
+            await _joined(switch, call, leg, other, key, request, offer, body, response)
+            return
+        if dialog_is_gone(switch, other, response.status):
+            teardown.end(switch, call, "phone lost")
+            return
+        # What says that both asked at once, or that the answer is no, is for the one who asked.
+        failure = response.status if response.status in _PASSED_ON else 488, response.reason
+    await _realign(switch, call, relay)
+    other.offers.rejected()
     other.offers.invite_ended()
-    if status < 300:
-        other.dialog.refresh_target(response)
-        switch.tx.send(other.dialog.ack(other.invite_cseq))
-        session.start_from_answer(switch, other, response)
-        switch.spawn(
-            call,
-            _join(switch, call, leg, other, key, request, offer, body, response),
-            lambda _error: teardown.end(switch, call, "an error in the system"),
-        )
-        return
-    if dialog_is_gone(status):
-        teardown.end(switch, call, "phone lost")
-        switch.respond(key, request.response(480))
-        return
-    # What says that both asked at once, or that the answer is no, is for the one who asked.
-    passed = status if status in _PASSED_ON else 488
-    _refused(switch, leg, other, key, request, passed, response.reason)
-    _set_back(switch, call, leg, other)
+    _give_turn_back(leg, request)
+    switch.answer(leg, key, request.response(failure[0], headers=[teardown.warning(failure[1])]))
 
 
-async def _join(
+async def _joined(
     switch: Switch,
     call: Call,
     leg: Leg,
@@ -206,56 +203,93 @@ async def _join(
     body: bytes,
     response: Response,
 ) -> None:
+    """The other party has said yes, with `response` to `body`."""
     assert call.relay is not None
     try:
         answer = media_policy.check_answer(response.body, response.headers.get("content-type"), body)
         made = await switch.relays.answer(call.relay, leg.side, answer.for_relay, leg.profile)
         back = media_policy.outgoing_answer(
-            made, leg.profile, offer.declined, offer.for_relay, answer.for_relay
+            made, leg.profile, offer.declined, offer.for_relay, answer.for_relay, body
         )
     except MediaRefused as error:
-        # The other party has switched to something that we must not relay: there is no way back but the end.
-        switch.record(
-            "media.refused", call=call.id, why=error.why, method="re-INVITE answer", device=other.device,
-            source=other.flow.peer if other.flow else None,
-        )  # fmt: skip
-        switch.respond(key, request.response(488, headers=[teardown.warning(error.why)]))
+        # The other party has switched to something that must not be relayed: there is no way back but the
+        # end.
+        media_refused(switch, call, other, error.why, "answer")
+        switch.answer(leg, key, request.response(488, headers=[teardown.warning(error.why)]))
         teardown.end(switch, call, error.why)
         return
     except (EdgeRefused, EdgeUnavailable) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
-        switch.respond(key, request.response(503))
+        switch.answer(leg, key, request.response(503))
         teardown.end(switch, call, "the media relay is not available")
         return
-    if call.state is not CallState.TALKING:
-        switch.respond(key, request.response(487))
+    if not call.talks():
         return
     other.offers.received_answer()
+    other.offers.invite_ended()
+    session.start_from_answer(switch, other, response)
     other.local_sdp, other.remote_sdp, other.suite = body, response.body, answer.suite
     leg.offers.sent_answer()
-    leg.offers.invite_ended()
+    _give_turn_back(leg, request)
     leg.remote_sdp, leg.suite, leg.declined = request.body, offer.suite, offer.declined
+    call.offerer = leg.side
+    del leg.asked[key]
     _accept(switch, call, leg, key, request, back)
-    answering.keep(switch, call)
+    switch.keep(call)
 
 
-def _set_back(switch: Switch, call: Call, leg: Leg, other: Leg) -> None:
-    """Tell the relay again what both parties had agreed on before the change that was refused."""
+async def _realign(switch: Switch, call: Call, relay: Relay) -> None:
+    """Tell the relay again what both parties have agreed on."""
+    first = call.caller if call.caller.side is call.offerer else call.callee
+    second = call.other(first) if first is not None else None
+    assert first is not None
+    assert second is not None
+    try:
+        offer = media_policy.check_offer(first.remote_sdp, _SDP, prefer=first.suite)
+        answer = media_policy.check_offer(second.remote_sdp, _SDP, prefer=second.suite)
+        await switch.relays.offer(
+            relay, first.side, offer.for_relay, second.profile, media_policy.between_relays
+        )
+        if not call.talks():
+            switch.relays.delete(relay)  # it may have been made anew behind its removal
+            return
+        await switch.relays.answer(relay, first.side, answer.for_relay, first.profile)
+    except (MediaRefused, EdgeRefused, EdgeUnavailable) as error:
+        switch.record("system.relay_failed", call=call.id, why=f"could not be set back: {error}")
 
-    async def again() -> None:
-        assert call.relay is not None
-        content = "application/sdp"
-        try:
-            offer = media_policy.check_offer(leg.remote_sdp, content, prefer=leg.suite, avoid=other.suite)
-            _, made = await switch.relays.offer(
-                call.relay, leg.side, offer.for_relay, other.profile, media_policy.between_relays
-            )
-            answer = media_policy.check_answer(other.remote_sdp, content, made)
-            await switch.relays.answer(call.relay, leg.side, answer.for_relay, leg.profile)
-        except (MediaRefused, EdgeRefused, EdgeUnavailable) as error:
-            switch.record("system.relay_failed", call=call.id, why=f"could not be set back: {error}")
 
-    switch.spawn(call, again(), lambda _error: None)
+def described_anew(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: str | None) -> bool:
+    """A party answers our own offer of the session as it is, in a 2xx or an ACK.
+
+    False when the call had to be ended, because it answers with something that must not be relayed.
+    """
+    if body == leg.remote_sdp:
+        return True
+    try:
+        answer = media_policy.check_answer(body, content_type, leg.local_sdp)
+    except MediaRefused as error:
+        media_refused(switch, call, leg, error.why, "answer")
+        teardown.end(switch, call, error.why)
+        return False
+    leg.remote_sdp, leg.suite = body, answer.suite
+    other, relay = call.other(leg), call.relay
+    if other is not None and relay is not None:
+        call.offerer = other.side
+        switch.keep(call)
+        switch.spawn(
+            call,
+            _realign(switch, call, relay),
+            lambda _error: teardown.end(switch, call, "an error in the system"),
+        )
+    return True
+
+
+def answered_late(switch: Switch, call: Call, leg: Leg, ack: Request) -> None:
+    """The ACK that has to answer the offer in our 2xx is here (RFC 3261 14.2)."""
+    leg.late_offer = ""
+    leg.offers.received_answer()
+    if call.talks():
+        described_anew(switch, call, leg, ack.body, ack.headers.get("content-type"))
 
 
 def passed_through(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
@@ -267,8 +301,16 @@ def passed_through(switch: Switch, call: Call, leg: Leg, key: str, request: Requ
     content_type = request.headers.get("content-type")
     package = request.headers.get("info-package")
     headers = [("Info-Package", package)] if package else []
-    again = other.dialog.request("INFO", None, headers, request.body, content_type)
-    back: Callable[[Request, Response], None] = lambda _q, response: (  # noqa: E731 - one line, used once
-        switch.respond(key, request.response(response.status)) if response.status >= 200 else None
-    )
-    switch.request(other, again, back)
+    leg.asked[key] = request
+
+    def answered(_request: Request, response: Response) -> None:
+        status = response.status
+        if status < 200:
+            return
+        gone = status >= 300 and dialog_is_gone(switch, other, status)
+        # 430 and what else is about the other dialog must not be taken for a word about this one (RFC 5057).
+        switch.answer(leg, key, request.response(480 if status in _DEAD else status))
+        if gone:
+            teardown.end(switch, call, "phone lost")
+
+    switch.request(other, other.dialog.request("INFO", None, headers, request.body, content_type), answered)

@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
-    """Put the stored calls back into the tables; returns how many. One that cannot be read is on record as lost."""
+    """Put the stored calls back into the tables; returns how many.
+
+    One that cannot be read is on record as lost.
+    """
     count = 0
     for row in rows:
         try:
@@ -39,5 +42,7 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
     return count
 
 
-_SKIPPED = 100  # requests that were sent after the call was written down; numbers may be left out (RFC 3261 12.2.1.1)
+# Requests that may have been sent after the call was written down: numbers may be left out (RFC 3261
+# 12.2.1.1).
+_SKIPPED = 100
 _ASK_AFTER = 5.0  # seconds: the links are up by then

@@ -1,4 +1,4 @@
-"""Session timers of a call's legs (RFC 4028): each leg has its own, so that either phone may be lost and noticed."""
+"""Session timers of a call's legs (RFC 4028): each has its own, so that either phone's loss is noticed."""
 
 from ringwall.core.calls.call import Leg
 from ringwall.core.calls.switch import Switch
@@ -16,7 +16,7 @@ from ringwall.sip.session_timer import (
 
 
 def policy(switch: Switch) -> TimerPolicy:
-    """Return the policy of the settings. We refresh ourselves where we may choose: then we notice the lost phone."""
+    """Return the policy of the settings. We refresh where we may choose: then we notice the lost phone."""
     sip = switch.settings.sip
     return TimerPolicy(sip.session_expires, sip.min_se, Refresher.LOCAL)
 

@@ -3,14 +3,14 @@
 Rules that this module keeps:
 - The offer is checked before anything else is done with it: no call without SRTP (T5).
 - All devices of the user ring, each as a branch with a dialog, a relay and keys of its own.
-- The caller hears of ringing once. Early media reaches it only when there is one branch: two would mix, and the
-  answer that comes later would contradict the description that came early.
+- The caller hears of ringing once. Early media reaches it only when there is one branch: two would mix, and
+  the answer that comes later would contradict the description that came early.
 - Whoever is told nothing is told why: each refusal carries a Warning, and the record the same words.
 """
 
 import time
 
-from ringwall.core.calls import answering, media_policy, session, teardown
+from ringwall.core.calls import answering, keepalive, media_policy, session, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused
 from ringwall.core.calls.relay import Profile, Relay, Side
@@ -23,6 +23,7 @@ from ringwall.sip.dialog import Dialog
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Headers, Request, Response
 from ringwall.sip.reliable import ReliableReceiver, requires_reliable
+from ringwall.sip.syntax import quote
 from ringwall.sip.uri import Uri
 
 UNDERSTOOD = frozenset({"100rel", "timer", "outbound"})  # what a Require may ask of us
@@ -41,7 +42,7 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     if len(switch.calls) >= switch.settings.sip.max_calls:
         refuse(503, "Too Many Calls", "the system is at its limit of simultaneous calls")
         return
-    unknown = set(request.headers.all("require")) - UNDERSTOOD
+    unknown = {tag.lower() for tag in request.headers.all("require")} - UNDERSTOOD
     if unknown:
         missing = ", ".join(sorted(unknown))[:200]
         switch.respond(
@@ -147,7 +148,7 @@ async def _ring(switch: Switch, call: Call, leg: Leg, binding: Binding) -> None:
         given, made = await switch.relays.offer(
             relay, Side.A, call.offer, leg.profile, media_policy.between_relays, first=True
         )
-        body = media_policy.outgoing_offer(made, given, leg.profile)
+        body = media_policy.outgoing_offer(made, leg.profile, given)
     except (EdgeRefused, EdgeUnavailable) as error:
         teardown.branch_failed(switch, call, leg, 503, "Media Relay Unavailable")
         switch.record("system.relay_failed", call=call.id, why=str(error))
@@ -166,16 +167,16 @@ async def _ring(switch: Switch, call: Call, leg: Leg, binding: Binding) -> None:
 
 
 def _invite(switch: Switch, call: Call, leg: Leg, binding: Binding, body: bytes) -> Request:
-    caller_name = switch.directory.snapshot.by_extension[call.caller.extension].name
+    user = switch.directory.snapshot.by_extension.get(call.caller.extension)
+    caller_name = user.name if user is not None else call.caller.extension
     domain = switch.domain
     original = call.caller.invite
     assert original is not None
     supported = "timer, 100rel" if "100rel" in original.headers.all("supported") else "timer"
-    quoted = caller_name.replace("\\", "\\\\").replace('"', '\\"')
     headers = [
         *(("Route", entry) for entry in binding.path),
         ("Max-Forwards", "70"),
-        ("From", f'"{quoted}" <sip:{call.caller.extension}@{domain}>;tag={leg.tag}'),
+        ("From", f"{quote(caller_name)} <sip:{call.caller.extension}@{domain}>;tag={leg.tag}"),
         ("To", f"<sip:{leg.extension}@{domain}>"),
         ("Call-ID", leg.sip_call_id),
         ("CSeq", "1 INVITE"),
@@ -186,7 +187,6 @@ def _invite(switch: Switch, call: Call, leg: Leg, binding: Binding, body: bytes)
         ("User-Agent", PRODUCT),
         ("Content-Type", "application/sdp"),
     ]
-    leg.invite_cseq = 1
     return Request("INVITE", binding.contact, Headers(headers), body)
 
 
@@ -199,9 +199,16 @@ def _branch_response(switch: Switch, call: Call, leg: Leg, request: Request, res
         answering.branch_answered(switch, call, leg, request, response)
     else:
         leg.key = ""
-        teardown.branch_failed(switch, call, leg, status, response.reason)
-        if status == 430 and leg.flow is not None:
-            switch.registrar.flow_closed(leg.flow.peer)
+        flow = leg.flow
+        if 500 <= status < 600:
+            # What is wrong with one phone is not wrong with the system that the caller asked.
+            status, reason = 480, "Temporarily Unavailable"
+        else:
+            reason = response.reason
+        teardown.branch_failed(switch, call, leg, status, reason)
+        if status == 430 and flow is not None:
+            keepalive.flow_closed(switch, flow.peer)
+            switch.registrar.flow_closed(flow.peer)
 
 
 def _provisional(switch: Switch, call: Call, leg: Leg, request: Request, response: Response) -> None:
@@ -223,7 +230,7 @@ def _provisional(switch: Switch, call: Call, leg: Leg, request: Request, respons
 
 
 def _prack(switch: Switch, leg: Leg, response: Response) -> bool:
-    """Acknowledge a reliable provisional answer; False for a repetition, which is to be dropped (RFC 3262 4)."""
+    """Acknowledge a reliable provisional answer; False for a repetition, which is dropped (RFC 3262 4)."""
     if leg.dialog is None or response.to.tag != leg.dialog.remote_tag:
         return True  # of a fork within the branch: it is not followed further
     leg.pracks = leg.pracks or ReliableReceiver()

@@ -1,24 +1,29 @@
 """What every part of call control stands on: tables of calls and legs, timers, and the way to the wire.
 
 Rules that this module keeps:
-- Nothing here decides anything about a call; that is for setup, answering, renegotiation, keepalive and teardown.
-- Bytes leave once per batch: whoever calls in from outside (a read from the link, a timer, a finished task) flushes.
+- Nothing here decides anything about a call; that is for setup, answering, renegotiation, keepalive and
+  teardown.
+- Bytes leave once per batch: whoever calls in from outside (a read from the link, a timer, a finished task)
+  flushes.
 - A task that fails ends its call and says so in the log; it never stays half done.
+- A leg that is over leaves nothing open: what its party asked is answered, what it was asked is not awaited.
+- What is to be sent while the link is down waits for it, for a short while.
 """
 
 import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from ringwall.core.calls.call import Call, Continuation, Leg, LegState
+from ringwall.core.calls.call import Call, CallState, Continuation, Leg, LegState
 from ringwall.core.calls.relay import RelayControl
 from ringwall.core.registrar.authenticator import Authenticator, DirectorySource
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.store.schema import live_call_upsert
 from ringwall.infra.settings import Settings
 from ringwall.sip.message import Request, Response
 from ringwall.sip.timers import TimerQueue
@@ -29,7 +34,12 @@ log = logging.getLogger(__name__)
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"
 PRODUCT = "Ringwall"
 
+HELD_SECONDS = 10.0  # what is older when the link is back would only confuse whoever gets it
+HELD_MESSAGES = 5000
+
 TimerKey = tuple[str, object]
+
+K = TypeVar("K")
 
 
 class CallStore(Protocol):
@@ -41,6 +51,10 @@ class CallStore(Protocol):
 
     def submit(self, statement: Any, params: dict[str, Any]) -> None:
         """Put a statement into the next group commit."""
+
+
+class LegGone(Exception):  # noqa: N818 - a state of the call, told to the task that works on it
+    """The leg ended while a task waited for its party's answer: there is nothing left to do."""
 
 
 class Switch:
@@ -78,8 +92,10 @@ class Switch:
         self.legs: dict[tuple[str, str], tuple[Call, Leg]] = {}  # by SIP Call-ID and our tag
         self.server_invites: dict[str, tuple[Call, Leg]] = {}  # by transaction key, until the ACK
         self.flows: dict[str, set[Leg]] = {}  # legs by "address:port" of their connection
+        self.devices: dict[int, set[Leg]] = {}  # legs by device
         self.on_call_end: list[Callable[[Call], None]] = []
-        self._lost: dict[int, set[Leg]] = {}  # legs of closed connections, by device
+        self.wake: Callable[[], None] = _nothing  # the dispatcher's: looks at the timers anew
+        self._held_since: float | None = None  # since when the link is down
         self._write = write
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,9 +109,30 @@ class Switch:
 
     def flush(self) -> None:
         """Write what the transactions have made since the last time."""
-        data = self.tx.take_output()
-        if data:
-            self._write(data)
+        if self._held_since is None:
+            data = self.tx.take_output()
+            if data:
+                self._write(data)
+        elif len(self.tx.outbox) > HELD_MESSAGES:
+            del self.tx.outbox[:-HELD_MESSAGES]
+        self.wake()
+
+    @property
+    def link_is_up(self) -> bool:
+        """Whether what is sent now leaves now."""
+        return self._held_since is None
+
+    def hold(self) -> None:
+        """The link is down: keep what is to be sent."""
+        if self._held_since is None:
+            self._held_since = self.now()
+
+    def release(self) -> None:
+        """The link is up: send what was kept, unless it is old."""
+        if self._held_since is not None and self.now() - self._held_since > HELD_SECONDS:
+            self.tx.take_output()
+        self._held_since = None
+        self.flush()
 
     def request(self, leg: Leg, request: Request, then: Continuation) -> str:
         """Send a request on a leg; `then` gets its responses, a time-out as 408 and a lost link as 503."""
@@ -103,16 +140,41 @@ class Switch:
         leg.waiting[key] = then
         return key
 
+    async def ask(self, leg: Leg, request: Request) -> Response:
+        """Send a request on a leg and wait for its final answer. Raises LegGone when the leg ends first."""
+        future: asyncio.Future[Response] = self._loop.create_future()
+
+        def answered(_request: Request, response: Response) -> None:
+            if response.status >= 200 and not future.done():
+                future.set_result(response)
+
+        leg.questions.add(future)
+        self.request(leg, request, answered)
+        self.flush()
+        try:
+            return await future
+        finally:
+            leg.questions.discard(future)
+
     def respond(self, key: str, response: Response) -> None:
         """Answer a request."""
         self.tx.respond(key, response, self.now())
 
+    def answer(self, leg: Leg, key: str, response: Response) -> bool:
+        """Answer a request of `leg.asked`; False when it was answered already, because the leg is over."""
+        if leg.asked.pop(key, None) is None:
+            return False
+        self.respond(key, response)
+        return True
+
     def spawn(self, call: Call, work: Coroutine[Any, Any, None], failed: Callable[[Exception], None]) -> None:
-        """Run a part of a call's life that has to wait for the relay; `failed` ends the call if it breaks."""
+        """Run a part of a call's life that has to wait; `failed` ends the call if it breaks."""
 
         async def guarded() -> None:
             try:
                 await work
+            except LegGone:
+                pass
             except Exception as error:
                 log.exception("call %s: an unforeseen error ended it", call.id)
                 failed(error)
@@ -125,6 +187,12 @@ class Switch:
 
     # Tables
 
+    def keep(self, call: Call) -> None:
+        """Write the call down as it is, so that another process can take it up."""
+        if call.state is CallState.TALKING:
+            body = call.to_value()
+            self.store.submit(*live_call_upsert(call_id=call.id, started=call.started_at, body=body))
+
     def contact_for(self, tag: str) -> str:
         """The Contact that we give a party: the edge's address, with our tag as the user."""
         return f"<sip:{tag}@{self._contact_host};transport=tls>"
@@ -134,50 +202,65 @@ class Switch:
         return secrets.token_hex(8)
 
     def add_leg(self, call: Call, leg: Leg) -> None:
-        """Let the leg be found by its dialog and its flow."""
+        """Let the leg be found by its dialog, its device and its flow."""
         self.legs[leg.sip_call_id, leg.tag] = (call, leg)
+        self.devices.setdefault(leg.device_id, set()).add(leg)
         if leg.flow is not None:
             self.flows.setdefault(leg.flow.peer, set()).add(leg)
 
     def lose(self, leg: Leg) -> None:
         """The party's connection is gone; it has a while to come back on another one."""
-        self._lost.setdefault(leg.device_id, set()).add(leg)
-        self.timers.set(("lost", leg), self.now() + self.settings.sip.lost_phone_seconds)
+        if ("lost", leg) not in self.timers:
+            self.timers.set(("lost", leg), self.now() + self.settings.sip.lost_phone_seconds)
 
-    def found_again(self, device_id: int) -> list[Leg]:
-        """Return the legs of a device that were lost and whose time is not over; they are no longer lost."""
-        legs = list(self._lost.pop(device_id, ()))
-        for leg in legs:
-            self.timers.cancel(("lost", leg))
-        return legs
+    def is_lost(self, leg: Leg) -> bool:
+        """Whether the party's connection is gone."""
+        return ("lost", leg) in self.timers
 
     def move_leg(self, leg: Leg, flow: Flow) -> None:
         """The party speaks over another connection now."""
         self._leave_flow(leg)
         leg.flow = flow
         self.flows.setdefault(flow.peer, set()).add(leg)
+        self.timers.cancel(("lost", leg))
 
     def _leave_flow(self, leg: Leg) -> None:
-        on_flow = self.flows.get(leg.flow.peer) if leg.flow is not None else None
-        if on_flow is not None and leg.flow is not None:
-            on_flow.discard(leg)
-            if not on_flow:
-                del self.flows[leg.flow.peer]
+        if leg.flow is not None:
+            _discard(self.flows, leg.flow.peer, leg)
 
     def drop_leg(self, leg: Leg) -> None:
-        """The leg is over: no table, no timer knows it any longer."""
+        """The leg is over: no table, no timer, no task knows it any longer."""
         leg.state = LegState.ENDED
         self.legs.pop((leg.sip_call_id, leg.tag), None)
         self._leave_flow(leg)
-        lost = self._lost.get(leg.device_id)
-        if lost is not None:
-            lost.discard(leg)
-            if not lost:
-                del self._lost[leg.device_id]
+        _discard(self.devices, leg.device_id, leg)
         for name in ("refresh", "session", "reliable", "lost"):
             self.timers.cancel((name, leg))
+        for key in leg.unacknowledged:
+            self.server_invites.pop(key, None)
+        leg.unacknowledged.clear()
+        for key, request in leg.asked.items():
+            # RFC 3261 15.1.2: what is still open when the dialog ends is answered.
+            self.respond(key, request.response(487 if request.method == "INVITE" else 481))
+        leg.asked.clear()
         leg.invite = None
         leg.waiting.clear()
+        for future in leg.questions:
+            if not future.done():
+                future.set_exception(LegGone())
+
+
+def _nothing() -> None:
+    """Stands in until there is a dispatcher."""
+
+
+def _discard(table: dict[K, set[Leg]], key: K, leg: Leg) -> None:
+    """Take the leg out of the set, and the set out of the table when it is empty."""
+    legs = table.get(key)
+    if legs is not None:
+        legs.discard(leg)
+        if not legs:
+            del table[key]
 
 
 def _host_port(host: str, port: int) -> str:

@@ -1,4 +1,7 @@
-"""How calls end: hang-up, refusal, loss. Whatever happens, both parties are told, the relay goes and one record stays."""
+"""How calls end: hang-up, refusal, loss.
+
+Whatever happens, both parties are told, the relay goes and one record stays.
+"""
 
 import time
 
@@ -7,12 +10,21 @@ from ringwall.core.calls.switch import Switch
 from ringwall.core.store.schema import live_call_delete
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request, Response
+from ringwall.sip.syntax import quote
 
 
 def warning(text: str) -> tuple[str, str]:
     """A Warning header that tells the caller why (RFC 3261 20.43)."""
-    clean = text.replace("\\", "").replace('"', "'")
-    return ("Warning", f'399 ringwall "{clean}"')
+    return ("Warning", f"399 ringwall {quote(_one_line(text))}")
+
+
+def reason_header(status: int, text: str) -> tuple[str, str]:
+    """A Reason header for a BYE or CANCEL (RFC 3326)."""
+    return ("Reason", f"SIP;cause={status};text={quote(_one_line(text))}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
 
 
 def refuse(
@@ -26,10 +38,14 @@ def refuse(
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A party hung up (RFC 3261 15.1.2)."""
     switch.respond(key, request.response(200))
-    leg.state = LegState.ENDED  # the party has ended its dialog: nothing more is said to it
-    if leg.key and leg.side.value == "a" and leg.invite is not None:
+    if leg.invite is not None:  # it ended a call that nobody has answered yet
         switch.respond(leg.key, leg.invite.response(487, to_tag=leg.tag))
-    end(switch, call, "hung up", by="caller" if leg is call.caller else "callee")
+    _forget(switch, leg)  # the party has ended its dialog: nothing more is said to it
+    end(switch, call, "hung up", by=_who(call, leg), status=487 if leg is call.caller else 480)
+
+
+def _who(call: Call, leg: Leg) -> str:
+    return "caller" if leg is call.caller else "callee"
 
 
 def end(
@@ -46,7 +62,7 @@ def end(
         elif leg is caller and leg.state is LegState.SETUP:
             _refuse_caller(switch, leg, status, reason, cause)
         elif leg.state is LegState.SETUP:
-            cancel_branch(switch, leg)
+            cancel_branch(switch, leg, cause)
         elif leg.state is LegState.ANSWERED and leg is caller:
             leg.bye_wanted = cause  # RFC 3261 15: no BYE before the ACK; `acknowledged` sends it
         else:
@@ -73,10 +89,13 @@ def _forget(switch: Switch, leg: Leg) -> None:
     switch.drop_leg(leg)
 
 
-def cancel_branch(switch: Switch, leg: Leg) -> None:
-    """Stop a branch from ringing. If its answer crosses the CANCEL, `stray_answer` hangs it up."""
+def cancel_branch(switch: Switch, leg: Leg, cause: str, status: int = 487) -> None:
+    """Stop a branch from ringing. If its answer crosses the CANCEL, `stray_answer` hangs it up.
+
+    A phone that hears the status 200 as the reason shows no missed call (RFC 3326 2).
+    """
     if leg.key:
-        switch.tx.cancel(leg.key, switch.now())
+        switch.tx.cancel(leg.key, switch.now(), [reason_header(status, cause)])
     if leg.relay is not None:
         switch.relays.delete(leg.relay)
         leg.relay = None
@@ -86,13 +105,13 @@ def cancel_branch(switch: Switch, leg: Leg) -> None:
 def send_bye(switch: Switch, leg: Leg, cause: str) -> None:
     """Hang up on a party; what it answers changes nothing."""
     if leg.dialog is not None:
-        headers = [("Reason", f'SIP ;cause=200 ;text="{cause}"')]
-        switch.tx.request(leg.dialog.request("BYE", contact=None, headers=headers), switch.now())
+        bye = leg.dialog.request("BYE", contact=None, headers=[reason_header(200, cause)])
+        switch.tx.request(bye, switch.now())
     _forget(switch, leg)
 
 
 def acknowledged(switch: Switch, leg: Leg) -> bool:
-    """The caller's ACK is here, or will never come; hang up now if that was waiting. Returns whether it was."""
+    """The caller's ACK is here, or never comes: hang up now if that was waiting. Returns whether it was."""
     if not leg.bye_wanted:
         return False
     send_bye(switch, leg, leg.bye_wanted)
@@ -128,10 +147,10 @@ _CAUSES = {
 
 
 def best_failure(failures: list[tuple[int, str]]) -> tuple[int, str]:
-    """Choose the answer for the caller among those of all branches (RFC 3261 16.7 step 6, for one who sees all).
+    """Choose the answer for the caller among those of all branches (RFC 3261 16.7 step 6).
 
-    A decline for everybody (6xx) beats all; then what says most about the person: busy, then the others. What only
-    says something about one phone or about us (408, 430, 481, 5xx) comes last and never leaves as it is.
+    A decline for everybody (6xx) beats all; then what says most about the person: busy, then the others. What
+    only says something about one phone (408, 430, 481) never leaves as it is; a 5xx here is our own.
     """
     for low, high in ((600, 700), (486, 487), (400, 500), (500, 600), (300, 400)):
         for status, reason in failures:
@@ -141,10 +160,11 @@ def best_failure(failures: list[tuple[int, str]]) -> tuple[int, str]:
 
 
 def stray_answer(switch: Switch, request: Request, response: Response) -> None:
-    """A 2xx that nobody waits for: a fork, or an answer that crossed our CANCEL. Acknowledge it and hang up."""
+    """A 2xx that nobody waits for: a fork, or an answer that crossed our CANCEL. Acknowledge and hang up."""
     dialog = Dialog.from_invite_sent(request, response)
     switch.tx.send(dialog.ack(request.cseq.number))
-    switch.tx.request(dialog.request("BYE", contact=None), switch.now())
+    if request.to.tag is None:  # otherwise it was a re-INVITE, and that dialog has got its BYE
+        switch.tx.request(dialog.request("BYE", contact=None), switch.now())
 
 
 def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> None:

@@ -2,12 +2,12 @@
 
 Rules that this module keeps:
 - Credentials belong to one device. The digest user name is the device's, the address of record its user's.
-- SHA-256 comes first. MD5 is taken from a device only that an administrator marked as legacy; whether any such
-  device exists decides, for everyone alike, whether MD5 is offered at all.
+- SHA-256 comes first. MD5 is taken from a device only that an administrator marked as legacy; whether any
+  such device exists decides, for everyone alike, whether MD5 is offered at all.
 - A user that does not exist is answered like one that does: same challenge, same work, same time.
 - A nonce is used up by its count: a request that is sent again word for word does not pass (RFC 7616 3.4).
-- A flow on which a device has registered speaks for that device until the flow closes, the device is removed or
-  somebody else's registration takes its place. TLS keeps others out of the flow, the edge names it.
+- A flow on which a device has registered speaks for that device until the flow closes, the device is removed
+  or somebody else's registration takes its place. TLS keeps others out of the flow, the edge names it.
 - The From of every request is the address of record of the user whose device sent it.
 """
 
@@ -87,7 +87,10 @@ class Authenticator:
             devices = self._trusted.get(each)
             if devices is not None and devices.pop(device_id, None) is not None and not devices:
                 del self._trusted[each]
-                self._flows_of_peer.get(each.peer, set()).discard(each)
+                of_peer = self._flows_of_peer[each.peer]
+                of_peer.discard(each)
+                if not of_peer:
+                    del self._flows_of_peer[each.peer]
 
     def speaks_for(self, flow: Flow, device_id: int) -> bool:
         """Whether the flow has proven to be that device's."""
@@ -204,7 +207,7 @@ class Authenticator:
 
 
 def _same_target(signed: str, asked: str) -> bool:
-    """RFC 7616 3.4.6: the digest must be over this request's target; phones differ in port and parameters only."""
+    """RFC 7616 3.4.6: the digest must be over this request's target; phones vary port and parameters only."""
     if signed == asked:
         return True
     try:

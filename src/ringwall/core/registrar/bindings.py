@@ -19,8 +19,7 @@ MAX_BINDINGS_OF_A_DEVICE = 4
 class Binding:
     """One way to reach a device. `expires_at` is in unix seconds; `path` is the Path header, top entry first.
 
-    `media` is what the device was last seen to speak: "sdes", "dtls" or "" when it was not heard yet;
-    `suites` are the SRTP suites it was seen to offer or take.
+    `suites` are the SRTP suites that the device was seen to offer or take.
     """
 
     device_id: int

@@ -1,10 +1,10 @@
 """A flow is one connection of an end point, as the edge names it (RFC 5626).
 
 Rules that this module keeps:
-- A flow is known only from the edge's own header; the edge removes that header from everything that comes from
-  outside, so what it says is the edge's word, never the end point's.
-- The name of a flow carries the edge's connection number as well as address and port: a port that is used again by
-  another connection is another flow.
+- A flow is known only from the edge's own header; the edge removes that header from everything that comes
+  from outside, so what it says is the edge's word, never the end point's.
+- The name of a flow carries the edge's connection number as well as address and port: a port that is used
+  again by another connection is another flow.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Flow:
 
     @classmethod
     def parse(cls, text: str | None) -> "Flow":
-        """Read the edge's header: "address:port;proto=tls;id=17". Raises ParseError 400 when it is missing or odd."""
+        """Read the edge's header, "address:port;proto=tls;id=17". Raises ParseError 400 if missing or odd."""
         if text is None:
             raise ParseError(400, "the edge did not say which connection this came from")
         peer, proto, number = "", "", ""

@@ -1,5 +1,6 @@
 """The registrar (RFC 3261 10.3, with Path of RFC 3327 and Outbound of RFC 5626)."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from ringwall.sip.headers import NameAddr
 from ringwall.sip.message import Request, Response
 
 MAX_CONTACTS = 4
+MAX_PATH = 4
 MAX_TEXT = 512
 
 
@@ -48,6 +50,11 @@ class Registrar:
 
     def register(self, request: Request, flow: Flow, now: float) -> Response:
         """Return the answer to a REGISTER; `now` in monotonic seconds."""
+        response = self._answer_to(request, flow, now)
+        response.headers.set("To", str(response.to.with_tag(secrets.token_hex(4))))
+        return response
+
+    def _answer_to(self, request: Request, flow: Flow, now: float) -> Response:
         found = self._authenticator.prove(request, flow, now)
         if isinstance(found, Challenge):
             return request.response(401, headers=[("WWW-Authenticate", value) for value in found.values])
@@ -66,7 +73,10 @@ class Registrar:
         if contacts == ["*"]:
             if request.headers.get("expires") != "0":
                 return request.response(400, "Star Contact Needs Expires 0")
-            for binding in self._bindings.of_device(device.id):
+            bindings = self._bindings.of_device(device.id)
+            if any(_is_older(request, binding) for binding in bindings):
+                return _old(request)
+            for binding in bindings:
                 self._drop(binding, "unregistered")
             return self._answer(request, device, flow, wall)
         changes: list[tuple[Binding, int]] = []
@@ -101,36 +111,42 @@ class Registrar:
             return request.response(423, headers=[("Min-Expires", least)])
         seconds = min(asked, self._settings.register_max)
         reg_id = contact.params.get("reg-id") or ""
-        call_id, cseq = request.call_id, request.cseq.number
+        address, path = str(contact.uri), tuple(request.headers.all("path"))
+        if contact.uri.scheme not in {"sip", "sips"}:
+            return request.response(400, "Contact Is Not A SIP Address")
+        if len(path) > MAX_PATH or max(map(len, (address, request.call_id, *path))) > MAX_TEXT:
+            return request.response(400, "Registration Too Long")
         binding = Binding(
             device_id=device.id,
             username=device.username,
             user_id=device.user_id,
             extension=device.extension,
-            contact=str(contact.uri)[:MAX_TEXT],
-            path=tuple(value[:MAX_TEXT] for value in request.headers.all("path")[:4]),
+            contact=address,
+            path=path,
             flow=flow,
-            instance=(contact.params.get("+sip.instance") or "").strip('"<>')[:128],
+            instance=_clean((contact.params.get("+sip.instance") or "").strip('"<>'))[:128],
             reg_id=int(reg_id) if reg_id.isdecimal() and len(reg_id) < 9 else 0,
-            call_id=call_id[:MAX_TEXT],
-            cseq=cseq,
+            call_id=_clean(request.call_id),
+            cseq=request.cseq.number,
             expires_at=wall + seconds,
-            user_agent=(request.headers.get("user-agent") or "")[:128],
+            user_agent=_clean(request.headers.get("user-agent") or "")[:128],
         )
         old = self._bindings.get(binding.key)
         if old is not None:
-            if old.call_id == call_id and cseq <= old.cseq:
-                return request.response(500, "Old Registration", headers=[("Retry-After", "1")])
+            if _is_older(request, old):
+                return _old(request)
             binding = replace(binding, suites=old.suites)
         return binding, seconds
 
     def _keep(self, binding: Binding, old: Binding | None) -> None:
-        if old is not None and old.contact != binding.contact:
-            self._delete(old)
         dropped = self._bindings.put(binding)
         if dropped is not None:
-            self._delete(dropped)
+            self._gone(dropped, "too many registrations")
         self._write(binding)
+        if old is not None and old.contact != binding.contact:
+            self._delete(old)
+        if old is not None and old.flow != binding.flow:
+            self._forget_flow(old)
         if old is None or old.flow != binding.flow:
             self._record(
                 "registration.added",
@@ -169,7 +185,7 @@ class Registrar:
     # What ends bindings
 
     def flow_closed(self, peer: str) -> list[Binding]:
-        """The edge says that the connection from "address:port" is gone; returns the bindings that went with it."""
+        """The connection from "address:port" is gone; returns the bindings that went with it."""
         gone = self._bindings.of_flow(peer)
         for binding in gone:
             self._drop(binding, "connection closed")
@@ -195,6 +211,10 @@ class Registrar:
             device = known.get(row["device_id"])
             if device is None or row["expires_at"] <= wall:
                 continue
+            try:
+                flow = Flow.parse(row["flow"])
+            except ParseError:
+                continue
             binding = Binding(
                 device_id=device.id,
                 username=device.username,
@@ -202,7 +222,7 @@ class Registrar:
                 extension=device.extension,
                 contact=row["contact"],
                 path=tuple(row["path"]),
-                flow=Flow.parse(row["flow"]),
+                flow=flow,
                 instance=row["instance_id"],
                 reg_id=row["reg_id"],
                 call_id=row["call_id"],
@@ -212,15 +232,18 @@ class Registrar:
                 suites=tuple(s for s in row["capabilities"].split(",") if s),
             )
             self._bindings.put(binding)
-            self._authenticator.trust(binding.flow, device)
+            self._authenticator.trust(flow, device)
             count += 1
         return count
 
     def _drop(self, binding: Binding, why: str) -> None:
         self._bindings.remove(binding.key)
+        self._gone(binding, why)
+
+    def _gone(self, binding: Binding, why: str) -> None:
+        """A binding is not in the tables any more: let it be so everywhere."""
         self._delete(binding)
-        if not any(b.flow == binding.flow for b in self._bindings.of_device(binding.device_id)):
-            self._authenticator.forget_device(binding.device_id, binding.flow)
+        self._forget_flow(binding)
         self._record(
             "registration.ended",
             device=binding.username,
@@ -229,7 +252,16 @@ class Registrar:
             why=why,
         )
 
+    def _forget_flow(self, binding: Binding) -> None:
+        """Unless another binding of the device stands on it, the flow no longer speaks for the device."""
+        if not any(b.flow == binding.flow for b in self._bindings.of_device(binding.device_id)):
+            self._authenticator.forget_device(binding.device_id, binding.flow)
+
     def _delete(self, binding: Binding) -> None:
+        for other in self._bindings.of_device(binding.device_id):
+            if other.contact == binding.contact:  # several flows to one contact (RFC 5626) share a row
+                self._write(other)
+                return
         self._store.submit(*binding_delete(device_id=binding.device_id, contact=binding.contact))
 
     def _write(self, binding: Binding) -> None:
@@ -250,3 +282,17 @@ class Registrar:
                 capabilities=",".join(binding.suites),
             )
         )
+
+
+def _clean(text: str) -> str:
+    """Text that may have been any bytes, as a database takes it."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def _is_older(request: Request, binding: Binding) -> bool:
+    """Whether the request was overtaken by the one that made the binding (RFC 3261 10.3, step 7)."""
+    return binding.call_id == _clean(request.call_id) and request.cseq.number <= binding.cseq
+
+
+def _old(request: Request) -> Response:
+    return request.response(500, "Old Registration", headers=[("Retry-After", "1")])

@@ -1,7 +1,7 @@
 """Security events that a stranger can cause at will, folded so that he cannot fill the ledger.
 
-The first event of a kind from a source is recorded at once; further ones within the window are counted and recorded
-as one when the window ends. The number of sources that are followed at a time is bounded.
+The first event of a kind from a source is recorded at once; further ones within the window are counted and
+recorded as one when the window ends. The number of sources that are followed at a time is bounded.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,238 @@
+"""A whole small system on a virtual clock: directory, registrar, call control, edge, relay and phones."""
+
+import asyncio
+import json
+import logging
+import time
+from unittest import mock
+
+from ringwall.core.calls.dispatch import Dispatcher
+from ringwall.core.calls.relay import RelayControl
+from ringwall.core.calls.resume import take_up
+from ringwall.core.calls.switch import Switch
+from ringwall.core.directory.model import DeviceEntry, UserEntry
+from ringwall.core.directory.snapshot import Directory
+from ringwall.core.registrar.authenticator import Authenticator
+from ringwall.core.registrar.bindings import Bindings
+from ringwall.core.registrar.service import Registrar
+from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.store import schema
+from ringwall.infra.settings import Settings
+from ringwall.sip.digest import ha1
+from ringwall.sip.message import Request
+from ringwall.sip.transaction import Transactions
+from support.calls.clock import VirtualLoop
+from support.calls.edge import Edge
+from support.calls.media import BOTH, Witness
+from support.calls.phone import Phone
+from support.calls.rtpengine import Rtpengine
+
+WALL = 1_800_000_000.0
+DOMAIN = "voice.example"
+
+
+class MemoryStore:
+    """The two tables that call control writes, as dictionaries."""
+
+    def __init__(self) -> None:
+        self.failing: str | None = None
+        self.live_calls: dict[str, dict] = {}
+        self.bindings: dict[tuple[int, str], dict] = {}
+        self.writes = 0
+
+    def submit(self, statement, params) -> None:
+        self.writes += 1
+        table = statement.get_execution_options()["ringwall_lane"]
+        delete = str(statement).startswith("DELETE")
+        json.dumps(params).encode()  # what no database takes must not come here
+        assert not any("\0" in str(v) or str(v).encode() is None for v in params.values())
+        rows = self.live_calls if table == "live_calls" else self.bindings
+        key = params["call_id"] if table == "live_calls" else (params["device_id"], params["contact"])
+        if delete:
+            rows.pop(key, None)
+        else:
+            rows[key] = params
+
+    def call_rows(self) -> list[dict]:
+        return [{**row, "body": json.loads(row["body"])} for row in self.live_calls.values()]
+
+    def binding_rows(self) -> list[dict]:
+        return [{**row, "path": json.loads(row["path"])} for row in self.bindings.values()]
+
+
+class Holder:
+    def __init__(self) -> None:
+        self.snapshot = Directory()
+
+
+class _Errors(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[str] = []
+
+    def emit(self, record) -> None:
+        self.records.append(self.format(record))
+
+
+class World:
+    def __init__(self, **sip) -> None:
+        values = {"address": "203.0.113.1", "organisation": {"name": "House", "domain": DOMAIN}, "sip": sip}
+        self.settings = Settings.checked(values, "a test")
+        self.domain = DOMAIN
+        self.loop = VirtualLoop()
+        self.loop.set_exception_handler(lambda _loop, context: self.errors.records.append(str(context)))
+        self.directory = Holder()
+        self.store = MemoryStore()
+        self.records: list[tuple[str, dict]] = []
+        self.rtpengine = Rtpengine(self.loop)
+        self.edge = Edge(self.loop, self._to_core)
+        self.witness = Witness()
+        self.phones: list[Phone] = []
+        self.missing_acks: list[str] = []
+        self.out_of_order: list[tuple[str, str]] = []
+        self.errors = _Errors()
+        logging.getLogger("ringwall.core").addHandler(self.errors)
+        logging.getLogger("asyncio").addHandler(self.errors)
+        self._wall = mock.patch.object(time, "time", lambda: WALL + self.loop.now)
+        self._wall.start()
+        self.start_core()
+
+    def start_core(self) -> None:
+        sip = self.settings.sip
+        self.watch = SecurityWatch(self.record)
+        self.authenticator = Authenticator(self.directory, DOMAIN, sip.nonce_seconds, self.watch)
+        self.bindings = Bindings()
+        self.registrar = Registrar(sip, DOMAIN, self.authenticator, self.bindings, self.store, self.record)
+        self.switch = Switch(
+            self.settings,
+            transactions=Transactions("203.0.113.1:5061"),
+            write=lambda data: self.loop.call_soon(self.edge.from_core, data),
+            relays=RelayControl(self.rtpengine),
+            directory=self.directory,
+            authenticator=self.authenticator,
+            registrar=self.registrar,
+            bindings=self.bindings,
+            store=self.store,
+            record=self.record,
+            watch=self.watch,
+            loop=self.loop,
+        )
+        self.dispatcher = Dispatcher(self.switch, self.loop, lambda _call_id, _status: False)
+        self.dispatcher.arm()
+
+    def restart_core(self) -> None:
+        """A new process with what the old one had written down."""
+        self.switch.tx.take_output()
+        old = self.dispatcher
+        if old._timer is not None:
+            old._timer.cancel()
+        old.arm = lambda: None
+        self.start_core()
+        devices = self.directory.snapshot.by_device.values()
+        self.registrar.restore(self.store.binding_rows(), devices)
+        take_up(self.switch, self.store.call_rows())
+        self.dispatcher.arm()
+
+    def record(self, kind: str, **fields) -> None:
+        json.dumps(fields)
+        assert "inline:" not in json.dumps(fields), "a key in the ledger"
+        self.records.append((kind, fields))
+
+    def told(self, kind: str) -> list[dict]:
+        return [fields for each, fields in self.records if each == kind]
+
+    def _to_core(self, data: bytes) -> None:
+        if self.edge.core_up:
+            self.dispatcher.data(data)
+
+    def link_down(self) -> None:
+        self.edge.core_up = False
+        self.dispatcher.link_down()
+
+    def link_up(self) -> None:
+        self.edge.core_up = True
+        self.dispatcher.link_up()
+
+    def from_phone(self, phone: Phone, data: bytes) -> None:
+        for message in type(self.edge.parser)().feed(data):
+            if getattr(message, "body", b""):
+                self.witness.saw(message.call_id, "to core", message.body)
+
+    def to_phone(self, phone: Phone, message) -> None:
+        if message.body:
+            self.witness.saw(message.call_id, "to phone", message.body)
+        hidden = [n for n, _ in message.headers.items() if n.startswith("P-Ringwall")]
+        assert not hidden, f"the phone sees {hidden}"
+
+    def phone(
+        self, extension: str, *, suites=BOTH, dtls=False, register=True, legacy=False, name=None
+    ) -> Phone:
+        """Add a phone to the user with that extension, who is made if need be."""
+        number = len(self.phones) + 1
+        username, password = f"d{number}", f"secret-{number}"
+        old = self.directory.snapshot.by_extension.get(extension)
+        user_id = old.id if old else number
+        device = DeviceEntry(
+            number, username, user_id, extension, "desk", ha1("SHA-256", username, DOMAIN, password),
+            ha1("MD5", username, DOMAIN, password) if legacy else None, legacy,
+        )  # fmt: skip
+        user = UserEntry(
+            user_id, extension, name or f"User {extension}", (*(old.devices if old else ()), device)
+        )
+        self.directory.snapshot = self.directory.snapshot.with_user(user)
+        phone = Phone(self, extension, username, password, suites=suites, dtls=dtls)
+        self.phones.append(phone)
+        if register:
+            assert phone.register().status == 200
+        return phone
+
+    def run(self, seconds: float = 1.0) -> None:
+        self.loop.pass_time(seconds)
+
+    def talk(self, a: Phone, b: Phone):
+        """Let a call b; both legs of a call that is up."""
+        call = a.call(b.extension)
+        self.run()
+        assert call.state == "talking", call.statuses
+        return call, b.last
+
+    def only_call(self):
+        [call] = self.switch.calls.values()
+        return call
+
+    def finish(self) -> None:
+        """Whatever happened, nothing is left of it."""
+        try:
+            self.run(100)
+            switch = self.switch
+            assert not self.errors.records, "\n".join(self.errors.records)
+            assert not self.witness.faults, self.witness.faults
+            left = {
+                name: list(getattr(switch, name))
+                for name in ("calls", "legs", "flows", "devices", "server_invites", "_tasks")
+            }
+            assert not any(left.values()), left
+            assert len(switch.timers) == 0, list(switch.timers.items())
+            assert len(switch.tx) == 0, "transactions are left"
+            assert not self.rtpengine.calls, self.rtpengine.calls
+            assert not self.store.live_calls
+            ids = [fields["call"] for fields in self.told("call.ended")]
+            assert len(ids) == len(set(ids)), "a call ended twice"
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._wall.stop()
+        logging.getLogger("ringwall.core").removeHandler(self.errors)
+        logging.getLogger("asyncio").removeHandler(self.errors)
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+
+
+def invites(messages) -> list[Request]:
+    return [m for m in messages if isinstance(m, Request) and m.method == "INVITE"]
+
+
+assert schema.live_calls is not None
