@@ -64,7 +64,7 @@ class Crypto:
         tag, suite, key_params, *session_params = parts
         if not _TAG.fullmatch(tag) or not is_token(suite):
             raise _malformed()
-        if not all(map(_VISIBLE.fullmatch, session_params)):
+        if session_params and not all(map(_VISIBLE.fullmatch, session_params)):
             raise _malformed()
         return Crypto(int(tag), suite, key_params, tuple(session_params))
 
@@ -96,8 +96,10 @@ def _keys(suite: str, text: str) -> tuple[Key, ...]:
         if not all(":" in param and _VISIBLE.fullmatch(param) for param in params):
             raise _malformed()
         return ()
+    if len(params) == 1:
+        return (_key(text, known),)
     keys = tuple([_key(param, known) for param in params])
-    if len(keys) > 1 and (
+    if (
         any(key.mki is None for key in keys)
         or len({key.mki for key in keys}) != len(keys)
         or len({key.mki[1] for key in keys if key.mki}) != 1
@@ -109,12 +111,14 @@ def _keys(suite: str, text: str) -> tuple[Key, ...]:
 
 def _key(text: str, length: int) -> Key:
     method, colon, info = text.partition(":")
-    if method.lower() != "inline" or not colon:
+    if (method != "inline" and method.lower() != "inline") or not colon:
         raise ParseError(488, "Only inline keys are understood in a crypto attribute")
     encoded, *rest = info.split("|")
     material = _material(encoded)
     if len(material) != length:
         raise ParseError(488, "The key of a crypto attribute has the wrong length for its suite")
+    if not rest:
+        return Key(material)
     lifetime: int | None = None
     mki: tuple[int, int] | None = None
     if rest and ":" not in rest[0]:
@@ -136,7 +140,7 @@ def _material(encoded: str) -> bytes:
     except ValueError:  # also for what is not ASCII
         raise _malformed() from None
     # Bits that a sloppy decoder would drop make two texts of one key; only the exact text is taken.
-    if b2a_base64(material, newline=False).decode() != padded:
+    if str(b2a_base64(material, newline=False), "ascii") != padded:
         raise _malformed()
     return material
 

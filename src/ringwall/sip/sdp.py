@@ -38,6 +38,19 @@ DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 
 _FINGERPRINT = re.compile(r"[A-Za-z0-9\-]+ +[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}")
 _is_token = re.compile(r"[!#-'*+\-.0-9A-Z^-~]+").fullmatch  # RFC 4566 9: wider than a token of SIP
+# Attributes whose name needs no check and whose value none here.
+_USUAL = DIRECTIONS | {
+    "rtpmap",
+    "fmtp",
+    "ptime",
+    "maxptime",
+    "crypto",
+    "rtcp",
+    "rtcp-mux",
+    "mid",
+    "candidate",
+    "ssrc",
+}
 _SETUPS = frozenset({"active", "passive", "actpass", "holdconn"})
 
 Attribute = tuple[str, str | None]
@@ -323,17 +336,9 @@ class _Level:
         self.letters: list[str] = []
 
     def add(self, letter: str, value: str) -> None:
+        """Take a line that is neither a= nor m=."""
         self.letters.append(letter)
-        if letter == "a":
-            name, colon, rest = value.partition(":")
-            if not _is_token(name):
-                raise ParseError(400, "Malformed attribute in the session description")
-            if name == "fingerprint" and not _FINGERPRINT.fullmatch(rest):
-                raise ParseError(488, "Malformed fingerprint in the session description")
-            if name == "setup" and rest not in _SETUPS:
-                raise ParseError(488, "Malformed setup attribute in the session description")
-            self.attributes.append((name, rest if colon else None))
-        elif letter == "c":
+        if letter == "c":
             if self.connection is not None:
                 raise ParseError(400, "More than one c= line in the session description")
             self.connection = Connection.parse(value)
@@ -355,6 +360,13 @@ def _parse(data: bytes) -> SessionDescription:
     session = level = _Level()
     sections: list[tuple[str, _Level]] = []
     for line in lines[3:]:
+        if line.startswith("a="):  # most lines are; hence no call for them
+            name, colon, value = line[2:].partition(":")
+            if name not in _USUAL:
+                _check_attribute(name, value)
+            level.attributes.append((name, value if colon else None))
+            level.letters.append("a")
+            continue
         letter = line[:1]
         if line[1:2] != "=" or not ("a" <= letter <= "z"):
             raise ParseError(400, "Malformed line in the session description")
@@ -374,6 +386,15 @@ def _parse(data: bytes) -> SessionDescription:
     return SessionDescription(
         origin, lines[2][2:], session.connection, attributes, media, others, session.order()
     )
+
+
+def _check_attribute(name: str, value: str) -> None:
+    if not _is_token(name):
+        raise ParseError(400, "Malformed attribute in the session description")
+    if name == "fingerprint" and not _FINGERPRINT.fullmatch(value):
+        raise ParseError(488, "Malformed fingerprint in the session description")
+    if name == "setup" and value not in _SETUPS:
+        raise ParseError(488, "Malformed setup attribute in the session description")
 
 
 def _lines(data: bytes) -> list[str]:
