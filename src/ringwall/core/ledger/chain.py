@@ -34,7 +34,7 @@ CHECKPOINT_SECONDS = 60.0
 
 _LENGTHS = struct.Struct("!32sQIII")
 _INSERT = insert(schema.ledger).execution_options(ringwall_lane="ledger")
-_CHECKPOINT = insert(schema.ledger_checkpoints)
+_CHECKPOINT = insert(schema.ledger_checkpoints).execution_options(ringwall_lane="ledger_checkpoints")
 _HEAD = schema.upsert_of(schema.ledger_head)
 
 

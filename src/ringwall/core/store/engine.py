@@ -60,8 +60,12 @@ def _prepare(dbapi_connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("ringwall_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("ringwall_writes", False):
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("BEGIN IMMEDIATE")  # the short way: this runs for every group commit
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _read_only_engine(path: Path) -> Engine:
@@ -127,7 +131,10 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
-        if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR":
-            return False  # the statement itself is wrong
-        return type(error).__name__ in {"OperationalError", "InternalError", "DatabaseError"}
-    return isinstance(error, (OSError, MemoryError))
+        error = error.orig if error.orig is not None else error
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
+        return False  # the statement itself is wrong
+    names = {kind.__name__ for kind in type(error).__mro__}  # the drivers' errors share PEP 249's names only
+    if names & {"IntegrityError", "DataError", "ProgrammingError", "NotSupportedError"}:
+        return False
+    return bool(names & {"DatabaseError", "OSError", "MemoryError"})

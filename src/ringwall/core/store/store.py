@@ -18,7 +18,7 @@ from ringwall.core.store.writer import Writer
 T = TypeVar("T")
 
 INTERVAL_S = 0.02
-CAPACITY = 200_000
+CAPACITY = 50_000
 READERS = 2
 
 

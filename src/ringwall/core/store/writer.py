@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ringwall.core.errors import StoreError
 from ringwall.core.store.engine import explain, is_passing
 from ringwall.core.store.grouping import Batch, Entry, Rows, Sealer, Transaction, plan
+from ringwall.core.store.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Writer:
 
     def __init__(self, engine: Engine, where: str, *, interval: float, capacity: int) -> None:
         self._engine = engine
+        self._prepared = Prepared(engine.dialect)
         self._where = where
         self._interval = interval
         self._capacity = capacity
@@ -175,7 +177,7 @@ class Writer:
     ) -> list[tuple[Transaction, StoreError | None]]:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(ringwall_writes=True)
-        group = _Group(self._connection, self._where)
+        group = _Group(self._connection, self._prepared, self._where)
         try:
             with self._connection.begin():
                 for step in [_alone(unit) for unit in units] if careful else plan(units):
@@ -195,8 +197,9 @@ class Writer:
 class _Group:
     """What happens between one BEGIN and its COMMIT."""
 
-    def __init__(self, connection: Connection, where: str) -> None:
+    def __init__(self, connection: Connection, prepared: Prepared, where: str) -> None:
         self._connection = connection
+        self._prepared = prepared
         self._where = where
         self._sealers: dict[int, tuple[Sealer, object]] = {}
         self.outcomes: list[tuple[Transaction, StoreError | None]] = []
@@ -266,7 +269,17 @@ class _Group:
         return None
 
     def _execute(self, statement: Executable, rows: Rows) -> None:
-        self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
+        prepared = self._prepared.get(statement)
+        if prepared is None:
+            self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
+            return
+        driver = self._connection.connection.driver_connection
+        assert driver is not None
+        cursor = driver.cursor()
+        try:
+            cursor.executemany(*prepared.with_rows(rows))
+        finally:
+            cursor.close()
 
 
 def _alone(unit: Entry | Transaction) -> Batch | Transaction:
