@@ -1,0 +1,109 @@
+"""What the system tests share: one real system, people on it, phones that are hung up and closed afterwards.
+
+All but the edge's own tests run in one event loop, because a process has one baresip and it lives in one loop.
+"""
+
+import inspect
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+
+import pytest
+import pytest_asyncio
+
+from ringwall.cli.demo.phones import Phone, Phones
+from ringwall.infra.errors import RefusedError
+from system.raw_phone import RawPhone
+from system.running import Account, System, system_in_a_folder
+from system.srtp import MediaPort
+
+Connect = Callable[..., Awaitable[RawPhone]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    session_wide = pytest.mark.asyncio(loop_scope="session")
+    for item in items:
+        if isinstance(item, pytest.Function) and not item.path.name.startswith("test_edge_"):
+            item.add_marker(pytest.mark.timeout(120))
+            if inspect.iscoroutinefunction(item.obj):
+                item.add_marker(session_wide, append=False)
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """The one system that most tests use. Who kills a part of it waits until it is ready again."""
+    assert os.geteuid() == 0, "system tests need root: run ./ringwall test"
+    with system_in_a_folder() as running:
+        yield running
+
+
+@pytest.fixture
+def person(system: System) -> Iterator[Callable[..., Account]]:
+    """Adds users with a device each; they are removed afterwards."""
+    added: list[str] = []
+
+    def add(name: str = "") -> Account:
+        account = system.person(name)
+        added.append(account.extension)
+        return account
+
+    yield add
+    for extension in added:
+        with suppress(RefusedError):  # the test removed it
+            system.ask("user.remove", extension=extension)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def connect(system: System, person: Callable[..., Account]) -> AsyncIterator[Connect]:
+    """Connects raw phones, of a new user unless told whose; they are closed afterwards."""
+    phones: list[RawPhone] = []
+
+    async def make(account: Account | None = None, **how: object) -> RawPhone:
+        phone = await RawPhone.connect(system, account or person(), **how)  # type: ignore[arg-type]
+        phones.append(phone)
+        return phone
+
+    yield make
+    for phone in phones:
+        await phone.close()
+
+
+@pytest.fixture
+def media(system: System) -> Iterator[Callable[[], MediaPort]]:
+    """Opens media ports for raw phones."""
+    ports: list[MediaPort] = []
+
+    def make() -> MediaPort:
+        ports.append(MediaPort(system.settings.address))
+        return ports[-1]
+
+    yield make
+    for port in ports:
+        port.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def baresip(system: System) -> AsyncIterator[Phones]:
+    """The one baresip of this process."""
+    async with Phones(system.layout.ca_certificate, system.settings.address) as phones:
+        yield phones
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk_phones(
+    baresip: Phones, person: Callable[..., Account]
+) -> AsyncIterator[Callable[..., Awaitable[Phone]]]:
+    """Makes real phones that have signed in; they play 440 Hz unless told otherwise and take every call."""
+    phones: list[Phone] = []
+
+    async def make(account: Account | None = None, *, hertz: float = 440.0, **how: object) -> Phone:
+        phone = await baresip.phone(account or person(), **how)  # type: ignore[arg-type]
+        phone.tone_hz = hertz
+        phones.append(phone)
+        await phone.register()
+        return phone
+
+    yield make
+    for phone in phones:
+        with suppress(Exception):
+            await phone.unregister()
