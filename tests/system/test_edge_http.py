@@ -117,13 +117,6 @@ async def test_a_large_answer_and_a_large_body_pass_whole(rig, pool) -> None:
     async with client(rig) as http:
         answer = await http.post("/api/upload", content=b"z" * 900_000)
         assert answer.json()["size"] == 900_000
-    # A body that is too large is refused by its announced length, before any of it is sent.
-    reader, writer = await asyncio.open_connection(
-        ADDRESS, rig.settings.ports.https, ssl=rig.world_context(), server_hostname="example.test"
-    )
-    writer.write(b"POST /api/upload HTTP/1.1\r\nHost: example.test\r\nContent-Length: 1048577\r\n\r\n")
-    assert b" 413 " in await reader.readline()
-    writer.close()
 
 
 async def test_what_is_no_path_of_the_api_gets_404_without_the_core(rig, pool) -> None:
@@ -136,16 +129,39 @@ async def test_what_is_no_path_of_the_api_gets_404_without_the_core(rig, pool) -
     assert pool.active == active
 
 
-async def test_bad_methods_lengths_and_versions_are_refused_at_the_edge(rig, pool) -> None:
-    async with client(rig) as http:
-        assert (await http.request("TRACE", "/api/x")).status_code == 405
-        assert (await http.get("/api/" + "x" * 5000)).status_code == 414
-        assert (await http.get("/api/x", headers={"X-Big": "y" * 20000})).status_code in {400, 431}
+async def status_of(rig: Rig, head: bytes) -> int:
+    """Send the head of a request, and nothing of a body; return the status, or 0 when the edge just hangs up."""
+    reader, writer = await asyncio.open_connection(
+        ADDRESS, rig.settings.ports.https, ssl=rig.world_context(), server_hostname="example.test"
+    )
+    writer.write(head + b"\r\n")
+    try:
+        return int((await reader.readline() or b"x 0").split()[1])
+    except ConnectionError:
+        return 0
+    finally:
+        writer.close()
 
-        async def chunks():
-            yield b"one"
 
-        assert (await http.post("/api/x", content=chunks())).status_code == 411
+@pytest.mark.parametrize(
+    ("head", "statuses"),
+    [
+        (b"TRACE /api/x HTTP/1.1\r\nHost: x\r\n", {405}),
+        (b"CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n", {405}),
+        (b"GET /api/x HTTP/1.0\r\n", {400}),
+        (b"GET /api/" + b"x" * 5000 + b" HTTP/1.1\r\nHost: x\r\n", {414}),
+        # Larger than the buffer: the rest of it is not even read, and what HAProxy says may be lost with it.
+        (b"GET /api/x HTTP/1.1\r\nHost: x\r\nX-Big: " + b"y" * 20000 + b"\r\n", {0, 400}),
+        (b"POST /api/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n", {411}),
+        (b"POST /api/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n", {413}),
+        (b"POST /api/x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n", {400}),
+        (b"GET /api/x HTTP/1.1\r\nHost: x\r\n" + b"".join(b"H%d: 1\r\n" % n for n in range(100)), {400}),
+    ],
+)
+async def test_bad_methods_lengths_and_versions_are_refused_at_the_edge(rig, pool, head, statuses) -> None:
+    active = pool.active
+    assert await status_of(rig, head) in statuses
+    assert pool.active == active
 
 
 async def test_without_a_core_the_answer_is_503_within_a_few_seconds(rig) -> None:
