@@ -26,7 +26,6 @@ from ringwall.core.ledger.ledger import Ledger
 from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import sqlite_url
 from ringwall.infra.errors import RingwallError
-from ringwall.infra.files import sync_directory
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
@@ -56,7 +55,6 @@ async def set_up(layout: Layout, settings: Settings) -> dict[str, Any]:
 
 async def _create(store: Store, layout: Layout, settings: Settings) -> dict[str, Any]:
     key = load_key(layout.ledger_key) if layout.ledger_key.exists() else make_key(layout.ledger_key)
-    sync_directory(layout.core)
     organisation = secrets.token_hex(16)
     name = settings.organisation.name
     password = random_password()

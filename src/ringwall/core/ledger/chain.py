@@ -28,6 +28,7 @@ from ringwall.core.errors import LedgerError
 from ringwall.core.ledger.record import now
 from ringwall.core.store import schema
 from ringwall.core.store.grouping import Rows
+from ringwall.infra.files import write_atomically
 
 CHECKPOINT_RECORDS = 256
 CHECKPOINT_SECONDS = 60.0
@@ -78,11 +79,9 @@ def make_key(path: Path) -> Ed25519PrivateKey:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} is there already")
+    write_atomically(path, pem, mode=0o600)
     return key
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 
 import pytest
 from sqlalchemy import func, select
@@ -11,22 +10,6 @@ from ringwall.core.errors import StoreError
 from ringwall.core.ledger.apart import verify_database
 from ringwall.core.store import schema
 from support.core_data import ADMIN, open_core
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 3 MiB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "ringwall-test", str(disk)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("a file system can only be mounted by root")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system")

@@ -278,9 +278,12 @@ def test_memory_is_no_store():
         open_engine("sqlite://")
 
 
-def test_upserts_are_in_words_that_postgresql_knows():
+def test_tables_and_upserts_are_in_words_that_postgresql_knows():
     from sqlalchemy.dialects import postgresql
+    from sqlalchemy.schema import CreateTable
 
+    for table in schema.metadata.sorted_tables:
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))
     statement, params = schema.live_call_upsert(call_id="a", started=1.0, body={})
     sql = str(statement.compile(dialect=postgresql.dialect()))
     assert "ON CONFLICT (call_id) DO UPDATE SET started = excluded.started" in sql
