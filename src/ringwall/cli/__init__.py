@@ -6,7 +6,10 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage. Errors are one sentence 
 To add commands: write a module beside this one and register it in ``_assemble``.
 """
 
+import errno
 import logging
+import os
+import subprocess
 import sys
 
 import typer
@@ -54,6 +57,24 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read us has gone, as in `ringwall ledger tail | head`; nothing may be written any more.
-        sys.stderr.close()
+        # Whoever read us has gone, as in `ringwall ledger tail | head`: what is left to write goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        output.error(_told_by_the_host(error))
+        sys.exit(1)
+    except subprocess.TimeoutExpired as error:
+        tool = error.cmd[0] if isinstance(error.cmd, list) else error.cmd
+        output.error(RingwallError(f"{tool} did not end within {error.timeout:.0f} seconds: try again."))
+        sys.exit(1)
+
+
+def _told_by_the_host(error: OSError) -> RingwallError:
+    """Return what the kernel refused as a sentence: a full disk, a read-only one, a file that is missing."""
+    where = f" ({error.filename})" if error.filename else ""
+    advice = {
+        errno.ENOSPC: ": make room and try again",
+        errno.EDQUOT: ": make room and try again",
+        errno.EROFS: ": choose a place that can be written with --data",
+    }.get(error.errno or 0, "")
+    return RingwallError(f"{error.strerror or error}{where}{advice}.", code="system")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import typer
 
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output
+from ringwall.edge import certificates
 from ringwall.infra import host, pki
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
@@ -62,8 +63,6 @@ def renew(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
 
 def renew_and_deploy(layout: Layout) -> tuple[list[str], bool]:
     """Renew on disk, then hand over to the running HAProxy; the core takes its own at the next connection."""
-    from ringwall.edge import certificates  # noqa: PLC0415 - the other commands need nothing of the edge
-
     renewed = pki.renew(layout, Settings.load(layout))
     running = Supervisor(layout).pid is not None
     if running:

@@ -128,14 +128,18 @@ def _welcome(layout: Layout, started: starting.Started, detached: bool) -> str:
         rows.append(
             ["Administrator", f"{started.administrator}, password {started.password} (shown only now)"]
         )
+    steps = [
+        [f'./ringwall user add 201 "Anna Berg"{where}', "a first user"],
+        [f"./ringwall device add 201{where}", "a phone for her: prints what to type into it"],
+        ["./ringwall demo", "two real phones call each other, and prove what this does"],
+    ]
+    width = max(len(command) for command, _ in steps) + 3
     facts = "\n".join(f"  {title:<24}{value}" for title, value in rows)
+    commands = "\n".join(f"  {command:<{width}}{why}" for command, why in steps)
     stop = f"./ringwall down{where} stops it." if detached else "Ctrl-C stops it."
     return (
         f"\nRingwall is up ({started.seconds:.1f} s). {stop}\n\n{facts}\n\n"
-        f"What to do next{'' if detached else ', in another terminal'}:\n"
-        f'  ./ringwall user add 100 "Ada"{where}      a first user\n'
-        f"  ./ringwall device add 100{where}           a phone for her: prints what to type into it\n"
-        f"  ./ringwall demo                         two real phones call each other, and prove it\n"
+        f"What to do next{'' if detached else ', in another terminal'}:\n{commands}\n"
     )
 
 
@@ -161,6 +165,8 @@ def _seen(health: readiness.Health) -> dict[str, str]:
         program.name: f"running (process {program.pid})" if program.running else program.state
         for program in health.programs
     }
+    if health.running and health.core is None:
+        seen["core's answer"] = "none"
     return seen | {
         name: "up" if up_now else f"down {detail}".strip() for name, (up_now, detail) in health.parts.items()
     }

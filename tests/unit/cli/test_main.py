@@ -1,8 +1,10 @@
 """The command line as a whole: exit codes, one sentence for an error, signals that mean stop."""
 
+import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -67,6 +69,32 @@ def test_an_error_is_exit_code_1_and_one_sentence(monkeypatch, capsys, as_json):
         }
     else:
         assert told.err == "ringwall: TCP port 443 is taken by nginx.\n"
+
+
+@pytest.mark.req("R2")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/d/x"),
+            "No space left on device (/d/x): make room",
+        ),
+        (OSError(errno.EROFS, "Read-only file system"), "choose a place that can be written"),
+        (
+            subprocess.TimeoutExpired(["/usr/bin/apt-get", "x"], 60),
+            "/usr/bin/apt-get did not end within 60 seconds",
+        ),
+    ],
+)
+def test_what_the_host_refuses_is_one_sentence_too(monkeypatch, capsys, error, said):
+    def refuse():
+        raise error
+
+    monkeypatch.setattr(system.host, "require_root", refuse)
+    assert run(monkeypatch, "status") == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
 
 
 def test_a_data_directory_with_too_long_a_name_is_one_sentence(monkeypatch, capsys):
