@@ -1,0 +1,92 @@
+"""Configurations as text: what is in them, and what can never get into them."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from ringwall.edge import render
+from ringwall.infra import accounts
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
+
+TOKEN = "ab" * 32
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> render.Edge:
+    layout = Layout.of(tmp_path)
+    for directory in accounts.directories(layout):
+        directory.path.mkdir(exist_ok=True)
+    return render.edge_of(layout, Settings.for_address("192.0.2.7"), TOKEN)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(render.Edge) if field.type is str])
+@pytest.mark.parametrize("ending", ["\nlisten=udp:0.0.0.0:5060", " # x", '"', "{{ 7 }}", "\x00", ";x"])
+def test_no_text_can_put_a_line_or_a_quote_of_its_own_into_a_configuration(edge, name, ending) -> None:
+    with pytest.raises(render.RenderError, match=name):
+        replace(edge, **{name: getattr(edge, name) + ending})
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(render.Edge) if field.type is int])
+@pytest.mark.parametrize("value", ["1\nuser root", "1", True, None, 1.5, 2**31, -2])
+def test_numbers_are_numbers_in_their_range(edge, name, value) -> None:
+    with pytest.raises(render.RenderError, match=name):
+        replace(edge, **{name: value})
+
+
+def test_a_data_directory_with_a_blank_is_refused_by_name(edge) -> None:
+    with pytest.raises(render.RenderError, match="haproxy must be an absolute path"):
+        replace(edge, haproxy="/srv/my data/edge/haproxy")
+
+
+def test_the_secret_of_flow_tokens_is_not_the_token_of_the_link_and_does_not_change(edge, tmp_path) -> None:
+    again = render.edge_of(Layout.of(tmp_path), Settings.for_address("192.0.2.7"), TOKEN)
+    other = render.edge_of(Layout.of(tmp_path), Settings.for_address("192.0.2.7"), "cd" * 32)
+    assert edge.flow_token_secret == again.flow_token_secret != other.flow_token_secret
+    assert TOKEN not in edge.flow_token_secret
+
+
+@pytest.mark.req("T5")
+def test_kamailio_listens_on_loopback_tcp_only_and_opens_no_connection(edge) -> None:
+    lines = render.kamailio(edge).splitlines()
+    listeners = [line for line in lines if line.startswith("listen=")]
+    assert len(listeners) == 3
+    assert all(line.startswith("listen=tcp:127.0.0.1:") for line in listeners)
+    assert "tcp_no_connect=yes" in lines
+    assert not [line for line in lines if "tls.so" in line]
+
+
+@pytest.mark.req("T5")
+def test_every_tcp_port_of_haproxy_ends_tls(edge) -> None:
+    binds = [line.split() for line in render.haproxy(edge).splitlines() if line.strip().startswith("bind ")]
+    assert [line[1] for line in binds] == ["192.0.2.7:5061", "192.0.2.7:443", "127.0.0.1:7443"]
+    assert all(line[2] == "ssl" for line in binds)
+    assert {"verify", "required", "TLSv1.3"} <= set(binds[2])
+
+
+def test_secrets_are_only_where_they_are_needed(edge) -> None:
+    assert TOKEN in render.kamailio(edge)
+    for text in (render.haproxy(edge), render.rtpengine(edge)):
+        assert TOKEN not in text
+        assert edge.flow_token_secret not in text
+
+
+def test_a_low_limit_of_open_files_means_fewer_connections_and_a_hopeless_one_an_error() -> None:
+    settings = Settings.for_address("192.0.2.7")
+    phones, browsers = render.connections(settings, 1_000_000)
+    assert phones == settings.limits.connections
+    phones, browsers = render.connections(settings, 20_000)
+    assert 2 * (phones + browsers + 400) <= 20_000
+    assert phones > 5000
+    with pytest.raises(render.RenderError, match="open files"):
+        render.connections(settings, 1024)
+
+
+def test_what_the_edge_says_of_a_request_is_removed_before_it_is_set(edge) -> None:
+    lines = [line.strip() for line in render.haproxy(edge).splitlines()]
+    assert lines.index("http-request del-header X-Ringwall- -m beg") < lines.index(
+        "http-request set-header X-Ringwall-Source %[src]"
+    )
+    script = render.kamailio(edge)
+    assert script.index('remove_hf_re("^P-Ringwall-")') < script.index('append_hf("P-Ringwall-Flow')
