@@ -1,7 +1,6 @@
 """The directory as call control sees it: a value that never changes and is replaced as a whole.
 
-A change copies two dictionaries and touches one user, which takes about a tenth of a millisecond with 10,000
-users.
+A change copies two dictionaries and touches one user: a fifth of a millisecond with 10,000 users.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,14 +16,20 @@ from ringwall.core.store import schema
 class Directory:
     """All users by extension and all devices by the name that they sign in with."""
 
-    __slots__ = ("by_device", "by_extension")
+    __slots__ = ("_devices", "_users", "by_device", "by_extension")
 
     def __init__(self, users: Iterable[UserEntry] = ()) -> None:
         by_extension = {user.extension: user for user in users}
-        self.by_extension: Mapping[str, UserEntry] = MappingProxyType(by_extension)
-        self.by_device: Mapping[str, DeviceEntry] = MappingProxyType(
-            {device.username: device for user in by_extension.values() for device in user.devices}
+        self._keep(
+            by_extension,
+            {device.username: device for user in by_extension.values() for device in user.devices},
         )
+
+    def _keep(self, users: dict[str, UserEntry], devices: dict[str, DeviceEntry]) -> None:
+        # The views keep others from changing a snapshot; copying through a view takes fifty times as long.
+        self._users, self._devices = users, devices
+        self.by_extension: Mapping[str, UserEntry] = MappingProxyType(users)
+        self.by_device: Mapping[str, DeviceEntry] = MappingProxyType(devices)
 
     def with_user(self, user: UserEntry) -> "Directory":
         """Return a directory in which this user replaces the one with the same extension, if any."""
@@ -35,7 +40,7 @@ class Directory:
         return self._changed(extension, None)
 
     def _changed(self, extension: str, user: UserEntry | None) -> "Directory":
-        by_extension, by_device = dict(self.by_extension), dict(self.by_device)
+        by_extension, by_device = self._users.copy(), self._devices.copy()
         old = by_extension.get(extension)
         for device in old.devices if old is not None else ():
             del by_device[device.username]
@@ -45,8 +50,7 @@ class Directory:
             by_extension[extension] = user
             by_device.update((device.username, device) for device in user.devices)
         changed = Directory()
-        changed.by_extension = MappingProxyType(by_extension)
-        changed.by_device = MappingProxyType(by_device)
+        changed._keep(by_extension, by_device)
         return changed
 
 
