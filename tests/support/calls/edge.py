@@ -45,6 +45,7 @@ class Edge:
         self.cancels: dict[
             str, tuple[str, Connection, Request]
         ] = {}  # the core's INVITE branch: where it went
+        self.silent: dict[str, Response] = {}  # what the core is told if the phone says nothing
         self.lose = []  # predicates: messages (direction, message) that get lost
         self.from_core_log: list[Request | Response] = []
 
@@ -110,6 +111,8 @@ class Edge:
             headers.set("Path", connection.token.replace(";lr>", ";lr;ob>"))
         elif request.to.tag is None:
             headers.prepend("Record-Route", connection.token)
+        if self.core_up and request.method == "INVITE":
+            self._send_phone(connection, self._popped(request.response(100)))
         if not self.core_up:
             if request.method != "ACK":
                 self._send_phone(
@@ -121,6 +124,7 @@ class Edge:
     def _response_of_phone(self, response: Response) -> None:
         branch = response.branch
         response = self._popped(response)
+        self.silent.pop(branch, None)
         if response.cseq.method == "CANCEL":
             return  # that was between the phone and the edge
         if response.cseq.method == "INVITE" and response.status >= 300:
@@ -184,8 +188,17 @@ class Edge:
             self.cancels[branch] = (mine, connection, request)
             request.headers.prepend("Record-Route", connection.token)
         self.branches[mine] = connection
+        if request.method != "ACK":
+            # Kamailio gives up on a phone that does not answer at all.
+            self.silent[mine] = request.response(408, to_tag="edge")
+            self.loop.call_later(5, self._give_up, mine)
         request.headers.prepend("Via", f"{_VIA}{mine}")
         self._send_phone(connection, request)
+
+    def _give_up(self, branch: str) -> None:
+        refusal = self.silent.pop(branch, None)
+        if refusal is not None:
+            self._send_core(refusal)
 
     def _response_of_core(self, response: Response) -> None:
         branch = response.branch

@@ -368,8 +368,10 @@ class Phone:
     def _response(self, call: PhoneCall, key: str, request: Request, response: Response) -> None:
         status = response.status
         first = request.to.tag is None and request.method == "INVITE"
-        if first:
+        if first and status > 100:
             call.statuses.append(status)
+        if request.method == "UPDATE" and status == 200 and response.body:
+            call.remote_sdp = response.body
         if request.method != "INVITE" or status == 100:
             return
         if first and status < 300 and call.dialog is None and response.to.tag:

@@ -56,7 +56,7 @@ class Rtpengine:
         self.delay = 0.001
         self._ports = itertools.count(30000, 2)
 
-    async def ng(self, payload: bytes, timeout: float = 2.0) -> bytes:
+    async def ng(self, payload: bytes) -> bytes:
         if self.down:
             raise EdgeUnavailable("the control link to the edge is down")
         done = self.loop.create_future()

@@ -16,7 +16,6 @@ from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
-from ringwall.core.store import schema
 from ringwall.infra.settings import Settings
 from ringwall.sip.digest import ha1
 from ringwall.sip.message import Request
@@ -93,9 +92,12 @@ class World:
         self.errors = _Errors()
         logging.getLogger("ringwall.core").addHandler(self.errors)
         logging.getLogger("asyncio").addHandler(self.errors)
-        self._wall = mock.patch.object(time, "time", lambda: WALL + self.loop.now)
+        self._wall = mock.patch.object(time, "time", self.wall)
         self._wall.start()
         self.start_core()
+
+    def wall(self) -> float:
+        return WALL + self.loop.now
 
     def start_core(self) -> None:
         sip = self.settings.sip
@@ -203,7 +205,7 @@ class World:
     def finish(self) -> None:
         """Whatever happened, nothing is left of it."""
         try:
-            self.run(100)
+            self.run(300)  # the longest that a transaction may stay behind
             switch = self.switch
             assert not self.errors.records, "\n".join(self.errors.records)
             assert not self.witness.faults, self.witness.faults
@@ -233,6 +235,3 @@ class World:
 
 def invites(messages) -> list[Request]:
     return [m for m in messages if isinstance(m, Request) and m.method == "INVITE"]
-
-
-assert schema.live_calls is not None

@@ -122,20 +122,25 @@ def needs_chain(caller_suite: str, callee: Profile, known: tuple[str, ...]) -> b
     return not (set(known or (AES_CM,)) - {caller_suite})
 
 
-def between_relays(sent: bytes, made: bytes) -> bytes:
-    """What leaves the first relay of a chain for the second: one suite only, with a key that is new."""
+def between_relays(sent: bytes, made: bytes, avoid: str = "") -> bytes:
+    """What leaves the first relay of a chain for the second: one suite only, with a key that is new.
+
+    `avoid` is the suite of the party behind the second relay: it could not get a key of its own in that one.
+    """
     _check_made(made, Profile.SDES)
     fresh = _fresh_cryptos(made, keys_of(sent))
     if not fresh:
         raise MediaRefused("the relay made no key of its own")
-    return _with_cryptos(made, {min(fresh, key=lambda line: SUITES.index(fresh[line]))})
+    return _with_cryptos(
+        made, {min(fresh, key=lambda line: (fresh[line] == avoid, SUITES.index(fresh[line])))}
+    )
 
 
 def outgoing_offer(made: bytes, profile: Profile, *others: bytes) -> bytes:
     """The offer that a party gets: what the relay made, without the keys that it copied.
 
-    `others` are the descriptions whose keys must not be in it: what the relay was given, and what it gave to the
-    other side. Raises MediaRefused.
+    `others` are the descriptions whose keys must not be in it: what the relay was given, and what it gave to
+    the other side. Raises MediaRefused.
     """
     _check_made(made, profile)
     if profile is Profile.DTLS:

@@ -12,6 +12,8 @@ RFC 3261 14, RFC 3311. Rules that this module keeps:
 """
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 
 from ringwall.core.calls import media_policy, session, teardown
 from ringwall.core.calls.call import Call, Leg, LegState
@@ -74,9 +76,11 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
         _give_turn_back(leg, request)
         switch.respond(key, request.response(491))
         return
+    # In a chain both parties may use one suite; over a single relay they must not.
+    avoid = "" if call.relay is not None and call.relay.chained else other.suite
     try:
         offer = media_policy.check_offer(
-            request.body, request.headers.get("content-type"), prefer=leg.suite, avoid=other.suite
+            request.body, request.headers.get("content-type"), prefer=leg.suite, avoid=avoid
         )
     except MediaRefused as error:
         _give_turn_back(leg, request)
@@ -150,6 +154,11 @@ def _accept(switch: Switch, call: Call, leg: Leg, key: str, request: Request, bo
     )
 
 
+def _between(towards: Leg) -> Callable[[bytes, bytes], bytes]:
+    """How the offer is prepared in the middle of a chain that ends at this party."""
+    return partial(media_policy.between_relays, avoid=towards.suite)
+
+
 async def _change(
     switch: Switch, call: Call, leg: Leg, other: Leg, key: str, request: Request, offer: media_policy.Checked
 ) -> None:
@@ -161,7 +170,7 @@ async def _change(
     body = b""
     try:
         given, made = await switch.relays.offer(
-            relay, leg.side, offer.for_relay, other.profile, media_policy.between_relays
+            relay, leg.side, offer.for_relay, other.profile, _between(other)
         )
         body = media_policy.outgoing_offer(made, other.profile, given, leg.local_sdp)
     except (EdgeRefused, EdgeUnavailable) as error:
@@ -247,9 +256,7 @@ async def _realign(switch: Switch, call: Call, relay: Relay) -> None:
     try:
         offer = media_policy.check_offer(first.remote_sdp, _SDP, prefer=first.suite)
         answer = media_policy.check_offer(second.remote_sdp, _SDP, prefer=second.suite)
-        await switch.relays.offer(
-            relay, first.side, offer.for_relay, second.profile, media_policy.between_relays
-        )
+        await switch.relays.offer(relay, first.side, offer.for_relay, second.profile, _between(second))
         if not call.talks():
             switch.relays.delete(relay)  # it may have been made anew behind its removal
             return
