@@ -28,6 +28,7 @@ from ringwall.sip.transaction import (
     Transactions,
 )
 from system.running import Account, System
+from system.srtp import MediaPort
 
 SECONDS = 8.0
 SDP = "application/sdp"
@@ -339,18 +340,24 @@ class RawCall:
         self.phone.tx.send(self.dialog.ack(asked.request.cseq.number))
         self.phone.flush()
 
-    async def changed(self, body: bytes, status: int = 200) -> Request:
-        """Take (or refuse) the next re-INVITE with this description; returns it."""
+    async def changed(self, body: Callable[[bytes], bytes]) -> Request:
+        """Take the next re-INVITE with the description that `body` makes of its; returns it."""
         key, request = await self.phone.came("re-INVITE")
         self.dialog.receive(request)
-        if status != 200:
-            self.phone.respond(key, request.response(status))
-            return request
-        headers = [("Contact", self.phone.contact)]
-        self.phone.respond(key, request.response(200, headers=headers, body=body, content_type=SDP))
         self.remote = request.body
+        headers = [("Contact", self.phone.contact)]
+        answer = request.response(200, headers=headers, body=body(request.body), content_type=SDP)
+        self.phone.respond(key, answer)
         await self.phone.came("ACK")
         return request
+
+    async def follow(self, body: Callable[[bytes], bytes], media: MediaPort, hertz: float) -> None:
+        """Play, and take every change that the other side asks for, until cancelled."""
+        await media.talk(self.remote, hertz)
+        while True:
+            with suppress(TimeoutError):
+                await self.changed(body)
+                await media.talk(self.remote, hertz)
 
     async def hang_up(self) -> Response:
         return await self.ask("BYE").final()

@@ -91,7 +91,7 @@ class MediaPort(asyncio.DatagramProtocol):
         assert audio is not None
         assert audio.address is not None
         self._target = (audio.address.address, audio.port)
-        self._theirs = Context(audio.cryptos[0].key_params)
+        self._theirs = Context(next(line.key_params for line in audio.cryptos if line.suite == SUITE))
         if self._transport is None:
             loop = asyncio.get_running_loop()
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self._socket)

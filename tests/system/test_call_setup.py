@@ -171,13 +171,12 @@ async def test_a_phone_that_comes_back_over_another_connection_goes_on_talking(s
     await ben.close()
     again = await connect(ben.account)
     await system.record(before, "registration.ended", source=ben.local)
-    answer = asyncio.create_task(here.reinvite(good(direction="sendonly", version=2)))
     there.phone = again
-    key, request = await again.came("re-INVITE")
-    body = answer_to(request.body, direction="recvonly")
-    headers = [("Contact", again.contact)]
-    again.respond(key, request.response(200, headers=headers, body=body, content_type="application/sdp"))
-    assert (await answer).status == 200
+    answer, _ = await asyncio.gather(
+        here.reinvite(good(direction="sendonly", version=2)),
+        there.changed(partial(answer_to, direction="recvonly")),
+    )
+    assert answer.status == 200
     assert (await here.hang_up()).status == 200
     await there.ended()
 
@@ -198,14 +197,11 @@ async def test_two_changes_at_once_are_glare(connect) -> None:
     here.acknowledge(asked)
     await ben.came("ACK")
     # And afterwards its change is heard.
-    change = partial(answer_to, direction="inactive")
-    again = there.ask("INVITE", good(direction="inactive", version=3))
-    key, request = await anna.came("re-INVITE")
-    headers = [("Contact", anna.contact)]
-    body = change(request.body)
-    anna.respond(key, request.response(200, headers=headers, body=body, content_type="application/sdp"))
-    assert (await again.final()).status == 200
-    there.acknowledge(again)
+    answer, _ = await asyncio.gather(
+        there.reinvite(good(direction="inactive", version=3)),
+        here.changed(partial(answer_to, direction="inactive")),
+    )
+    assert answer.status == 200
     assert (await here.hang_up()).status == 200
 
 
