@@ -34,6 +34,8 @@ class Kind(IntEnum):
     """JSON ``{"ok": true, ...}`` or ``{"ok": false, "error": ...}``."""
     ERROR = 5
     """JSON: why an ng command has no reply."""
+    NG_QUIET = 6
+    """As NG, but nobody waits for the reply: it is not sent back, only an ERROR is."""
 
 
 _KINDS = {int(kind): kind for kind in Kind}

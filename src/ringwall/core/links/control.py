@@ -84,7 +84,7 @@ class ControlLink(asyncio.Protocol):
         """
         if not self.up:
             return False
-        self._out.append(encode(Kind.NG, self._next_id(), payload))
+        self._out.append(encode(Kind.NG_QUIET, self._next_id(), payload))
         if not self._flush_soon and self._flush_later is None:
             self._flush_later = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._flush)
         return True

@@ -66,8 +66,8 @@ class Control(asyncio.Protocol):
             self._transport.abort()
             return
         for frame in frames:
-            if frame.kind is Kind.NG:
-                self._run_ng(frame.id, frame.payload)
+            if frame.kind is Kind.NG or frame.kind is Kind.NG_QUIET:
+                self._run_ng(frame.id, frame.payload, quiet=frame.kind is Kind.NG_QUIET)
             elif frame.kind is Kind.CALL:
                 task = asyncio.get_running_loop().create_task(self._call(frame.id, frame.payload))
                 self._tasks.add(task)
@@ -77,10 +77,11 @@ class Control(asyncio.Protocol):
                 self._transport.abort()
                 return
 
-    def _run_ng(self, frame_id: int, command: bytes) -> None:
+    def _run_ng(self, frame_id: int, command: bytes, *, quiet: bool) -> None:
         def answered(reply: bytes | None, why: str) -> None:
             if reply is not None:
-                self._answer(Kind.NG_REPLY, frame_id, reply)
+                if not quiet:
+                    self._answer(Kind.NG_REPLY, frame_id, reply)
             else:
                 self._answer(Kind.ERROR, frame_id, _json({"error": why, "code": "unavailable"}))
 
