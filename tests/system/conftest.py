@@ -17,6 +17,8 @@ from system.raw_phone import RawPhone
 from system.running import Account, System, system_in_a_folder
 from system.srtp import MediaPort
 
+_sources = (f"127.0.{high}.{low}" for high in range(7, 256) for low in range(1, 255))
+
 Connect = Callable[..., Awaitable[RawPhone]]
 
 
@@ -66,6 +68,12 @@ async def connect(system: System, person: Callable[..., Account]) -> AsyncIterat
     yield make
     for phone in phones:
         await phone.close()
+
+
+@pytest.fixture
+def source() -> str:
+    """A source address that no other test uses: events of one source are folded into one record for a while."""
+    return next(_sources)
 
 
 @pytest.fixture
