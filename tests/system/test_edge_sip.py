@@ -239,7 +239,8 @@ async def test_garbage_and_loops_end_at_the_edge(core, rig) -> None:
     junk = await Phone.connect(rig)
     junk.send(b"\x00\xff" * 2000 + b"\r\n\r\n" + b"\x00" * 20000)
     await junk.closed()
-    assert not core.messages
+    # A report of a flow that another test has closed may still come; nothing else may.
+    assert all(message.all("P-Ringwall-Event") for message in core.messages)
 
 
 async def test_replies_of_a_phone_carry_no_word_of_the_edge(core, phone) -> None:

@@ -252,12 +252,12 @@ class Settings(_Section):
         )
 
     def with_address(self, address: str) -> Self:
-        """Return the same settings for another address; a domain that was the old address follows."""
-        domain = self.organisation.domain
-        values = self.model_dump()
-        values["address"] = address
-        values["organisation"]["domain"] = address if domain == self.address else domain
-        return self.checked(values, "The command line")
+        """Return the same settings for another address.
+
+        The domain stays what it was, also where it was the old address: the credentials of every phone are
+        bound to it (RFC 7616, 3.4.2).
+        """
+        return self.checked({**self.model_dump(), "address": address}, "The command line")
 
     def with_free_ports(self) -> Self:
         """Return the same settings on ports that are free now, with a media range of 2000 ports."""

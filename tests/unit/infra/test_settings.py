@@ -125,7 +125,8 @@ def test_settings_cannot_be_changed_in_place():
 
 
 def test_another_address_takes_a_domain_along_that_was_the_address():
-    assert Settings.for_address("192.0.2.10").with_address("192.0.2.11").organisation.domain == "192.0.2.11"
+    moved = Settings.for_address("192.0.2.10").with_address("192.0.2.11")
+    assert (moved.address, moved.organisation.domain) == ("192.0.2.11", "192.0.2.10")
     named = Settings.for_address("192.0.2.10", domain="a.example").with_address("192.0.2.11")
     assert (named.address, named.organisation.domain) == ("192.0.2.11", "a.example")
 
