@@ -124,7 +124,7 @@ def test_settings_cannot_be_changed_in_place():
         settings.ports.sips = 1
 
 
-def test_another_address_takes_a_domain_along_that_was_the_address():
+def test_another_address_leaves_the_domain_that_credentials_are_bound_to():
     moved = Settings.for_address("192.0.2.10").with_address("192.0.2.11")
     assert (moved.address, moved.organisation.domain) == ("192.0.2.11", "192.0.2.10")
     named = Settings.for_address("192.0.2.10", domain="a.example").with_address("192.0.2.11")
