@@ -61,6 +61,9 @@ class PhoneCall:
         self.ring(183, self.local_sdp, reliable=reliable)
 
     def answer(self, body: bytes | None = None, headers=()) -> None:
+        if body is None and not self.local_sdp and self.offered_nothing_common():
+            self.refuse(488)
+            return
         self.local_sdp = body if body is not None else (self.local_sdp or self._answer_body())
         if self.reliable is not None:
             self.reliable.stop()
@@ -71,6 +74,9 @@ class PhoneCall:
     def refuse(self, status: int) -> None:
         self.state = "ended"
         self.phone.respond(self.key, self._response(status))
+
+    def offered_nothing_common(self) -> bool:
+        return answer_to(self.remote_sdp, self.phone.suites, dtls=self.phone.dtls) is None
 
     def _answer_body(self) -> bytes:
         body = answer_to(self.remote_sdp, self.phone.suites, dtls=self.phone.dtls)
@@ -351,6 +357,9 @@ class Phone:
             else:
                 call.version += 1
                 body = self._new_answer(call, request)
+                if body is None:
+                    self.tx.respond(key, request.response(488), self.now())
+                    return
                 call.remote_sdp, call.local_sdp = request.body, body
         elif request.method == "INVITE":
             body = call.local_sdp

@@ -3,6 +3,7 @@
 from typing import Any
 
 MAX_DEPTH = 6
+MAX_DIGITS = 32
 MAX_SIZE = 256 * 1024
 
 
@@ -29,8 +30,11 @@ def _value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
         raise BencodeError("nested too deeply")
     kind = data[at]
     if kind == 0x69:  # i
-        end = data.index(b"e", at)
-        return int(data[at + 1 : end]), end + 1
+        end = data.index(b"e", at, at + MAX_DIGITS)
+        digits = data[at + 1 : end]
+        if not digits.removeprefix(b"-").isdigit():
+            raise BencodeError("a number is none")
+        return int(digits), end + 1
     if kind == 0x64:  # d
         at += 1
         fields: dict[bytes, Any] = {}

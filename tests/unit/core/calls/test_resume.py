@@ -1,0 +1,86 @@
+"""Calls outlive the process of call control (R1)."""
+
+import json
+
+import pytest
+
+from ringwall.core.calls.call import Call
+from ringwall.core.calls.media_policy import AES_CM
+from support.calls.world import World
+
+
+@pytest.mark.req("R1")
+@pytest.mark.parametrize("suites", [(AES_CM,), None])
+def test_a_new_process_takes_a_call_up_and_holds_and_ends_it(world: World, suites) -> None:
+    kind = {"suites": suites} if suites else {}
+    alice, bob = world.phone("201", **kind), world.phone("202", **kind)
+    a, b = world.talk(alice, bob)
+    a.change("sendonly")
+    world.run()
+    answered = world.only_call().answered_at
+    world.restart_core()
+    world.run(20)
+    assert a.requests or b.requests  # whoever hung up in the meantime would be found
+    b.change("inactive")
+    world.run()
+    assert b.status("INVITE")[-1] == 200
+    assert b"a=inactive" in a.remote_sdp
+    a.change()
+    world.run()
+    assert a.status("INVITE")[-1] == 200
+    a.bye()
+    world.run()
+    assert b.state == "ended"
+    [record] = world.told("call.ended")
+    assert record["answered"] == round(answered, 3)
+    assert record["by"] == "caller"
+
+
+@pytest.mark.req("R1")
+def test_a_call_is_the_same_value_after_a_round_trip(world: World) -> None:
+    a, _ = world.talk(world.phone("201"), world.phone("202"))
+    value = world.only_call().to_value()
+    again = Call.from_value(json.loads(json.dumps(value)))
+    assert again.to_value() == value
+    a.bye()
+
+
+@pytest.mark.req("R1")
+def test_who_hung_up_while_nobody_was_there_is_found(world: World) -> None:
+    a, b = world.talk(world.phone("201"), world.phone("202"))
+    world.edge.core_up = False
+    b.bye()
+    world.run(1)
+    b.dialog = None
+    world.edge.core_up = True
+    world.restart_core()
+    world.run(10)
+    assert a.state == "ended"
+    assert [r["cause"] for r in world.told("call.ended")] == ["phone lost"]
+
+
+@pytest.mark.req("R1", "R2")
+def test_a_stored_call_that_cannot_be_read_is_on_record_as_lost(world: World) -> None:
+    a, _ = world.talk(world.phone("201"), world.phone("202"))
+    [row] = world.store.live_calls.values()
+    world.store.live_calls["broken"] = {**row, "call_id": "broken", "body": '{"v": 1}'}
+    world.store.live_calls["odd"] = {**row, "call_id": "odd", "body": "[]"}
+    world.restart_core()
+    assert {r["call"] for r in world.told("call.ended")} == {"broken", "odd"}
+    assert len(world.switch.calls) == 1
+    assert len(world.store.live_calls) == 1
+    assert len(world.errors.records) == 2
+    world.errors.records.clear()
+    a.bye()
+
+
+def test_a_phone_that_moved_is_found_by_the_next_process(world: World) -> None:
+    alice, bob = world.phone("201"), world.phone("202")
+    a, _ = world.talk(alice, bob)
+    world.edge.close(bob.connection)
+    bob.register()
+    world.restart_core()
+    a.change("sendonly")
+    world.run()
+    assert a.status("INVITE")[-1] == 200
+    a.bye()

@@ -1,0 +1,38 @@
+"""A stranger cannot fill the ledger."""
+
+from ringwall.core.registrar import watch
+from ringwall.core.registrar.watch import SecurityWatch
+
+
+def test_repeated_events_become_two_records() -> None:
+    records: list = []
+    guard = SecurityWatch(lambda kind, **fields: records.append((kind, fields)))
+    for n in range(1000):
+        guard.note("security.x", "192.0.2.1", 5.0 + n / 1000, number=n)
+    assert records == [("security.x", {"source": "192.0.2.1", "number": 0})]
+    guard.sweep(10.0)
+    assert len(records) == 1
+    guard.sweep(15.0)
+    assert records[1:] == [("security.x", {"source": "192.0.2.1", "repeated": 999, "number": 999})]
+    guard.sweep(30.0)
+    assert len(records) == 2
+
+
+def test_sources_beyond_the_limit_are_counted(monkeypatch) -> None:
+    monkeypatch.setattr(watch, "MAX_SOURCES", 3)
+    records: list = []
+    guard = SecurityWatch(lambda kind, **fields: records.append((kind, fields)))
+    for n in range(5):
+        guard.note("security.x", f"192.0.2.{n}", 1.0)
+    assert len(records) == 3
+    guard.sweep(2.0)
+    assert records[-1] == ("security.sources_not_followed", {"count": 2})
+
+
+def test_an_event_after_its_window_begins_a_new_one() -> None:
+    records: list = []
+    guard = SecurityWatch(lambda kind, **fields: records.append(kind))
+    guard.note("security.x", "a", 1.0)
+    guard.note("security.x", "a", 2.0)
+    guard.note("security.x", "a", 20.0)
+    assert len(records) == 3
