@@ -51,6 +51,8 @@ def prepare(
 ) -> Settings:
     """Bring packages, users, folders, settings, certificates and configurations into place; RingwallError."""
     host.require_root()
+    # System users cannot enter the caller's folder, such as /root, and HAProxy insists on where it began.
+    os.chdir("/")
     accounts.check_way_to(layout.data)
     host.require_space(layout.data)
     done = packages.install(packages.RUN_PACKAGES, log=_PACKAGE_LOG, progress=output.progress)
@@ -128,7 +130,7 @@ def first_run(layout: Layout) -> tuple[str | None, str | None]:
     program = Program("setup", accounts.CORE, command)
     environment = {**CLEAN_ENVIRONMENT, "PYTHONPATH": python_path(), "PYTHONSAFEPATH": "1"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    done = run_tool(program.full_command(), timeout=_SETUP_SECONDS, environment=environment, cwd=Path("/"))
+    done = run_tool(program.full_command(), timeout=_SETUP_SECONDS, environment=environment)
     try:
         told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):

@@ -20,7 +20,9 @@ from ringwall.infra.run import CLEAN_ENVIRONMENT, find_tool, run_tool
 _QUERY_FORMAT = "${Package}\t${db:Status-Status}\t${Version}\n"
 _UNITS = Path("/etc/systemd/system")
 _UNIT_FOLDERS = (Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"), _UNITS)
-_STEP = re.compile(r"^(?:Get:\d+ \S+ \S+ \S+ (?P<get>[a-z0-9][a-z0-9.+-]+) |Setting up (?P<setup>[^ :]+))")
+_COUNT = re.compile(r"\d+ upgraded, (\d+) newly installed")
+_SIZE = re.compile(r"Need to get (?:\S+ \w+/)?(\S+ \w+) of archives")
+_STEP = 20
 # What an owner may have set for his network; everything else of his environment is kept out.
 _KEPT = re.compile(r"(?:https?|ftp|no|all)_proxy$|APT_CONFIG$", re.IGNORECASE)
 _INSTALL_SECONDS = 1800
@@ -166,11 +168,10 @@ def _apt(
         errors="replace",
     ) as process:
         assert process.stdout is not None
+        report = _Report(progress)
         for line in process.stdout:
             os.write(log_descriptor, line.encode())
-            step = _STEP.match(line)
-            if step:
-                progress(f"fetching {step['get']}" if step["get"] else f"setting up {step['setup']}")
+            report.line(line)
             if time.monotonic() > until:
                 process.terminate()
     if process.returncode and needed:
@@ -178,6 +179,25 @@ def _apt(
             f"The Debian packages {', '.join(names)} could not be installed: check this host's network and "
             f"/etc/apt/sources.list, then run the command again (the whole output is in {log})."
         )
+
+
+class _Report:
+    """Makes a few short lines of the hundreds that apt prints."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._total, self._done = 0, 0
+
+    def line(self, line: str) -> None:
+        """Take a line of apt."""
+        if found := _COUNT.match(line):
+            self._total = int(found[1])
+        elif found := _SIZE.match(line):
+            self._progress(f"fetching {self._total} packages, {found[1]}")
+        elif line.startswith("Setting up "):
+            self._done += 1
+            if self._done % _STEP == 0 or self._done == self._total:
+                self._progress(f"installed {self._done} of {self._total}")
 
 
 def mask(unit: str) -> None:

@@ -23,7 +23,7 @@ def run_tool(
     *,
     timeout: float = 60.0,
     environment: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
+    cwd: Path = Path("/"),
 ) -> subprocess.CompletedProcess[str]:
     """Run a tool to its end (at most ``timeout`` seconds) and return its status, output and errors as text.
 

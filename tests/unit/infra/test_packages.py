@@ -84,9 +84,10 @@ def test_services_are_masked_before_apt_runs_and_progress_is_short(apt, units, t
     says, calls = apt
     says(
         f"test -L {units}/nosuch.service || exit 9\n"
-        'echo "Get:1 http://deb.debian.org/debian bookworm/main amd64 nosuch amd64 1.0 [12 kB]"\n'
-        'echo "Get:2 http://deb.debian.org/debian bookworm InRelease [151 kB]"\n'
-        'echo "Setting up nosuch:amd64 (1.0) ..."'
+        'case "$*" in *" update") exit 0 ;; esac\n'
+        'echo "0 upgraded, 21 newly installed, 0 to remove and 8 not upgraded."\n'
+        'echo "Need to get 12.5 MB/85.3 MB of archives."\n'
+        'for i in $(seq 21); do echo "Setting up p$i:amd64 (1.0) ..."; done'
     )
     monkeypatch.setenv("SECRET", "s3cret")
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
@@ -100,9 +101,9 @@ def test_services_are_masked_before_apt_runs_and_progress_is_short(apt, units, t
     assert " update |" in update
     assert "--no-install-recommends nosuch | noninteractive |  | http://proxy.example:3128" in install
     assert steps[0] == "reading the package lists"
-    assert steps[-2:] == ["fetching nosuch", "setting up nosuch"]
+    assert steps[-3:] == ["fetching 21 packages, 85.3 MB", "installed 20 of 21", "installed 21 of 21"]
     assert (units / "nosuch.service").readlink() == Path("/dev/null")
-    assert "Get:1" in (tmp_path / "log").read_text()
+    assert "Setting up p7" in (tmp_path / "log").read_text()
 
 
 @on_debian
