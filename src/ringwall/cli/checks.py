@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ringwall.cli import starting
 from ringwall.cli.output import Output, format_table
-from ringwall.infra import packages
 from ringwall.infra.errors import RingwallError
 
 _SOURCES = ("src", "tests", "bench")
-_PACKAGE_LOG = Path("/var/log/ringwall-packages.log")
 _LINTER = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 _CLOSING = re.compile(r"\b(?:passed|failed|error|no tests ran)\b.* in ")
 
@@ -71,8 +70,7 @@ def _existing(folder: Path) -> tuple[str, ...]:
 def run(folder: Path, checks: Sequence[Check], output: Output) -> list[Result]:
     """Run the checks, show their output as it comes, and end with a table of how each ended."""
     if any(check.name == "system tests" for check in checks):
-        wanted = (*packages.RUN_PACKAGES, *packages.TEST_PACKAGES)
-        packages.install(wanted, log=_PACKAGE_LOG, progress=output.progress)
+        starting.install_proof_tools(output)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     # The checkout is tested, not the copy that this very process was imported from.
     environment["PYTHONPATH"] = str(folder / "src")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 READY_SECONDS = 60.0
 _TICK = 0.1
 _SETUP_SECONDS = 120.0
-_PACKAGE_LOG = Path("/var/log/ringwall-packages.log")
+PACKAGE_LOG = Path("/var/log/ringwall-packages.log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def prepare(
     os.chdir("/")
     accounts.check_way_to(layout.data)
     host.require_space(layout.data)
-    done = packages.install(packages.RUN_PACKAGES, log=_PACKAGE_LOG, progress=output.progress)
+    done = packages.install(packages.RUN_PACKAGES, log=PACKAGE_LOG, progress=output.progress)
     if done:
         output.progress(f"installed {', '.join(done)}")
     made = accounts.ensure_accounts()
@@ -73,6 +73,12 @@ def prepare(
     if changed:
         output.progress(f"configured {', '.join(changed)}")
     return settings
+
+
+def install_proof_tools(output: Output) -> None:
+    """Install what the tests and the demonstration need beside a running system; PackageError."""
+    wanted = (*packages.RUN_PACKAGES, *packages.TEST_PACKAGES)
+    packages.install(wanted, log=PACKAGE_LOG, progress=output.progress)
 
 
 def refuse_running(layout: Layout) -> None:

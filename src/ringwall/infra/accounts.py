@@ -1,4 +1,4 @@
-"""System users, one for each program, and who owns what in the data directory.
+"""System users, one for each program, and who owns what in the data directory (W3).
 
 Everything is done through directory descriptors and never through a link: a service user who owns a folder
 could otherwise plant one and have root change a file somewhere else.

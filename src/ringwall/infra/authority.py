@@ -1,4 +1,4 @@
-"""Making and reading certificates. Pure: no files, no clock, no settings.
+"""Making and reading certificates (T4). Pure: no files, no clock, no settings.
 
 Source: RFC 5280 4.2 (extensions), 6.1 (what a verifier checks), RFC 8446 4.4.2 (what TLS asks of a leaf).
 """

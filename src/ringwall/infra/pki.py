@@ -1,4 +1,4 @@
-"""The keys and certificates of one system, on disk.
+"""The keys and certificates of one system, on disk (T1, T4, T7).
 
 The rules that this module keeps:
 

@@ -1,4 +1,4 @@
-"""Starting, watching and stopping the programs of one system with supervisord (PyPI ``supervisor``).
+"""Starting, watching and stopping the programs of one system with supervisord (W3, R2).
 
 Each program runs under a system user of its own, through setpriv: no new privileges, an empty set of
 capabilities but for what its ``Program`` names, a clean environment, and an end when supervisord ends. A
