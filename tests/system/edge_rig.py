@@ -95,7 +95,9 @@ class Rig:
     def children(self, name: str) -> list[int]:
         """Return the process ids of an engine and its children."""
         pid = self.processes[name].pid
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        )
         return [pid, *(int(line) for line in listed.stdout.split())]
 
 
@@ -105,7 +107,9 @@ def accepts(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def wait_until(condition: Callable[[], bool], rig: Rig | None = None, name: str = "", seconds: float = 10) -> None:
+def wait_until(
+    condition: Callable[[], bool], rig: Rig | None = None, name: str = "", seconds: float = 10
+) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -75,7 +75,11 @@ def test_what_passes_the_checker_but_does_not_start_is_found_by_the_trial(system
     """`kamailio -c` does not start modules: an unknown mode of one passes it."""
     layout, settings = system
     good = render.kamailio
-    monkeypatch.setattr(render, "kamailio", lambda edge: good(edge).replace('"restore_mode", "none"', '"restore_mode", "nonsense"'))
+    monkeypatch.setattr(
+        render,
+        "kamailio",
+        lambda edge: good(edge).replace('"restore_mode", "none"', '"restore_mode", "nonsense"'),
+    )
     with pytest.raises(engines.EngineConfigError, match="kamailio does not start"):
         engines.configure(layout, settings, chown=False)
     assert contents(layout) == {}
@@ -126,7 +130,13 @@ async def test_rtpengine_works_for_the_core_and_refuses_what_the_core_has_no_bus
 
         async def one(number: int) -> None:
             call = {"call-id": f"call-{number}", "from-tag": "a"}
-            offer = {"command": "offer", **call, "sdp": OFFER, "transport-protocol": "RTP/SAVP", "ICE": "remove"}
+            offer = {
+                "command": "offer",
+                **call,
+                "sdp": OFFER,
+                "transport-protocol": "RTP/SAVP",
+                "ICE": "remove",
+            }
             reply = await link.ng(bencode(offer))
             assert b"6:result2:ok" in reply
             assert b"m=audio " in reply

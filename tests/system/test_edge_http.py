@@ -38,7 +38,11 @@ async def application(scope, receive, send) -> None:
     content = json.dumps(told).encode()
     length = str(len(content)).encode()
     await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length), (b"server", b"x")]}
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-length", length), (b"server", b"x")],
+        }
     )
     await send({"type": "http.response.body", "body": content})
 

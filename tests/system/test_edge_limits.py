@@ -60,13 +60,16 @@ async def refused(rig: Rig, source: str) -> bool:
 
 
 needs_two_addresses = pytest.mark.skipif(
-    primary_address() == LOOPBACK, reason="a source that may be banned is not loopback: this host has no other address"
+    primary_address() == LOOPBACK,
+    reason="a source that may be banned is not loopback: this host has no other address",
 )
 
 
 @pytest.mark.req("N4")
 @needs_two_addresses
-async def test_a_ban_turns_a_source_away_and_ends_its_connections_until_it_is_lifted(rig, core, control) -> None:
+async def test_a_ban_turns_a_source_away_and_ends_its_connections_until_it_is_lifted(
+    rig, core, control
+) -> None:
     source = primary_address()
     victim = await Phone.connect(rig, source)
     await victim.register(core)
@@ -113,7 +116,7 @@ async def test_a_ban_ends_by_itself(rig, control) -> None:
     source = primary_address()
     await control.call({"op": "ban", "source": source, "seconds": 1, "reason": "short"})
     assert await refused(rig, source)
-    while await refused(rig, source):  # the time limit of the test is the limit here
+    while await refused(rig, source):  # noqa: ASYNC110 - a state of another process
         await asyncio.sleep(0.2)
     assert (await control.call({"op": "bans"}))["bans"] == []
 
@@ -206,9 +209,7 @@ async def test_a_thousand_half_open_and_slow_connections_do_not_stop_a_phone(rig
     for each in half:
         each.send(b"\x16\x03\x01\x02\x00\x01")
     context = rig.world_context()
-    slow = []
-    for _ in range(250):
-        slow.append(await Phone.connect(rig, "127.0.0.33", context))
+    slow = [await Phone.connect(rig, "127.0.0.33", context) for _ in range(250)]
     message = request("OPTIONS", "sip:example.test")
 
     async def drip(each: Phone) -> None:
@@ -232,7 +233,9 @@ async def test_a_thousand_half_open_and_slow_connections_do_not_stop_a_phone(rig
 
 
 def tcp(rig: Rig, source: str) -> socket.socket:
-    connection = socket.create_connection((ADDRESS, rig.settings.ports.sips), timeout=5, source_address=(source, 0))
+    connection = socket.create_connection(
+        (ADDRESS, rig.settings.ports.sips), timeout=5, source_address=(source, 0)
+    )
     connection.setblocking(False)
     return connection
 

@@ -77,7 +77,12 @@ async def test_the_core_reaches_a_phone_by_its_path_and_the_dialog_goes_on(core,
     routes = [route.strip() for line in answer.all("Record-Route") for route in line.split(",")]
     call_id = answer.get("Call-ID")
     route_headers = "".join(f"Route: {route}\r\n" for route in reversed(routes))
-    common = {"call_id": call_id, "to_tag": "phone", "host": "core1.ringwall.internal", "extra": route_headers}
+    common = {
+        "call_id": call_id,
+        "to_tag": "phone",
+        "host": "core1.ringwall.internal",
+        "extra": route_headers,
+    }
     core.send(request("ACK", "sip:100@192.0.2.99:5061;transport=tls", **common))
     assert (await phone.next()).method == "ACK"
 
@@ -182,7 +187,9 @@ async def test_a_request_of_the_core_for_a_dead_flow_gets_430_at_once(rig, core)
     flow = gone.local
     await gone.close()
     await core.reports_until(flow)
-    core.send(request("OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n"))
+    core.send(
+        request("OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n")
+    )
     assert (await core.next("SIP/2.0", 2)).status == 430
 
 
@@ -200,7 +207,10 @@ async def test_the_core_link_is_no_relay_to_anywhere_else(rig, core, phone) -> N
         (f"sip:x@127.0.0.1:{port};transport=tcp", f"Route: <sip:127.0.0.1:{port};transport=tcp;lr>\r\n"),
         (f"sip:x@{phone.local};transport=tcp", ""),
         (f"sip:x@127.0.0.1:{port};transport=tcp", f"Route: {forged}\r\n"),
-        (f"sip:x@127.0.0.1:{port};transport=tcp", f"Route: <sip:{rest}\r\nRoute: <sip:127.0.0.1:{port};lr>\r\n"),
+        (
+            f"sip:x@127.0.0.1:{port};transport=tcp",
+            f"Route: <sip:{rest}\r\nRoute: <sip:127.0.0.1:{port};lr>\r\n",
+        ),
     ):
         core.send(request("OPTIONS", uri, extra=route, **core_host))
         assert (await core.next("SIP/2.0", 2)).status in {404, 430}, (uri, route)
@@ -245,7 +255,9 @@ async def test_garbage_and_loops_end_at_the_edge(core, rig) -> None:
 
 async def test_replies_of_a_phone_carry_no_word_of_the_edge(core, phone) -> None:
     path = (await phone.register(core)).get("Path")
-    core.send(request("OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n"))
+    core.send(
+        request("OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n")
+    )
     asked = await phone.next()
     phone.send(asked.reply(200, "OK", "P-Ringwall-Event: flow-closed;flow=192.0.2.1:5\r\n"))
     assert not (await core.next("SIP/2.0")).all("P-Ringwall-Event")

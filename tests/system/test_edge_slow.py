@@ -45,6 +45,14 @@ async def drip(phone: Phone, data: bytes) -> None:
             await asyncio.sleep(0.2)
 
 
+async def talk(connection: websockets.ClientConnection) -> None:
+    """Send whole messages, for as long as there is somebody who answers."""
+    while True:
+        await connection.send(request("OPTIONS", "sip:example.test", transport="WSS").decode())
+        await connection.recv()
+        await asyncio.sleep(0.2)
+
+
 @contextlib.asynccontextmanager
 async def dripping(phone: Phone, data: bytes) -> AsyncIterator[None]:
     task = asyncio.get_running_loop().create_task(drip(phone, data))
@@ -102,11 +110,9 @@ async def test_a_browser_that_does_not_register_is_cut_although_it_keeps_talking
     async with websockets.connect(
         uri, ssl=rig.world_context(), server_hostname="example.test", subprotocols=["sip"], compression=None
     ) as connection:
+        talking = talk(connection)
         with pytest.raises(websockets.ConnectionClosed):
-            while True:
-                await connection.send(request("OPTIONS", "sip:example.test", transport="WSS").decode())
-                await connection.recv()
-                await asyncio.sleep(0.2)
+            await talking
 
 
 @pytest.mark.req("R3")
@@ -133,7 +139,9 @@ async def test_a_registered_phone_may_be_silent_for_longer_than_all_of_these(rig
     other.send(request("OPTIONS", "sip:example.test"))
     await other.closed(60)
     await asyncio.sleep(UNREGISTERED + 2 * HANDSHAKE)
-    core.send(request("OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n"))
+    core.send(
+        request("OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n")
+    )
     asked = await phone.next()
     assert asked.method == "OPTIONS"
     phone.send(asked.reply(200, "OK", tag="phone"))

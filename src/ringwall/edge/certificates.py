@@ -1,7 +1,7 @@
 """Renewed certificates into a running HAProxy, without ending a connection.
 
-The files are the truth: HAProxy is told through its admin socket to use what they hold, and a HAProxy that is not
-there now reads them when it starts. The core looks at its own files before each dial.
+The files are the truth: HAProxy is told through its admin socket to use what they hold, and a HAProxy that is
+not there now reads them when it starts. The core looks at its own files before each dial.
 """
 
 import fcntl
@@ -48,10 +48,10 @@ def renew_if_due(layout: Layout, settings: Settings, *, chown: bool = True) -> l
 
 
 def deploy(layout: Layout) -> list[str]:
-    """Make the running HAProxy use the certificates in the files; return the names of those that were exchanged.
+    """Make the running HAProxy use the certificates in the files; return the names of the exchanged.
 
-    A HAProxy that does not run is none that could use an old one: nothing is done then. Raises HaproxyError when
-    it runs and refuses, PkiError when a file cannot be read.
+    A HAProxy that does not run is none that could use an old one: nothing is done then. Raises HaproxyError
+    when it runs and refuses, PkiError when a file cannot be read.
     """
     if not layout.haproxy_socket.exists():
         return []
@@ -87,7 +87,9 @@ def _certificate(pem: str) -> x509.Certificate:
 @contextmanager
 def _one_at_a_time(layout: Layout) -> Iterator[None]:
     """Keep the renewal loop and a person who renews by hand from issuing into the same files."""
-    descriptor = os.open(layout.pki / "renewal.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(
+        layout.pki / "renewal.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,8 @@
 """The engines' configurations on disk, and the commands that start them.
 
-A new configuration is made beside the running one, read by the engine's own checker, started for a moment on ports and
-sockets that nobody uses, and only then put in place, all three together. When a check fails, nothing has changed.
+A new configuration is made beside the running one, read by the engine's own checker, started for a moment on
+ports and sockets that nobody uses, and only then put in place, all three together. When a check fails,
+nothing has changed.
 """
 
 import os
@@ -51,7 +52,7 @@ def haproxy_command(layout: Layout) -> list[str]:
 
 
 def kamailio_command(layout: Layout, settings: Settings) -> list[str]:
-    """Return what starts Kamailio: in the foreground, with the allocator that costs 40 % less than the default.
+    """Return what starts Kamailio: in the foreground, with the allocator that costs 40 % less.
 
     Shared memory holds a read buffer of 16 KiB for each connection, and transactions for a few seconds after
     their end. It is reserved, not used, until it is needed.
@@ -131,7 +132,7 @@ def _swap(files: list[_File]) -> None:
                 else:
                     replace(file, content=old).write()
         raise EngineConfigError(
-            f"The configuration of {done[-1][0].engine} cannot be written: {error.strerror}; nothing was changed."
+            f"The configuration of {done[-1][0].engine} cannot be written: {error.strerror}; nothing changed."
         ) from None
 
 
@@ -157,8 +158,9 @@ class _Trial:
 
 
 def _try(layout: Layout, settings: Settings, edge: render.Edge, engines: set[str], *, chown: bool) -> None:
-    """Check and start the engines with this configuration, but on other ports and in a folder of their own."""
-    # In memory and with a short name: socket paths have little room, and a key that is copied there leaves no trace.
+    """Check and start the engines with this configuration, but with other ports and folders."""
+    # In memory and with a short name: socket paths have little room, and a key that is copied there leaves no
+    # trace.
     where = _RUN if os.access(_RUN, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="ringwall-try-", dir=where))
     try:
@@ -199,7 +201,9 @@ def _prepare(
     )
     haproxy_gid = accounts.group_id(accounts.HAPROXY) if chown else KEEP
     for name in ("world.pem", "inner.pem", "inside-ca.crt"):
-        write_atomically(there.haproxy / name, read_limited(layout.haproxy / name), mode=0o640, gid=haproxy_gid)
+        write_atomically(
+            there.haproxy / name, read_limited(layout.haproxy / name), mode=0o640, gid=haproxy_gid
+        )
     write_atomically(acl_file(there), b"", mode=0o644)
     for file in _files(there, trial_edge, chown=chown):
         file.write()
@@ -304,7 +308,9 @@ def _log(folder: Path, trial: _Trial) -> Path:
 def _essence(text: str) -> str:
     """Return the lines of an engine's output that say what is wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("ERROR", "CRITICAL", "ALERT", "error"))]
+    telling = [
+        line for line in lines if any(word in line for word in ("ERROR", "CRITICAL", "ALERT", "error"))
+    ]
     return " | ".join((telling or lines[-_MESSAGE_LINES:])[:_MESSAGE_LINES]) or "it says nothing"
 
 
@@ -356,7 +362,9 @@ def _kamailio(config: Path, run: Path, megabytes: int) -> list[str]:
 def _program(name: str) -> str:
     found = shutil.which(name, path=SYSTEM_PATH)
     if found is None:
-        raise EngineConfigError(f"{name} is not installed: run `./ringwall up`, which installs what is missing.")
+        raise EngineConfigError(
+            f"{name} is not installed: run `./ringwall up`, which installs what is missing."
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """HAProxy's admin socket: bans, sessions, certificates and counters of a running HAProxy.
 
-One connection for each command, blocking, with a time limit: callers on an event loop use a thread. Commands are made
-of checked parts only; a part with a line break or a semicolon would be a second command.
+One connection for each command, blocking, with a time limit: callers on an event loop use a thread. Commands
+are made of checked parts only; a part with a line break or a semicolon would be a second command.
 """
 
 import re
@@ -96,7 +96,9 @@ class HaproxyAdmin:
     def _ask(self, *parts: str, payload: str = "", expect_silence: bool = False) -> str:
         for part in parts:
             if not _PART.match(part):
-                raise HaproxyError("A part of a command for HAProxy has a character that is not possible there.")
+                raise HaproxyError(
+                    "A part of a command for HAProxy has a character that is not possible there."
+                )
         command = " ".join(parts) + (f" <<\n{payload}\n" if payload else "\n")
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

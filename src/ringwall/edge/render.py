@@ -129,10 +129,12 @@ class Edge:
 def connections(settings: Settings, open_files: int) -> tuple[int, int]:
     """Return how many connections phones and browsers may have in all.
 
-    ``open_files`` is the limit of a process: HAProxy needs two descriptors for each connection, and does not start
-    when it cannot have them. So a host with a low limit takes fewer connections instead of none.
+    ``open_files`` is the limit of a process: HAProxy needs two descriptors for each connection, and does not
+    start when it cannot have them. So a host with a low limit takes fewer connections instead of none.
     """
-    phones = min(settings.limits.connections, ((open_files - _SPARE_FILES) // 2 - _INNER_CONNECTIONS) * 2 // 3)
+    phones = min(
+        settings.limits.connections, ((open_files - _SPARE_FILES) // 2 - _INNER_CONNECTIONS) * 2 // 3
+    )
     if phones < _FEWEST_CONNECTIONS:
         raise RenderError(f"this host allows a program only {open_files} open files, which are too few.")
     return phones, phones // 2

@@ -1,7 +1,7 @@
-"""``python -m ringwall.edge.watch --data DIR``: renews certificates in good time, for as long as the system runs.
+"""``python -m ringwall.edge.watch --data DIR``: renews certificates in good time.
 
-Every hour it looks, and whatever goes wrong it looks again: a renewal that fails has two thirds of a life, a month, to
-succeed before anybody notices.
+Every hour it looks, and whatever goes wrong it looks again: a renewal that fails has two thirds of a life, a
+month, to succeed before anybody notices.
 """
 
 import argparse
@@ -25,7 +25,7 @@ HOUR = 3600.0
 
 
 def look(layout: Layout) -> list[str]:
-    """Look once, renew what is due and return what was done; whatever fails is logged and tried again later."""
+    """Look once, renew what is due and return what was done; what fails is logged and tried again."""
     try:
         # Read anew each time: names may have changed since.
         done = certificates.renew_if_due(layout, Settings.load(layout))
@@ -50,7 +50,9 @@ def watch(look_once: Callable[[], object], stopped: threading.Event, seconds: fl
 
 def main() -> int:
     """Watch until told to stop; 1 when the data directory is none."""
-    parser = argparse.ArgumentParser(prog="ringwall.edge.watch", description="Renews Ringwall's certificates.")
+    parser = argparse.ArgumentParser(
+        prog="ringwall.edge.watch", description="Renews Ringwall's certificates."
+    )
     parser.add_argument("--data", type=Path, required=True, help="the data directory")
     configure("certificates")
     stopped = threading.Event()

@@ -16,7 +16,8 @@ class FakeAdmin:
 
     def __init__(self, layout: Layout) -> None:
         self.loaded = {
-            str(path): path.read_text() for path in (layout.world_pem, layout.inner_pem, layout.haproxy_inside_ca)
+            str(path): path.read_text()
+            for path in (layout.world_pem, layout.inner_pem, layout.haproxy_inside_ca)
         }
         self.log: list[str] = []
 
@@ -62,7 +63,7 @@ def test_leaves_below_a_third_of_their_life_are_renewed_and_deployed(system) -> 
 
 
 def test_what_was_renewed_while_haproxy_did_not_answer_is_deployed_at_the_next_look(system) -> None:
-    layout, settings, admin = system
+    layout, settings, _ = system
     pki.renew(layout, settings, chown=False)
     assert certificates.renew_if_due(layout, settings, chown=False) == ["world", "inner"]
 

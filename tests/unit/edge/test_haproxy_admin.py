@@ -84,7 +84,10 @@ def test_no_part_of_a_command_can_be_a_second_one(fake, admin, part) -> None:
 
 
 def test_a_certificate_is_sent_committed_and_aborted_when_it_is_not_taken(fake, admin) -> None:
-    fake.answers = {"set ssl cert": "Transaction created for certificate x!\n", "commit": "Committing x.\nSuccess!\n"}
+    fake.answers = {
+        "set ssl cert": "Transaction created for certificate x!\n",
+        "commit": "Committing x.\nSuccess!\n",
+    }
     admin.deploy_certificate("/x/world.pem", "-----BEGIN X-----\n")
     assert fake.commands == [
         "set ssl cert /x/world.pem <<\n-----BEGIN X-----\n\n",
@@ -100,7 +103,10 @@ def test_a_certificate_is_sent_committed_and_aborted_when_it_is_not_taken(fake, 
 
 
 def test_serial_numbers_are_read_as_numbers(fake, admin) -> None:
-    fake.answers = {"show ssl cert": "Filename: x\nSerial: 0A1B\n", "show ssl ca-file": "Serial: FF\nSerial: 01\n"}
+    fake.answers = {
+        "show ssl cert": "Filename: x\nSerial: 0A1B\n",
+        "show ssl ca-file": "Serial: FF\nSerial: 01\n",
+    }
     assert admin.certificate_serial("/x") == 0x0A1B
     assert admin.trusts("/x", 255)
     assert not admin.trusts("/x", 254)

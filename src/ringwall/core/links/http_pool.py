@@ -27,6 +27,7 @@ SOURCE_HEADER = b"x-ringwall-source"
 """Set by the edge after everything like it from outside was removed."""
 
 _MOST_CONNECTIONS = 300
+_REJECTED_SECONDS = 1.0
 _MOST_REQUESTS = 256
 _KEEP_ALIVE_SECONDS = 75  # longer than HAProxy keeps a connection that it may use again
 _WEBSOCKET_MESSAGE_BYTES = 65_536
@@ -46,7 +47,7 @@ class HttpPool:
         self._backoff = Backoff(retry_seconds)
         self._complaints = Complaints("HTTP")
         self._idle: set[_Idle] = set()
-        self._closed_unused = 0
+        self._rejected = False
         self._changed = asyncio.Event()
         self._state = ServerState()
         self._config = Config(
@@ -86,21 +87,18 @@ class HttpPool:
     async def run(self) -> None:
         """Fill the pool whenever it has fewer than its size, until cancelled."""
         self._config.load()
-        told = False
         try:
             while True:
                 self._changed.clear()
                 try:
                     await self._fill()
                 except EdgeUnavailable as error:
-                    told = False
                     self._complaints.down(str(error))
                     await asyncio.sleep(self._backoff.take())
                     continue
-                if not told and self._idle:
-                    told = True
-                    self._complaints.up()
+                settled = asyncio.get_running_loop().call_later(_REJECTED_SECONDS, self._accepted)
                 await self._changed.wait()
+                settled.cancel()
         finally:
             for connection in list(self._idle):
                 connection.transport.abort()
@@ -110,9 +108,12 @@ class HttpPool:
                     served.shutdown()
 
     async def _fill(self) -> None:
-        while len(self._idle) < self._size and self.active < _MOST_CONNECTIONS:
-            closed = self._closed_unused
-            missing = min(self._size - len(self._idle), _MOST_CONNECTIONS - self.active)
+        while (missing := min(self._size - len(self._idle), _MOST_CONNECTIONS - self.active)) > 0:
+            # An edge that accepts and hangs up at once, as one without its agent does, is not dialled in a
+            # tight loop.
+            if self._rejected:
+                self._rejected = False
+                raise EdgeUnavailable("the edge closes new connections at once")
             results = await asyncio.gather(
                 *(self._dialler.dial(lambda: _Idle(self), ALPN) for _ in range(missing)),
                 return_exceptions=True,
@@ -120,24 +121,28 @@ class HttpPool:
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
-            # An agent that accepts and hangs up at once must not be dialled in a tight loop.
-            if self._closed_unused - closed >= missing:
-                raise EdgeUnavailable("the edge closes idle connections at once")
-            self._backoff.reset()
 
     def opened(self, connection: "_Idle") -> None:
         """Take a new connection into the pool."""
         self._idle.add(connection)
 
-    def lost(self, connection: "_Idle") -> None:
-        """Forget an idle connection that the edge closed."""
+    def lost(self, connection: "_Idle", age: float) -> None:
+        """Forget an idle connection that the edge closed, ``age`` seconds after it was opened."""
         self._idle.discard(connection)
-        self._closed_unused += 1
+        if age < _REJECTED_SECONDS:
+            self._rejected = True
+        else:
+            self._accepted()
         self._changed.set()
+
+    def _accepted(self) -> None:
+        self._backoff.reset()
+        self._complaints.up()
 
     def used(self, connection: "_Idle") -> HttpToolsProtocol:
         """Take a connection out of the pool and return what serves it from now on."""
         self._idle.discard(connection)
+        self._accepted()
         self._changed.set()
         return _Served(self._config, self._state, {}, self._changed)
 
@@ -152,10 +157,11 @@ class _Idle(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self._opened_at = asyncio.get_running_loop().time()
         self._pool.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._pool.lost(self)
+        self._pool.lost(self, asyncio.get_running_loop().time() - self._opened_at)
 
     def data_received(self, data: bytes) -> None:
         server = self._pool.used(self)

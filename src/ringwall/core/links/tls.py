@@ -68,9 +68,13 @@ class Dialler:
         """Return a connection on which both sides are known; EdgeUnavailable with the reason otherwise."""
         loop = asyncio.get_running_loop()
         try:
+            context = self._context(alpn)
+        except (OSError, ssl.SSLError) as error:
+            raise EdgeUnavailable(f"the core's own certificate cannot be used: {error}") from None
+        try:
             async with asyncio.timeout(DIAL_SECONDS):
                 transport, made = await loop.create_connection(
-                    protocol, self.host, self.port, ssl=self._context(alpn), server_hostname=self.server_name
+                    protocol, self.host, self.port, ssl=context, server_hostname=self.server_name
                 )
         except TimeoutError:
             raise EdgeUnavailable(f"{self.server_name} did not answer within {DIAL_SECONDS:.0f} s") from None
@@ -109,7 +113,9 @@ def tls_of(transport: asyncio.BaseTransport | None) -> dict[str, str] | None:
     """Return protocol and cipher of a connection, as status shows them; None without one."""
     session = transport.get_extra_info("ssl_object") if transport is not None else None
     cipher = session.cipher() if session is not None else None
-    return {"protocol": session.version() or "", "cipher": cipher[0]} if session is not None and cipher else None
+    return (
+        {"protocol": session.version() or "", "cipher": cipher[0]} if session is not None and cipher else None
+    )
 
 
 class Backoff:
@@ -135,7 +141,7 @@ class Complaints:
 
     def __init__(self, link: str) -> None:
         self._link = link
-        self._last: str | None = None
+        self._last: str | None = ""
 
     def down(self, why: str) -> None:
         """Say why the link is down, unless that was said already."""
@@ -144,6 +150,8 @@ class Complaints:
             log.warning("The %s link to the edge is down: %s", self._link, why)
 
     def up(self) -> None:
-        """Say that the link is up."""
+        """Say that the link is up, unless that was said already."""
+        if self._last is None:
+            return
         self._last = None
         log.info("The %s link to the edge is up", self._link)

@@ -1,7 +1,7 @@
 """Bans: sources that HAProxy turns away for a time, and whose connections it ends at once.
 
-The list is kept twice: bans.json, with reasons and ends, is this agent's memory; the list of addresses beside the
-sockets is what HAProxy reads when it starts. So neither the agent's nor HAProxy's restart opens a gap.
+The list is kept twice: bans.json, with reasons and ends, is this agent's memory; the list of addresses beside
+the sockets is what HAProxy reads when it starts. So neither the agent's nor HAProxy's restart opens a gap.
 """
 
 import asyncio
@@ -74,7 +74,10 @@ class Bans:
         """Read the memory; a damaged one is put aside and said so, for a ban list must not stop the edge."""
         try:
             entries = json.loads(read_limited(self._memory, _FILE_LIMIT))
-            found = [Ban(_source(entry["source"]), float(entry["until"]), str(entry["reason"])) for entry in entries]
+            found = [
+                Ban(_source(entry["source"]), float(entry["until"]), str(entry["reason"]))
+                for entry in entries
+            ]
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, RingwallError) as error:
@@ -90,7 +93,7 @@ class Bans:
         return sorted((ban for ban in self._bans.values() if ban.until > now), key=lambda ban: ban.until)
 
     async def ban(self, source: str, seconds: float, reason: str) -> int:
-        """Ban ``source`` for ``seconds`` from now and return how many of its connections were ended; BanError."""
+        """Ban ``source`` for ``seconds`` and return how many of its connections were ended; BanError."""
         address = self._bannable(source)
         if not 1 <= seconds <= LONGEST_SECONDS:
             raise BanError(f"A ban lasts from 1 second to {LONGEST_SECONDS // 86400} days.")
@@ -128,7 +131,7 @@ class Bans:
             await asyncio.wait_for(self._added.wait(), min(max(first - now, seconds), _LOOK_SECONDS))
 
     def _synchronise(self) -> None:
-        """Make HAProxy's list what ours is. (In a thread, with the lock held.)"""
+        """Make HAProxy's list what ours is; in a thread, with the lock held."""
         now = self._clock()
         over = [source for source, ban in self._bans.items() if ban.until <= now]
         for source in over:
@@ -143,7 +146,7 @@ class Bans:
             self._haproxy.cut(source, _NEVER_CUT)
 
     def _apply(self, add: list[str], remove: list[str]) -> int:
-        """Write both files, then tell the running HAProxy. One that does not run reads the list at its start."""
+        """Write both files, then tell HAProxy; one that does not run reads the list at its start."""
         self._write()
         cut = 0
         try:
@@ -168,7 +171,9 @@ class Bans:
         source = _source(text)
         address = ipaddress.ip_address(source)
         if address.is_loopback or address.is_unspecified or address.is_multicast or source in self._own:
-            raise BanError(f"{source} is an address of this system itself, or of no host: it cannot be banned.")
+            raise BanError(
+                f"{source} is an address of this system itself, or of no host: it cannot be banned."
+            )
         return source
 
 

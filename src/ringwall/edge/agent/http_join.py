@@ -16,7 +16,7 @@ _MOST_WAITING = 256
 _MOST_IDLE = 256
 _WRITE_LIMIT = 256 * 1024
 
-_BODY = b'{"error":{"code":"unavailable","message":"The system is starting or busy. Try again in a few seconds."}}'
+_BODY = b'{"error":{"code":"unavailable","message":"The system is starting or busy: try again soon."}}'
 UNAVAILABLE = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
     b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
@@ -53,13 +53,14 @@ class _End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        transport.set_write_buffer_limits(high=_WRITE_LIMIT)
+        self.transport.set_write_buffer_limits(high=_WRITE_LIMIT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         peer, self.peer = self.peer, None
         if peer is not None:
             peer.peer = None
-            # What was received before the end is still delivered; after an error nothing of it can be trusted.
+            # What was received before the end is still delivered; after an error nothing of it can be
+            # trusted.
             if exc is None:
                 peer.transport.close()
             else:
@@ -89,7 +90,7 @@ class _Core(_End):
         elif len(self.joiner.idle) < _MOST_IDLE:
             self.joiner.idle.append(self)
         else:
-            transport.abort()
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self.peer is None:
@@ -123,7 +124,8 @@ class _Outside(_End):
 
     def data_received(self, data: bytes) -> None:
         if self.peer is None:
-            # No more than one read waits here. (uvloop reads once even if it is told not to while it connects.)
+            # No more than one read waits here. (uvloop reads once even if it is told not to while it
+            # connects.)
             self.early += data
             self.transport.pause_reading()
             return

@@ -1,8 +1,9 @@
-"""rtpengine's commands: frames from the core become datagrams on loopback, with cookies that only this process knows.
+"""rtpengine's commands: frames of the core become datagrams on loopback, with cookies of our own.
 
-rtpengine remembers cookies for half a minute, whoever used them, and answers a known one from memory: that makes
-sending again safe, and a random prefix for each process necessary. Only commands that call control needs are let
-through: a core that was taken over gets no recording on the edge's disk and no forwarding of voice.
+rtpengine remembers cookies for half a minute, whoever used them, and answers a known one from memory: that
+makes sending again safe, and a random prefix for each process necessary. Only commands that call control
+needs are let through: a core that was taken over gets no recording on the edge's disk and no forwarding of
+voice.
 """
 
 import asyncio

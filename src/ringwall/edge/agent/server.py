@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -47,7 +48,7 @@ class Control(asyncio.Protocol):
         """Take the link, unless there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         if len(self._links) >= _MOST_CONTROLS:
-            transport.abort()
+            self._transport.abort()
             return
         self._open = True
         self._links.add(self)
@@ -197,11 +198,19 @@ class Agent:
         }
 
 
-
 async def _listen(path: Path, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
     """Listen at ``path``, in the place of what an earlier process left there."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind(listener, path)
+    except OSError:
+        listener.close()
+        raise
+    return await asyncio.get_running_loop().create_unix_server(factory, sock=listener, backlog=512)
+
+
+def _bind(listener: socket.socket, path: Path) -> None:
     path.unlink(missing_ok=True)
-    server = await asyncio.get_running_loop().create_unix_server(factory, str(path), backlog=512)
+    listener.bind(str(path))
     # The folder's group are HAProxy and this agent; the folder itself is closed to everybody else.
     path.chmod(0o660)
-    return server

@@ -72,7 +72,9 @@ async def test_a_ban_is_in_haproxy_in_the_list_and_in_memory_and_cuts(world) -> 
     assert world.haproxy.list == {"192.0.2.9"}
     assert world.haproxy.cuts == ["192.0.2.9"]
     assert world.file() == ["192.0.2.9"]
-    assert [(ban.source, ban.until, ban.reason) for ban in world.agent().all()] == [("192.0.2.9", 1060.0, "guessing")]
+    assert [(ban.source, ban.until, ban.reason) for ban in world.agent().all()] == [
+        ("192.0.2.9", 1060.0, "guessing")
+    ]
 
 
 async def test_an_address_has_one_form(world) -> None:
@@ -84,7 +86,18 @@ async def test_an_address_has_one_form(world) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "192.0.2.1", "0.0.0.0", "::", "224.0.0.1", "ff02::1"]
+    "source",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "::1",
+        "::ffff:127.0.0.1",
+        "192.0.2.1",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "ff02::1",
+    ],
 )
 async def test_this_system_and_what_is_no_host_cannot_be_banned(world, source) -> None:
     with pytest.raises(BanError, match="cannot be banned"):
@@ -92,7 +105,9 @@ async def test_this_system_and_what_is_no_host_cannot_be_banned(world, source) -
     assert world.haproxy.list == set()
 
 
-@pytest.mark.parametrize("source", ["", "x", "192.0.2.0/24", "192.0.2.9 ", "192.0.2.9\n10.0.0.1", None, 3221225993])
+@pytest.mark.parametrize(
+    "source", ["", "x", "192.0.2.0/24", "192.0.2.9 ", "192.0.2.9\n10.0.0.1", None, 3221225993]
+)
 async def test_what_is_no_address_is_refused(world, source) -> None:
     with pytest.raises(BanError, match="one IPv4 or IPv6 address"):
         await world.bans.ban(source, 60, "")
@@ -132,14 +147,21 @@ async def test_a_ban_that_ends_soon_wakes_the_loop_that_lifts_it(world) -> None:
     await asyncio.sleep(0)
     await world.bans.ban("192.0.2.9", 1, "")
     world.clock.now += 2
-    while world.haproxy.list:
+    while world.haproxy.list:  # noqa: ASYNC110 - a state, not an event
         await asyncio.sleep(0.01)
     task.cancel()
 
 
 @pytest.mark.parametrize(
     "content",
-    ["nonsense", "{}", "[1]", '[{"source": "x", "until": 1, "reason": ""}]', '[{"source": "192.0.2.9"}]', "\x00"],
+    [
+        "nonsense",
+        "{}",
+        "[1]",
+        '[{"source": "x", "until": 1, "reason": ""}]',
+        '[{"source": "192.0.2.9"}]',
+        "\x00",
+    ],
 )
 def test_a_damaged_memory_is_put_aside_and_does_not_stop_the_edge(world, content) -> None:
     (world.folder / "bans.json").write_text(content)
@@ -149,6 +171,9 @@ def test_a_damaged_memory_is_put_aside_and_does_not_stop_the_edge(world, content
 
 
 def test_a_ban_that_ended_while_the_agent_was_away_is_forgotten(world) -> None:
-    entries = [{"source": "192.0.2.9", "until": 999.0, "reason": ""}, {"source": "192.0.2.8", "until": 1001.0, "reason": ""}]
+    entries = [
+        {"source": "192.0.2.9", "until": 999.0, "reason": ""},
+        {"source": "192.0.2.8", "until": 1001.0, "reason": ""},
+    ]
     (world.folder / "bans.json").write_text(json.dumps(entries))
     assert [ban.source for ban in world.agent().all()] == ["192.0.2.8"]

@@ -77,7 +77,7 @@ async def test_a_request_that_no_core_takes_gets_503_and_ends(joiner) -> None:
     outside = joiner.outside()
     wire = connect(outside)
     outside.data_received(b"GET")
-    while not wire.closed:
+    while not wire.closed:  # noqa: ASYNC110 - a state, not an event
         await asyncio.sleep(0.005)
     assert wire.written == UNAVAILABLE
     assert b"Retry-After: 5\r\n" in UNAVAILABLE

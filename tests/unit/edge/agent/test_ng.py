@@ -25,12 +25,25 @@ def bencode(value: object) -> bytes:
 @pytest.mark.parametrize("command", sorted(ALLOWED))
 def test_what_call_control_needs_may_pass_wherever_the_key_stands(command) -> None:
     check(bencode({"command": command, "call-id": "x", "sdp": "v=0\r\n" * 100}))
-    check(bencode({"call-id": "x", "flags": ["a", ["b"]], "n": -5, "more": {"command": "x"}, "command": command}))
+    check(
+        bencode(
+            {"call-id": "x", "flags": ["a", ["b"]], "n": -5, "more": {"command": "x"}, "command": command}
+        )
+    )
 
 
 @pytest.mark.parametrize(
     "command",
-    ["start recording", "stop recording", "start forwarding", "play DTMF", "subscribe request", "publish", "OFFER", ""],
+    [
+        "start recording",
+        "stop recording",
+        "start forwarding",
+        "play DTMF",
+        "subscribe request",
+        "publish",
+        "OFFER",
+        "",
+    ],
 )
 def test_other_commands_may_not_pass(command) -> None:
     with pytest.raises(NgRefused, match="may not pass"):

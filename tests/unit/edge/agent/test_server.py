@@ -46,7 +46,9 @@ async def exchange(*frames: bytes) -> tuple[Ng, list[Frame]]:
 
 
 async def test_a_command_is_answered_with_its_reply_or_why_there_is_none():
-    _, frames = await exchange(*(encode(Kind.NG, n, c) for n, c in enumerate((b"good", b"silent", b"bad"), 1)))
+    _, frames = await exchange(
+        *(encode(Kind.NG, n, c) for n, c in enumerate((b"good", b"silent", b"bad"), 1))
+    )
     assert [(frame.id, frame.kind) for frame in frames] == [
         (1, Kind.NG_REPLY),
         (2, Kind.ERROR),
