@@ -101,7 +101,7 @@ async def test_an_operation_gives_its_answer_or_the_agent_s_sentence(link, agent
         asked = asyncio.ensure_future(link.call({"op": "ban"}))
         await until(lambda: agent.frames)
         agent.reply(Kind.REPLY, agent.frames.pop().id, answer)
-        with pytest.raises(EdgeRefused, match="^No[.]"):
+        with pytest.raises(EdgeRefused, match=r"^No\."):
             await asked
 
 
