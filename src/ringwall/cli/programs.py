@@ -20,7 +20,10 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
     """Return the programs of a system on one host, in the order of their start."""
     return [
         Program("rtpengine", accounts.RTPENGINE, tuple(engines.rtpengine_command(layout)), order=10),
-        Program("kamailio", accounts.KAMAILIO, tuple(engines.kamailio_command(layout, settings)), order=20),
+        # Kamailio is several processes: what a killed first one leaves behind would hold its ports.
+        Program(
+            "kamailio", accounts.KAMAILIO, alone(tuple(engines.kamailio_command(layout, settings))), order=20
+        ),
         Program("agent", accounts.EDGE, python_module("ringwall.edge.agent", layout), order=30),
         Program(
             "haproxy",
@@ -45,3 +48,8 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
 def python_module(module: str, layout: Layout) -> tuple[str, ...]:
     """Return the command that runs one of our own modules on this data directory."""
     return (sys.executable, "-m", module, "--data", str(layout.data))
+
+
+def alone(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command that runs another one after it has ended what a dead process left of it."""
+    return (sys.executable, "-m", "ringwall.infra.alone", *command)

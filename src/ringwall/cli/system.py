@@ -78,6 +78,7 @@ def up(
     """Install what is missing and run the system until Ctrl-C."""
     output = Output(as_json=as_json)
     layout = Layout.of(data)
+    started: starting.Started | None = None
     try:
         with _stop_signals():
             settings = starting.prepare(layout, output, address=address, free_ports=free_ports)
@@ -92,8 +93,10 @@ def up(
             if not detach:
                 _follow(layout, output, started)
     except _StopAskedError:
-        output.progress("stopping")
-        Supervisor(layout).stop(on_wait=None)
+        # Before that a start cleans up behind itself, and what runs may be the system of another command.
+        if started is not None:
+            output.progress("stopping")
+            Supervisor(layout).stop()
         output.result({"ok": True, "event": "stopped"}, "Stopped.")
 
 

@@ -224,11 +224,14 @@ def test_up_detached_returns_and_leaves_it_running(app, layout, started):
     assert not stops
 
 
-def test_a_signal_during_the_preparation_stops_too(app, layout, started, monkeypatch):
+def test_a_signal_during_the_preparation_ends_up_but_no_system_of_another_command(
+    app, layout, started, monkeypatch
+):
     monkeypatch.setattr(starting, "prepare", lambda *_args, **_more: os.kill(os.getpid(), signal.SIGTERM))
     done = CliRunner().invoke(app, ["up", "--data", str(layout.data)])
     assert done.exit_code == 0
-    assert started[1] == [True]
+    assert done.stdout == "Stopped.\n"
+    assert started[1] == []
 
 
 def test_down_says_when_nothing_ran(app, layout, monkeypatch):
