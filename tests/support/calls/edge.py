@@ -114,7 +114,7 @@ class Edge:
         if self.core_up and request.method == "INVITE":
             self._send_phone(connection, self._popped(request.response(100)))
         if not self.core_up:
-            if request.method != "ACK":
+            if request.method not in ("ACK", "CANCEL"):
                 self._send_phone(
                     connection, self._popped(request.response(503, headers=[("Retry-After", "5")]))
                 )

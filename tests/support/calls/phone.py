@@ -57,6 +57,9 @@ class PhoneCall:
         self.phone.respond(self.key, response)
 
     def early(self, *, reliable: bool = False) -> None:
+        if not self.local_sdp and self.offered_nothing_common():
+            self.refuse(488)
+            return
         self.local_sdp = self.local_sdp or self._answer_body()
         self.ring(183, self.local_sdp, reliable=reliable)
 
@@ -159,7 +162,7 @@ class Phone:
     # The wire
 
     def connect(self) -> None:
-        port = 40000 + next(_numbers)
+        port = 40000 + next(self.world.edge.numbers) % 20000
         self.connection = self.world.edge.connect(self, f"198.51.100.9:{port}", "wss" if self.dtls else "tls")
 
     def flush(self) -> None:

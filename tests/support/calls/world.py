@@ -121,6 +121,8 @@ class World:
         )
         self.dispatcher = Dispatcher(self.switch, self.loop, lambda _call_id, _status: False)
         self.dispatcher.arm()
+        if self.edge.core_up:
+            self.dispatcher.link_up()
 
     def restart_core(self) -> None:
         """A new process with what the old one had written down."""
@@ -129,11 +131,14 @@ class World:
         if old._timer is not None:
             old._timer.cancel()
         old.arm = lambda: None
+        up, self.edge.core_up = self.edge.core_up, False
         self.start_core()
         devices = self.directory.snapshot.by_device.values()
         self.registrar.restore(self.store.binding_rows(), devices)
         take_up(self.switch, self.store.call_rows())
         self.dispatcher.arm()
+        if up:
+            self.link_up()
 
     def record(self, kind: str, **fields) -> None:
         json.dumps(fields)

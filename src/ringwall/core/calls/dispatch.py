@@ -66,6 +66,7 @@ class Dispatcher:
         except FramingError as error:
             log.warning("the edge's SIP stream cannot be read any further: %s", error)
             messages, broken = error.messages, True
+            self._parser = StreamParser()  # for the next connection
         switch = self._switch
         now = self._loop.time()
         for message in messages:
@@ -82,8 +83,7 @@ class Dispatcher:
         return not broken
 
     def link_up(self) -> None:
-        """A new connection to the edge."""
-        self._parser = StreamParser()
+        """A new connection to the edge; more than the answer to our hello may have been read from it."""
         was_down = not self._switch.link_is_up
         self._switch.release()
         if was_down:

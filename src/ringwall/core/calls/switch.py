@@ -95,7 +95,7 @@ class Switch:
         self.devices: dict[int, set[Leg]] = {}  # legs by device
         self.on_call_end: list[Callable[[Call], None]] = []
         self.wake: Callable[[], None] = _nothing  # the dispatcher's: looks at the timers anew
-        self._held_since: float | None = None  # since when the link is down
+        self._held_since: float | None = loop.time()  # since when the link is down; it is not up yet
         self._write = write
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()

@@ -230,3 +230,52 @@ def test_a_link_that_is_lost_for_a_moment_loses_no_answer(world: World) -> None:
     assert a.statuses[-1] >= 400  # the caller need not wait for its own time-out
     assert alice.tx.deadline() is None or world.run(1) is None
     bob.last.refuse(480)
+
+
+def answering_updates(b, status: int, headers=()) -> None:
+    """Let a phone refuse the first refresh."""
+    phone, usual = b.phone, b.phone._changed
+
+    def changed(call, key, request):
+        phone._changed = usual
+        phone.tx.respond(key, request.response(status, headers=headers), phone.now())
+
+    phone._changed = changed
+
+
+@pytest.mark.parametrize("status", [491, 500, 503])
+def test_a_refused_refresh_is_tried_again(world: World, status: int) -> None:
+    a, b = world.talk(world.phone("201"), world.phone("202"))
+    answering_updates(b, status)
+    world.run(950)
+    assert [r.method for r in b.requests] == ["UPDATE", "UPDATE"]
+    a.bye()
+
+
+def test_a_refresh_that_is_too_short_for_the_phone_is_made_longer(world: World) -> None:
+    a, b = world.talk(world.phone("201"), world.phone("202"))
+    answering_updates(b, 422, [("Min-SE", "2400")])
+    world.run(950)
+    assert [r.headers.get("Session-Expires").partition(";")[0] for r in b.requests] == ["1800", "2400"]
+    a.bye()
+
+
+def test_a_refresh_that_says_the_dialog_is_gone_ends_the_call(world: World) -> None:
+    a, b = world.talk(world.phone("201"), world.phone("202"))
+    answering_updates(b, 481)
+    world.run(950)
+    assert a.state == "ended"
+
+
+def test_a_refresh_does_not_meet_a_change_that_is_open_and_is_not_needed_after_it(world: World) -> None:
+    alice, bob = world.phone("201"), world.phone("202")
+    a, b = world.talk(alice, bob)
+    world.run(899)
+    world.rtpengine.delay = 3
+    a.change("sendonly")
+    world.run(50)
+    assert a.status("INVITE")[-1] == 200
+    assert [r.method for r in b.requests] == ["INVITE"]
+    world.run(900)
+    assert [r.method for r in b.requests] == ["INVITE", "UPDATE"]
+    a.bye()

@@ -19,8 +19,9 @@ def test_a_new_process_takes_a_call_up_and_holds_and_ends_it(world: World, suite
     world.run()
     answered = world.only_call().answered_at
     world.restart_core()
-    world.run(20)
-    assert a.requests or b.requests  # whoever hung up in the meantime would be found
+    world.run(40)
+    assert a.requests
+    assert b.requests  # whoever hung up in the meantime would be found
     b.change("inactive")
     world.run()
     assert b.status("INVITE")[-1] == 200
@@ -54,7 +55,7 @@ def test_who_hung_up_while_nobody_was_there_is_found(world: World) -> None:
     b.dialog = None
     world.edge.core_up = True
     world.restart_core()
-    world.run(10)
+    world.run(40)
     assert a.state == "ended"
     assert [r["cause"] for r in world.told("call.ended")] == ["phone lost"]
 
@@ -83,4 +84,16 @@ def test_a_phone_that_moved_is_found_by_the_next_process(world: World) -> None:
     a.change("sendonly")
     world.run()
     assert a.status("INVITE")[-1] == 200
+    a.bye()
+
+
+@pytest.mark.req("R1")
+def test_a_new_process_that_finds_the_edge_late_ends_no_call(world: World) -> None:
+    a, b = world.talk(world.phone("201"), world.phone("202"))
+    world.edge.core_up = False
+    world.restart_core()
+    world.run(100)
+    world.link_up()
+    world.run(100)
+    assert (a.state, b.state) == ("talking", "talking")
     a.bye()
