@@ -139,6 +139,7 @@ class Core:
             self.sip.drop("the SIP stream cannot be read")
 
     def _sip_up(self) -> None:
+        self._dispatcher.link_up()
         self.ledger.record("system.link_up", link="sip")
 
     def _sip_down(self) -> None:

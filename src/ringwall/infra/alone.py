@@ -1,8 +1,9 @@
 """Become a program, after what a dead process of the same program left behind has been ended.
 
-``python -m ringwall.infra.alone COMMAND ARGUMENT...`` is for programs of several processes, such as Kamailio: when
-its first process is killed the others live on, hold its ports, and no new one could ever start. Whatever runs under
-the same user with the very same command line is such a remainder, since supervision starts a program once.
+``python -m ringwall.infra.alone COMMAND ARGUMENT...`` is for programs of several processes, such as Kamailio:
+when its first process is killed the others live on, hold its ports, and no new one could ever start. Whatever
+runs under the same user with the very same command line is such a remainder, since supervision starts a program
+once.
 """
 
 import os
