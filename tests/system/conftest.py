@@ -5,7 +5,7 @@ All but the edge's own tests run in one event loop, because a process has one ba
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
 
 import pytest
@@ -14,7 +14,7 @@ import pytest_asyncio
 from ringwall.cli.demo.phones import Phone, Phones
 from ringwall.infra.errors import RefusedError
 from system.raw_phone import RawPhone
-from system.running import Account, System, system_in_a_folder
+from system.running import PROGRAMS, Account, System, system_in_a_folder
 from system.srtp import MediaPort
 
 _sources = (f"127.0.{high}.{low}" for high in range(7, 256) for low in range(1, 255))
@@ -29,6 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(120))
             if inspect.iscoroutinefunction(item.obj):
                 item.add_marker(session_wide, append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the programs logged last."""
+    report = yield
+    if report.failed:
+        used = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, System)]
+        for system in used:
+            for program in PROGRAMS:
+                if words := system.log(program).strip().splitlines()[-15:]:
+                    report.sections.append((f"{program}.log", "\n".join(line[:500] for line in words)))
+    return report
 
 
 @pytest.fixture(scope="session")

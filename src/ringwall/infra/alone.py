@@ -2,8 +2,7 @@
 
 ``python -m ringwall.infra.alone COMMAND ARGUMENT...`` is for programs of several processes, such as Kamailio:
 when its first process is killed the others live on, hold its ports, and no new one could ever start. Whatever
-runs under the same user with the very same command line is such a remainder, since supervision starts a program
-once.
+runs under the same user with the same command line is such a remainder: supervision starts a program once.
 """
 
 import os
