@@ -80,7 +80,7 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
         pause = glare_pause(_chance, initiator=leg.dialog.initiator)
     elif status == 422 and leg.timer is not None:
         try:
-            wanted = after_too_small(response, session.policy(switch)).min_se
+            wanted = after_too_small(response, switch.session_policy).min_se
         except ParseError:
             wanted = leg.timer.interval
         leg.timer = replace(leg.timer, interval=max(leg.timer.interval, wanted))

@@ -7,7 +7,6 @@ from ringwall.sip.message import Request, Response
 from ringwall.sip.session_timer import (
     Refresher,
     SessionTimer,
-    TimerPolicy,
     TooSmall,
     from_response,
     negotiate_uas,
@@ -15,16 +14,10 @@ from ringwall.sip.session_timer import (
 )
 
 
-def policy(switch: Switch) -> TimerPolicy:
-    """Return the policy of the settings. We refresh where we may choose: then we notice the lost phone."""
-    sip = switch.settings.sip
-    return TimerPolicy(sip.session_expires, sip.min_se, Refresher.LOCAL)
-
-
 def refuse_small_interval(switch: Switch, request: Request) -> Response | None:
     """The 422 or 400 for an INVITE whose session timer cannot be accepted, or None."""
     try:
-        choice = negotiate_uas(request, policy(switch))
+        choice = negotiate_uas(request, switch.session_policy)
     except ParseError as error:
         return request.response(error.status, "Bad Session Timer", to_tag=switch.new_tag())
     if isinstance(choice, TooSmall):
@@ -34,7 +27,7 @@ def refuse_small_interval(switch: Switch, request: Request) -> Response | None:
 
 def answer_headers(switch: Switch, leg: Leg, request: Request) -> tuple[tuple[str, str], ...]:
     """Choose the leg's timer for a 2xx to `request`, start it, and return the headers that say so."""
-    choice = negotiate_uas(request, policy(switch))
+    choice = negotiate_uas(request, switch.session_policy)
     if isinstance(choice, TooSmall):  # was refused before; a refresh may not make it shorter either
         return ()
     start(switch, leg, choice.timer)
@@ -43,13 +36,13 @@ def answer_headers(switch: Switch, leg: Leg, request: Request) -> tuple[tuple[st
 
 def offer_headers(switch: Switch, timer: SessionTimer | None = None) -> tuple[tuple[str, str], ...]:
     """What an INVITE or UPDATE of ours says of session timers, without its Supported."""
-    return tuple(pair for pair in uac_headers(policy(switch), timer) if pair[0] != "Supported")
+    return tuple(pair for pair in uac_headers(switch.session_policy, timer) if pair[0] != "Supported")
 
 
 def start_from_answer(switch: Switch, leg: Leg, response: Response) -> None:
     """Take the timer from a 2xx to our INVITE or UPDATE and start it."""
     try:
-        timer = from_response(response, policy(switch))
+        timer = from_response(response, switch.session_policy)
     except ParseError:
         timer = SessionTimer(switch.settings.sip.session_expires, Refresher.LOCAL)
     start(switch, leg, timer)

@@ -63,7 +63,7 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
             "media.refused", why=error.why, method="INVITE", dialled=(request.to.uri.user or "")[:64], **who
         )
         return
-    dialled = _dialled(request)
+    dialled = _dialled(switch, request)
     user = switch.directory.snapshot.by_extension.get(dialled)
     if user is None:
         refuse(404, "No Such Extension", f"there is no extension {dialled[:32]}")
@@ -103,12 +103,11 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
 
 
-def _dialled(request: Request) -> str:
-    """The user part of the Request-URI; empty where it has none."""
-    try:
-        return Uri.parse(request.uri).user or ""
-    except ParseError:
-        return ""
+def _dialled(switch: Switch, request: Request) -> str:
+    """The user part of the Request-URI; empty where it has none, or belongs to another house."""
+    uri = Uri.parse(request.uri)  # the parser has read it before
+    ours = uri.host.lower() in {switch.domain.lower(), str(switch.settings.address)}
+    return uri.user or "" if ours else ""
 
 
 def _note_own_suites(switch: Switch, device: DeviceEntry, suites: tuple[str, ...]) -> None:
@@ -220,6 +219,9 @@ def _provisional(switch: Switch, call: Call, leg: Leg, request: Request, respons
         return
     media = response.body if len(call.branches) == 1 else b""
     if media and not leg.remote_sdp:
+        leg.remote_sdp = (
+            media  # so that the next one, if it comes before the relay has answered, is not joined too
+        )
         switch.spawn(
             call,
             _early_media(switch, call, leg, response),
@@ -254,7 +256,8 @@ async def _early_media(switch: Switch, call: Call, leg: Leg, response: Response)
         body = await answering.join_answer(switch, call, leg, response)
     except (MediaRefused, EdgeRefused, EdgeUnavailable):
         # The answer may still be good; until then the caller hears its own ringing tone.
-        leg.remote_sdp = b""
+        if leg.state is LegState.SETUP:
+            leg.remote_sdp = b""
         if call.state is CallState.SETUP and not call.caller.ringing_sent:
             answering.tell_caller(switch, call, 180)
         return

@@ -26,6 +26,7 @@ from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.schema import live_call_upsert
 from ringwall.infra.settings import Settings
 from ringwall.sip.message import Request, Response
+from ringwall.sip.session_timer import Refresher, TimerPolicy
 from ringwall.sip.timers import TimerQueue
 from ringwall.sip.transaction import Transactions
 
@@ -78,6 +79,8 @@ class Switch:
     ) -> None:
         self.settings = settings
         self.domain = settings.organisation.domain
+        # We refresh where we may choose: then we notice the lost phone.
+        self.session_policy = TimerPolicy(settings.sip.session_expires, settings.sip.min_se, Refresher.LOCAL)
         self.tx = transactions
         self.relays = relays
         self.directory = directory

@@ -163,6 +163,21 @@ def test_a_user_without_a_phone_is_not_reachable_and_one_who_is_not_there_unknow
     assert all("399 ringwall" in r.responses[-1].headers.get("Warning") for r in (a, b))
 
 
+def test_a_number_in_another_house_is_not_one_of_ours(world: World) -> None:
+    alice, bob = world.phone("201"), world.phone("202")
+    world.domain = "elsewhere.example"
+    a = alice.call("202")
+    world.domain = "VOICE.example"
+    b = alice.call("202")
+    world.run()
+    assert a.statuses == [403]  # the From is not of this house either
+    assert b.state == "talking"
+    b.bye()
+    alice.world.domain = "voice.example"
+    request = alice.base("INVITE", "sip:202@elsewhere.example", 1, "far", body=bob.last.local_sdp)
+    assert alice.ask(request).status == 404
+
+
 def test_a_phone_whose_connection_is_dead_is_forgotten(world: World) -> None:
     alice, bob = world.phone("201"), world.phone("202")
     world.edge.close(bob.connection, tell=False)
