@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ringwall.edge.haproxy_admin import HaproxyAdmin
+from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyAwayError
 from ringwall.infra import pki
 from ringwall.infra.errors import PkiError, RingwallError
 from ringwall.infra.files import read_limited
@@ -53,9 +53,11 @@ def deploy(layout: Layout) -> list[str]:
     A HAProxy that does not run is none that could use an old one: nothing is done then. Raises HaproxyError
     when it runs and refuses, PkiError when a file cannot be read.
     """
-    if not layout.haproxy_socket.exists():
-        return []
     admin = HaproxyAdmin(layout.haproxy_socket)
+    try:
+        admin.info()
+    except HaproxyAwayError:
+        return []
     exchanged = []
     # The authority first: a core with a certificate of a renewed one must not be turned away in between.
     authority = layout.haproxy_inside_ca

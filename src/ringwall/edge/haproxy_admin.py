@@ -23,6 +23,10 @@ class HaproxyError(RingwallError):
     code = "haproxy"
 
 
+class HaproxyAwayError(HaproxyError):
+    """No HAProxy listens at its admin socket: it does not run."""
+
+
 class HaproxyAdmin:
     """The admin socket at ``path``; every method raises HaproxyError."""
 
@@ -110,6 +114,8 @@ class HaproxyAdmin:
                     answer += data
                     if len(answer) > _ANSWER_LIMIT:
                         raise HaproxyError("HAProxy's answer is longer than expected.")
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise HaproxyAwayError(f"HAProxy does not run: {self._path}: {error.strerror}.") from None
         except OSError as error:
             raise HaproxyError(f"HAProxy does not answer at {self._path}: {error}.") from None
         text = answer.decode(errors="replace").strip()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ringwall.edge import certificates
+from ringwall.edge.haproxy_admin import HaproxyAwayError
 from ringwall.infra import accounts, pki
 from ringwall.infra.errors import PkiError
 from ringwall.infra.layout import Layout
@@ -20,6 +21,12 @@ class FakeAdmin:
             for path in (layout.world_pem, layout.inner_pem, layout.haproxy_inside_ca)
         }
         self.log: list[str] = []
+        self.away = False
+
+    def info(self) -> dict[str, str]:
+        if self.away:
+            raise HaproxyAwayError("HAProxy does not run.")
+        return {}
 
     def certificate_serial(self, path: str) -> int:
         return certificates._certificate(self.loaded[path]).serial_number
@@ -42,7 +49,6 @@ def system(tmp_path, monkeypatch) -> tuple[Layout, Settings, FakeAdmin]:
     pki.ensure_pki(layout, settings, chown=False)
     admin = FakeAdmin(layout)
     monkeypatch.setattr(certificates, "HaproxyAdmin", lambda _path: admin)
-    layout.haproxy_socket.touch()
     return layout, settings, admin
 
 
@@ -70,7 +76,7 @@ def test_what_was_renewed_while_haproxy_did_not_answer_is_deployed_at_the_next_l
 
 def test_without_a_running_haproxy_the_files_are_enough(system) -> None:
     layout, settings, admin = system
-    layout.haproxy_socket.unlink()
+    admin.away = True
     assert set(certificates.renew(layout, settings, chown=False)) >= {"world", "inner", "link"}
     assert admin.log == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyError
+from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyAwayError, HaproxyError
 
 SESSIONS = """\
 0x55d0c1: proto=tcpv4 src=192.0.2.9:40000 fe=sips be=kamailio_phones srv=kamailio ts=00 epoch=0 age=5s
@@ -118,5 +118,18 @@ def test_info_is_a_mapping(fake, admin) -> None:
 
 
 def test_a_haproxy_that_is_not_there_is_one_clear_error(tmp_path) -> None:
-    with pytest.raises(HaproxyError, match="does not answer at"):
+    with pytest.raises(HaproxyAwayError, match="does not run"):
         HaproxyAdmin(tmp_path / "none.sock").info()
+    # What an ended HAProxy leaves behind is a socket that nobody listens at.
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "stale.sock"))
+    with pytest.raises(HaproxyAwayError, match="does not run"):
+        HaproxyAdmin(tmp_path / "stale.sock").info()
+
+
+def test_a_haproxy_that_does_not_answer_in_time_is_another_error(tmp_path) -> None:
+    with socket.socket(socket.AF_UNIX) as frozen:
+        frozen.bind(str(tmp_path / "frozen.sock"))
+        frozen.listen()
+        with pytest.raises(HaproxyError, match="does not answer at"):
+            HaproxyAdmin(tmp_path / "frozen.sock", timeout=0.01).info()
