@@ -17,7 +17,7 @@ from ringwall.core.store.writer import Writer
 
 T = TypeVar("T")
 
-INTERVAL_S = 0.02
+INTERVAL_S = 0.05
 CAPACITY = 50_000
 READERS = 2
 
