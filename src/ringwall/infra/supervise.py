@@ -32,6 +32,10 @@ _START_SECONDS = 15.0
 _GRACE_SECONDS = 3.0
 _TICK = 0.1
 OPEN_FILES = 65_536
+"""Files that each program may have open: HAProxy needs two for a connection."""
+# supervisord closes so many in each child before the program begins, one by one: with tens of thousands every start
+# takes a tenth of a second longer, in which the child is deaf to signals. The programs' own limit is inherited.
+_OWN_FILES = 256
 _LOG_BYTES = "10MB"
 _LOG_BACKUPS = 5
 # Tries before supervisord gives up; its pause grows by a second each time, so this many take about a month.
@@ -68,7 +72,7 @@ class Program:
             switches += [f"--reuid={self.user}", f"--regid={self.user}"]
             switches += [f"--groups={','.join(groups)}" if groups else "--clear-groups"]
             switches += [f"--inh-caps=-all{kept}", f"--ambient-caps=-all{kept}"]
-        return [_setpriv(), *switches, "--", *self.command]
+        return [_tool("setpriv"), *switches, "--", *self.command]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +92,10 @@ class ProgramState:
         return self.state in {"running", "starting"}
 
 
-def _setpriv() -> str:
-    found = find_tool("setpriv")
+def _tool(name: str) -> str:
+    found = find_tool(name)
     if found is None:
-        raise SuperviseError("setpriv is missing: install the Debian package util-linux.")
+        raise SuperviseError(f"{name} is missing: install the Debian package util-linux.")
     return str(found)
 
 
@@ -100,12 +104,8 @@ def render(
     programs: Iterable[Program],
     *,
     python_path: str | None = None,
-    open_files: int = OPEN_FILES,
 ) -> str:
-    """Return supervisord.conf for these programs.
-
-    ``python_path`` is what they import ringwall from, ``open_files`` how many files each may have open.
-    """
+    """Return supervisord.conf for these programs; ``python_path`` is what they import ringwall from."""
     environment = dict(CLEAN_ENVIRONMENT)
     if python_path:
         environment["PYTHONPATH"] = python_path
@@ -126,7 +126,7 @@ def render(
                 "nodaemon": "true",
                 "silent": "true",
                 "umask": "027",
-                "minfds": open_files,
+                "minfds": _OWN_FILES,
                 "directory": "/",
                 "childlogdir": layout.log,
                 "identifier": "ringwall",
@@ -224,14 +224,15 @@ class Supervisor:
             raise SuperviseError(
                 f"A system already runs on {layout.data}: `./ringwall down --data {layout.data}` stops it."
             )
-        files = possible_files(open_files)
-        text = render(layout, programs, python_path=python_path, open_files=files)
+        text = render(layout, programs, python_path=python_path)
         write_atomically(layout.supervisord_config, text.encode(), mode=0o600)
         layout.supervisord_socket.unlink(missing_ok=True)
-        command = [sys.executable, "-I", "-m", "supervisor.supervisord", "-n", "-c"]
+        files = possible_files(open_files)
+        command = [_tool("prlimit"), f"--nofile={files}:{files}", "--", sys.executable, "-I", "-m"]
+        command += ["supervisor.supervisord", "-n", "-c"]
         command.append(str(layout.supervisord_config))
         if die_with_caller:
-            command = [_setpriv(), "--pdeathsig=TERM", "--", *command]
+            command = [_tool("setpriv"), "--pdeathsig=TERM", "--", *command]
         with (layout.log / "supervisord.out").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and paths
                 command,
@@ -299,11 +300,9 @@ class Supervisor:
         pid = self.pid
         if pid is None:
             return False
-        groups = {pid}
         until = time.monotonic() + timeout
         try:
             order = self._stop_order()
-            groups |= {state.pid for state in self.states() if state.pid}
             for names in order:
                 for name in names:
                     self._try_call("stopProcess", name, False)
@@ -313,7 +312,7 @@ class Supervisor:
             _signal(pid, signal.SIGTERM)
         while self.pid is not None and time.monotonic() < until:
             time.sleep(_TICK)
-        _end_groups(groups)
+        _end_session(pid)
         return True
 
     def _stop_order(self) -> list[list[str]]:
@@ -356,22 +355,26 @@ class Supervisor:
             transport.close()
 
 
-def _end_groups(groups: set[int]) -> None:
-    """End what programs left behind in their process groups, first by asking; SuperviseError if it stays."""
+def _end_session(session: int) -> None:
+    """End what programs left behind, first by asking; SuperviseError if it stays.
+
+    supervisord leads a session and every process below it is in it, also the children of a program that was
+    killed and started again since.
+    """
     left: list[int] = []
     for number, grace in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _START_SECONDS)):
         until = time.monotonic() + grace
-        for member in _living(groups):
+        for member in _living(session):
             _signal(member, number)
-        while (left := _living(groups)) and time.monotonic() < until:
+        while (left := _living(session)) and time.monotonic() < until:
             time.sleep(_TICK)
         if not left:
             return
     raise SuperviseError(f"Processes {', '.join(map(str, left))} cannot be ended: look at them with ps.")
 
 
-def _living(groups: set[int]) -> list[int]:
-    """Return the processes, zombies left out, that are in one of these process groups."""
+def _living(session: int) -> list[int]:
+    """Return the processes, zombies left out, of a session."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -381,7 +384,7 @@ def _living(groups: set[int]) -> list[int]:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[2]) in groups and fields[0] not in {"Z", "X"}:
+        if int(fields[3]) == session and fields[0] not in {"Z", "X"}:
             found.append(int(entry.name))
     return found
 
