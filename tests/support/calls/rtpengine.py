@@ -70,7 +70,7 @@ class Rtpengine:
     def _run(self, payload: bytes) -> bytes:
         command = decode(payload)
         name, call_id = command[b"command"].decode(), command[b"call-id"].decode()
-        self.commands.append((name, call_id))
+        self.commands.append((name, command.get(b"from-tag", b"").decode()))
         if name == "delete":
             known = self.calls.pop(call_id, None) is not None
             return encode(

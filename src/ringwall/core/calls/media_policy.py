@@ -136,11 +136,12 @@ def between_relays(sent: bytes, made: bytes, avoid: str = "") -> bytes:
     )
 
 
-def outgoing_offer(made: bytes, profile: Profile, *others: bytes) -> bytes:
+def outgoing_offer(made: bytes, profile: Profile, *others: bytes, used: str = "") -> bytes:
     """The offer that a party gets: what the relay made, without the keys that it copied.
 
-    `others` are the descriptions whose keys must not be in it: what the relay was given, and what it gave to
-    the other side. Raises MediaRefused.
+    `others` are the descriptions whose keys must not be in it: what the other side said, now and before, and what
+    it was told. `used` is the suite that the party uses already: it is offered no other one, as the relay may
+    still have keys of the other side in them. Raises MediaRefused.
     """
     _check_made(made, profile)
     if profile is Profile.DTLS:
@@ -148,7 +149,8 @@ def outgoing_offer(made: bytes, profile: Profile, *others: bytes) -> bytes:
     fresh = _fresh_cryptos(made, set().union(*map(keys_of, others)))
     if not fresh:
         raise MediaRefused("no suite is left in which the other side could have a key of its own")
-    return _with_cryptos(made, set(fresh))
+    same = {line for line, suite in fresh.items() if suite == used}
+    return _with_cryptos(made, same or set(fresh))
 
 
 def outgoing_answer(made: bytes, profile: Profile, declined: tuple[str, ...], *others: bytes) -> bytes:

@@ -172,7 +172,9 @@ async def _change(
         given, made = await switch.relays.offer(
             relay, leg.side, offer.for_relay, other.profile, _between(other)
         )
-        body = media_policy.outgoing_offer(made, other.profile, given, leg.local_sdp)
+        body = media_policy.outgoing_offer(
+            made, other.profile, given, leg.remote_sdp, leg.local_sdp, used=other.suite
+        )
     except (EdgeRefused, EdgeUnavailable) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         failure = 503, "the media relay is not available"

@@ -6,13 +6,22 @@ import pytest
 
 from support.calls.world import World
 
+_passed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    if report.when == "call":
+        item.stash[_passed] = report.passed
+    return report
+
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     made = World()
     yield made
-    if request.session.testsfailed > getattr(request.session, "_failed_before", 0):
-        request.session._failed_before = request.session.testsfailed
-        made.close()
-    else:
+    if request.node.stash.get(_passed, False):
         made.finish()
+    else:  # what a broken test leaves behind says nothing more
+        made.close()

@@ -138,6 +138,20 @@ def test_the_caller_cancels_while_the_relay_is_being_made(world: World) -> None:
     assert not bob.calls
 
 
+@pytest.mark.parametrize("after", [0.25, 0.75, 1.25])
+def test_no_chain_is_left_when_the_caller_cancels_while_it_is_being_made(world: World, after: float) -> None:
+    from ringwall.core.calls.media_policy import AES_CM
+
+    alice = world.phone("201", suites=(AES_CM,))
+    world.phone("202", suites=(AES_CM,)).on_invite = "ring"
+    world.rtpengine.delay = 0.5
+    a = alice.call("202")
+    world.run(after)
+    a.cancel()
+    world.run(5)
+    assert a.statuses[-1] == 487
+
+
 def test_the_caller_cancels_at_the_moment_of_the_answer(world: World) -> None:
     alice, bob = world.phone("201"), world.phone("202")
     bob.on_invite = "ring"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ringwall.core.calls.media_policy import AES_CM, GCM_128, GCM_256
 from support.calls.media import describe, keys
 from support.calls.world import World
 
@@ -92,6 +93,66 @@ def test_a_refused_change_leaves_the_relay_as_it_was(world: World, pair) -> None
     b.change()
     world.run()
     assert b.status("INVITE") == [606, 200]
+
+
+def test_the_relay_is_set_back_the_way_that_was_agreed_on_last(world: World, pair) -> None:
+    a, b = pair
+    for one, other, tag in ((b, a, "b"), (a, b, "a")):
+        one.change("sendonly")
+        world.run()
+        one.phone.on_change = other.phone.on_change = 488
+        world.rtpengine.commands.clear()
+        other.change()
+        world.run()
+        assert world.rtpengine.commands[1:] == [("offer", tag), ("answer", tag)]
+        one.phone.on_change = other.phone.on_change = "accept"
+    answer = next(line for line in a.remote_sdp.split(b"\r\n") if line.startswith(b"a=crypto"))[9:].split(
+        b" "
+    )
+    a.ack_body = describe((answer[1].decode(),), tags=[int(answer[0])])
+    world.rtpengine.commands.clear()
+    a.request("INVITE")  # it answers our offer, so the other side counts as the one who offered
+    world.run()
+    assert world.rtpengine.commands == [("offer", "b"), ("answer", "b")]
+    a.ack_body = None
+
+
+def test_a_change_that_is_accepted_after_the_call_has_ended_is_only_acknowledged(world: World, pair) -> None:
+    a, b = pair
+    b.phone.on_change = "silence"
+    b.phone.world.edge.silent = _Forgetful()
+    a.change("sendonly")
+    world.run()
+    b.bye()
+    world.run()
+    change = b.requests[-1]
+    key = next(e.key for e in b.phone.events if getattr(e, "request", None) is change)
+    b.phone.respond(key, change.response(200, headers=[("Contact", b.phone.contact)]))
+    world.run()
+    assert len(b.acks) == 2
+    assert [r.method for r in b.requests] == ["INVITE"]
+
+
+class _Forgetful(dict):
+    """An edge that does not give up on a phone that is silent."""
+
+    def __setitem__(self, key, value) -> None:
+        """Nothing is remembered."""
+
+
+def test_a_change_keeps_away_from_the_other_legs_suite(world: World) -> None:
+    alice, bob = world.phone("201", suites=(AES_CM, GCM_128)), world.phone("202", suites=(GCM_256,))
+    b, _ = world.talk(bob, alice)
+    b.bye()
+    world.run()
+    a = alice.call("202", describe((AES_CM,)))
+    world.run()
+    assert a.state == "talking"
+    assert len(world.rtpengine.calls) == 1
+    a.change(suites=(GCM_256, GCM_128))
+    world.run()
+    assert a.status("INVITE")[-1] == 200
+    a.bye()
 
 
 def test_a_change_in_which_the_relay_fails_is_refused(world: World, pair) -> None:
@@ -188,8 +249,6 @@ def test_a_call_that_ends_during_a_change_leaves_nothing_open(world: World, pair
 
 @pytest.mark.parametrize("delay", [0.05, 0.15, 0.25, 0.35])
 def test_a_chained_relay_is_gone_when_the_call_ends_during_a_change(world: World, delay: float) -> None:
-    from ringwall.core.calls.media_policy import AES_CM
-
     a, b = world.talk(world.phone("201", suites=(AES_CM,)), world.phone("202", suites=(AES_CM,)))
     world.rtpengine.delay = 0.1
     a.change("sendonly")

@@ -147,6 +147,23 @@ def test_a_phone_that_comes_back_before_its_old_connection_is_known_to_be_gone(w
     b.bye()
 
 
+def test_a_second_connection_of_a_phone_does_not_take_its_call_along(world: World) -> None:
+    alice, bob = world.phone("201"), world.phone("202")
+    a, b = world.talk(alice, bob)
+    first = bob.connection
+    bob.connect()
+    bob.register(contact="<sip:second@192.0.2.1>")
+    assert len(world.bindings.of_extension("202", world.wall())) == 2
+    [leg] = [leg for _, leg in world.switch.legs.values() if leg.extension == "202"]
+    assert leg.flow.peer == first.peer
+    a.change("sendonly")
+    world.run()
+    assert a.status("INVITE")[-1] == 200
+    b.bye()
+    world.run()
+    assert a.state == "ended"  # and it may speak over either of them
+
+
 def test_a_phone_that_does_not_come_back_is_hung_up(world: World) -> None:
     a, b = world.talk(world.phone("201"), world.phone("202"))
     world.edge.close(b.phone.connection)

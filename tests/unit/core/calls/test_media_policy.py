@@ -132,6 +132,9 @@ def test_what_goes_out_holds_no_key_that_was_copied_and_no_suite_that_is_weak() 
     )
     out = media_policy.outgoing_offer(relayed, Profile.SDES, given_, made((1, GCM_128, "TOLD")))
     assert out == made((2, GCM_256, "NEW=="))
+    both = made((2, GCM_256, "NEW=="), (4, GCM_128, "KEPT"))
+    assert media_policy.outgoing_offer(both, Profile.SDES, used=GCM_128) == made((4, GCM_128, "KEPT"))
+    assert media_policy.outgoing_offer(both, Profile.SDES, used=AES_CM) == both
     with pytest.raises(MediaRefused):
         media_policy.outgoing_offer(given_, Profile.SDES, given_)
     with pytest.raises(MediaRefused):
