@@ -139,9 +139,9 @@ def between_relays(sent: bytes, made: bytes, avoid: str = "") -> bytes:
 def outgoing_offer(made: bytes, profile: Profile, *others: bytes, used: str = "") -> bytes:
     """The offer that a party gets: what the relay made, without the keys that it copied.
 
-    `others` are the descriptions whose keys must not be in it: what the other side said, now and before, and what
-    it was told. `used` is the suite that the party uses already: it is offered no other one, as the relay may
-    still have keys of the other side in them. Raises MediaRefused.
+    `others` are the descriptions whose keys must not be in it: what the other side said, now and before, and
+    what it was told. `used` is the suite that the party uses already: it is offered no other one, as the relay
+    may still have keys of the other side in them. Raises MediaRefused.
     """
     _check_made(made, profile)
     if profile is Profile.DTLS:
