@@ -33,8 +33,8 @@ _GRACE_SECONDS = 3.0
 _TICK = 0.1
 OPEN_FILES = 65_536
 """Files that each program may have open: HAProxy needs two for a connection."""
-# supervisord closes so many in each child before the program begins, one by one: with tens of thousands every start
-# takes a tenth of a second longer, in which the child is deaf to signals. The programs' own limit is inherited.
+# supervisord closes so many in each child before the program begins, one by one: with tens of thousands a
+# start takes a tenth of a second more, in which the child is deaf to signals. The real limit is inherited.
 _OWN_FILES = 256
 _LOG_BYTES = "10MB"
 _LOG_BACKUPS = 5
