@@ -24,6 +24,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.engine import Connection
@@ -68,6 +69,122 @@ api_tokens = Table(
     Column("expires_at", Float, nullable=False),
 )
 
+# Classes of service hold their permissions as one JSON object: it is read and written as a whole, checked
+# by the policy's own value type each time, and asked by nobody in SQL; a permission that comes later needs
+# no new column.
+cos_telephony = Table(
+    "cos_telephony",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("permissions", Text, nullable=False),
+)
+
+cos_call = Table(
+    "cos_call",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("permissions", Text, nullable=False),
+)
+
+cos_voice_mail = Table(
+    "cos_voice_mail",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("permissions", Text, nullable=False),
+)
+
+# In the tables below a column that holds a list holds it as JSON.
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("area_codes", Text, nullable=False),
+    Column("local_area_codes", Text, nullable=False),
+    Column("emergency_numbers", Text, nullable=False),
+    Column("access_code", Text, nullable=False),
+    Column("unassigned_emergency", Boolean, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("notify", Text, nullable=False),
+    Column("callback_number", Text, nullable=False),
+    Column("proxy", Text, ForeignKey("sites.id")),
+)
+
+user_groups = Table(
+    "user_groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("telephony", Text, ForeignKey("cos_telephony.name"), nullable=False),
+    Column("call", Text, ForeignKey("cos_call.name"), nullable=False),
+    Column("voice_mail", Text, ForeignKey("cos_voice_mail.name"), nullable=False),
+    Column("trunk_groups", Text, nullable=False),
+    Column("codes", Text, nullable=False),
+    Column("emergency_caller_id", Boolean, nullable=False),
+    Column("emergency_did", Boolean, nullable=False),
+)
+
+trunk_groups = Table(
+    "trunk_groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("site", Text, ForeignKey("sites.id"), nullable=False),
+    Column("access_code", Text, nullable=False),
+    Column("services", Text, nullable=False),
+    Column("area_codes", Text, nullable=False),
+    Column("tandem_group", Text, ForeignKey("user_groups.id")),
+    Column("max_calls", Integer, nullable=False),
+)
+
+trunks = Table(
+    "trunks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("trunk_group", Text, ForeignKey("trunk_groups.id"), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("media", Text, nullable=False),
+    Column("allow_clear_text", Boolean, nullable=False),
+    Column("certificate_name", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("sources", Text, nullable=False),
+    Column("registers", Boolean, nullable=False),
+    Column("register_seconds", Integer, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("number_format", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("caller_id", Text, nullable=False),
+    Column("caller_number", Text, nullable=False),
+    Column("asserted_identity", Boolean, nullable=False),
+    Column("did_ranges", Text, nullable=False),
+    Column("did_digits", Integer, nullable=False),
+    Column("options_seconds", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("max_calls", Integer, nullable=False),
+    # The password of the digest login, encrypted with core/secrets.key.
+    Column("sealed", LargeBinary),
+)
+
+auth_codes = Table(
+    "auth_codes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, index=True),
+    Column("scope", Text),
+    Column("wildcard", Integer, nullable=False),
+    Column("wildcard_may_exceed", Boolean, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    # HMAC-SHA256 of the digits with core/secrets.key; a wildcard code has none.
+    Column("sealed", LargeBinary, unique=True),
+)
+
 users = Table(
     "users",
     metadata,
@@ -75,6 +192,13 @@ users = Table(
     Column("extension", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    # Without group or site there is nothing but inside and emergency calls.
+    Column("group_id", Text, ForeignKey("user_groups.id")),
+    Column("site_id", Text, ForeignKey("sites.id")),
+    Column("did", Text, nullable=False, server_default=""),
+    Column("caller_id", Text, nullable=False, server_default=""),
+    Column("no_pickup", Boolean, nullable=False, server_default=false()),
+    Column("locked", Boolean, nullable=False, server_default=false()),
 )
 
 devices = Table(

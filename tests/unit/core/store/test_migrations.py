@@ -1,0 +1,104 @@
+"""Databases of older versions are brought up to date with all that is in them."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+import ringwall.core.store
+from ringwall.core.store import schema
+from ringwall.core.store.engine import open_engine
+from ringwall.core.store.migrate import migrate
+from ringwall.policy import LEAST_CALL, LEAST_TELEPHONY, LEAST_VOICE_MAIL
+
+
+def _at(path: Path, version: str):
+    """Return a database as the given version made it."""
+    engine = open_engine(f"sqlite:///{path}")
+    config = Config()
+    scripts = Path(ringwall.core.store.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(scripts))
+    with engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    return engine
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A database of the first version with an organisation, two users, a device and a record."""
+    engine = _at(tmp_path / "ringwall.db", "0001")
+    with engine.connect() as connection, connection.begin():
+        for statement in (
+            "INSERT INTO organisations VALUES ('org', 'Example', 1.0, 4)",
+            "INSERT INTO users VALUES (1, '201', 'Anna', 1.0), (2, '202', 'Bert', 2.0)",
+            "INSERT INTO devices VALUES (3, 1, 'd1', 'desk', 'a', NULL, 0, 1.0)",
+            "INSERT INTO ledger VALUES (1, '2026-01-01T00:00:00.000000Z', 'system.created', '{}', x'00', x'01')",
+        ):
+            connection.execute(text(statement))
+    return engine
+
+
+@pytest.mark.req("C1")
+def test_users_of_the_first_version_keep_everything_and_get_the_least(old):
+    migrate(old)
+    with old.connect() as connection:
+        users = connection.execute(select(schema.users).order_by(schema.users.c.id)).all()
+        assert [(row.id, row.extension, row.name, row.created_at) for row in users] == [
+            (1, "201", "Anna", 1.0),
+            (2, "202", "Bert", 2.0),
+        ]
+        rights = {(row.group_id, row.site_id, row.did, row.locked) for row in users}
+        assert rights == {("least-privileged", "main", "", False)}
+        assert connection.execute(select(schema.devices.c.username)).scalars().all() == ["d1"]
+        assert connection.execute(select(schema.ledger.c.seq)).scalars().all() == [1]
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+def test_an_old_database_and_a_new_one_have_the_same_tables(old, tmp_path):
+    migrate(old)
+    new = open_engine(f"sqlite:///{tmp_path}/new.db")
+    migrate(new)
+
+    def tables(engine):
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name")
+            return [tuple(row) for row in rows]
+
+    assert tables(old) == tables(new)
+
+
+def test_groups_and_sites_that_are_used_cannot_be_removed_behind_the_directorys_back(old):
+    migrate(old)
+    with old.connect() as connection:
+        for table in ("user_groups", "sites", "cos_call"):
+            with pytest.raises(IntegrityError):
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+
+
+@pytest.mark.req("C1")
+def test_what_is_put_in_is_the_least_that_the_policy_knows(old):
+    migrate(old)
+    with old.connect() as connection:
+        for table, cos in (
+            (schema.cos_telephony, LEAST_TELEPHONY),
+            (schema.cos_call, LEAST_CALL.rules),
+            (schema.cos_voice_mail, LEAST_VOICE_MAIL),
+        ):
+            (row,) = connection.execute(select(table)).all()
+            stored = json.loads(row.permissions)
+            assert row.name == "Least privileged"
+            for one in fields(cos):
+                wanted = getattr(cos, one.name)
+                if isinstance(wanted, (bool, int)) and one.name != "scope":
+                    assert stored[one.name] == wanted, one.name
+        groups = connection.execute(select(schema.user_groups)).all()
+        assert {row.id: row.codes for row in groups} == {
+            "least-privileged": "disabled",
+            "authorization-codes": "disabled",
+        }
