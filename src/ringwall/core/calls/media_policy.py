@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ringwall.core.calls.relay import Profile
 from ringwall.sip.errors import ParseError
-from ringwall.sip.sdp import Attribute, Crypto, Media, SessionDescription
+from ringwall.sip.sdp import Crypto, Media, SessionDescription
 
 AES_CM = "AES_CM_128_HMAC_SHA1_80"
 GCM_128 = "AEAD_AES_128_GCM"
@@ -35,6 +35,8 @@ _CRYPTO_LINE = re.compile(
     rb"^a=crypto:(\d{1,9}) (\w+) inline:([A-Za-z0-9+/]+)=*(?:\|\S*)?(?=\r|$)", re.MULTILINE
 )
 _MEDIA_LINE = re.compile(rb"^m=audio (\d{1,5}) (\S+)", re.MULTILINE)
+_NOT_SDES: tuple[bytes, ...] = (b"a=crypto:", b"a=fingerprint:", b"a=setup:")
+_NOT_DTLS: tuple[bytes, ...] = (b"a=crypto:",)
 _ANY_MEDIA_LINE = re.compile(rb"^m=\S+ (\d{1,5})\S* (\S+)", re.MULTILINE)
 
 
@@ -76,11 +78,11 @@ def check_offer(body: bytes, content_type: str | None, *, prefer: str = "", avoi
     )
     if audio.protocol in _DTLS_PROTOCOLS:
         _check_fingerprint(audio)
-        return Checked(_with_dtls(description, audio), Profile.DTLS, "", (), declined)
+        return Checked(_only(body, place, None), Profile.DTLS, "", (), declined)
     good = _good_cryptos(audio)
     suites = tuple(c.suite for c in good)
     chosen = min(good, key=lambda c: (c.suite == avoid, c.suite != prefer, SUITES.index(c.suite)))
-    return Checked(_with_sdes(description, audio, chosen), Profile.SDES, chosen.suite, suites, declined)
+    return Checked(_only(body, place, chosen), Profile.SDES, chosen.suite, suites, declined)
 
 
 def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Checked:
@@ -98,7 +100,7 @@ def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Check
         raise MediaRefused(f"the answer speaks {audio.protocol}, the offer was {protocol}")
     if protocol in _DTLS_PROTOCOLS:
         _check_fingerprint(audio)
-        return Checked(_with_dtls(description, audio), Profile.DTLS, "", (), ("",))
+        return Checked(_only(body, place, None), Profile.DTLS, "", (), ("",))
     good = _good_cryptos(audio)
     if len(audio.cryptos) != 1:
         raise MediaRefused("the answer must choose one crypto line of the offer")
@@ -107,7 +109,7 @@ def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Check
         raise MediaRefused(f"the answer chose crypto {chosen.tag} {chosen.suite}, which was not offered")
     if keys_of(body) & keys_of(offered):
         raise MediaRefused("the answer gives back the key of the offer")
-    return Checked(_with_sdes(description, audio, chosen), Profile.SDES, chosen.suite, (chosen.suite,), ("",))
+    return Checked(_only(body, place, chosen), Profile.SDES, chosen.suite, (chosen.suite,), ("",))
 
 
 def needs_chain(caller_suite: str, callee: Profile, known: tuple[str, ...]) -> bool:
@@ -140,8 +142,8 @@ def outgoing_offer(made: bytes, profile: Profile, *others: bytes, used: str = ""
     """The offer that a party gets: what the relay made, without the keys that it copied.
 
     `others` are the descriptions whose keys must not be in it: what the other side said, now and before, and
-    what it was told. `used` is the suite that the party uses already: it is offered no other one, as the relay
-    may still have keys of the other side in them. Raises MediaRefused.
+    what it was told. `used` is the suite that the party uses already: it is offered no other one, since the
+    relay may still have keys of the other side in them. Raises MediaRefused.
     """
     _check_made(made, profile)
     if profile is Profile.DTLS:
@@ -228,29 +230,25 @@ def _check_fingerprint(audio: Media) -> None:
         raise MediaRefused("the certificate fingerprint must be SHA-256 or better")
 
 
-def _with_sdes(description: SessionDescription, audio: Media, chosen: Crypto) -> bytes:
-    """The description with this one stream and this one key, and no word of DTLS."""
-    attributes = _others(audio.attributes, {"fingerprint", "setup"})
-    return _only(
-        description, audio.replace(attributes=attributes, cryptos=(chosen,)), {"fingerprint", "setup"}
-    )
+def _only(body: bytes, place: int, keep: Crypto | None) -> bytes:
+    """The description with the stream at `place` alone: with this key and no word of DTLS, or without a key.
 
-
-def _with_dtls(description: SessionDescription, audio: Media) -> bytes:
-    """The description with this one stream and no SDES key."""
-    return _only(description, audio.replace(cryptos=()) if audio.cryptos else audio, set())
-
-
-def _only(description: SessionDescription, audio: Media, without: set[str]) -> bytes:
-    attributes = _others(description.attributes, without)
-    if len(description.media) > 1:
-        # A group names streams that are not there any more; one stream alone needs none (RFC 8843).
-        attributes = _others(attributes, {"group"})
-    return description.replace(media=(audio,), attributes=attributes).to_bytes()
-
-
-def _others(attributes: tuple[Attribute, ...], without: set[str]) -> tuple[Attribute, ...]:
-    return tuple([a for a in attributes if a[0] not in without])
+    Line by line, since the parser has checked every line and writing a description anew takes longer.
+    """
+    unwanted = _NOT_SDES if keep is not None else _NOT_DTLS
+    if body.count(b"\nm=") > 1:
+        # A group names streams that are not there any more.
+        unwanted += (b"a=group:",)
+    key = b"" if keep is None else b"a=crypto:" + keep.to_text().encode()
+    stream, lines = -1, []
+    for line in body.replace(b"\r\n", b"\n").split(b"\n"):
+        if line.startswith(b"m="):
+            stream += 1
+        if stream in {-1, place} and (line == key or not line.startswith(unwanted)):
+            lines.append(line)
+    if lines[-1]:
+        lines.append(b"")
+    return b"\r\n".join(lines)
 
 
 def _check_made(made: bytes, profile: Profile) -> None:

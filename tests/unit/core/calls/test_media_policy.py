@@ -106,6 +106,16 @@ def test_a_bundle_of_streams_that_are_not_carried_is_not_shown_to_the_relay() ->
     assert checked.declined == ("", "m=video 0 UDP/TLS/RTP/SAVPF 97")
 
 
+def test_what_the_relay_sees_is_what_the_phone_said_of_that_stream() -> None:
+    offer = describe(
+        (AES_CM,), before="m=video 5 RTP/SAVP 97\r\na=sendonly\r\n", after="m=video 7 RTP/SAVP 98\r\n"
+    )
+    alone = media_policy.check_offer(offer, SDP).for_relay
+    audio = offer[offer.index(b"m=audio") : offer.index(b"m=video 7")]
+    assert alone == offer[: offer.index(b"m=video")] + audio
+    assert media_policy.check_offer(offer.replace(b"\r\n", b"\n").rstrip(), SDP).for_relay == alone
+
+
 def test_an_answer_to_several_streams_keeps_their_places() -> None:
     offered = describe((AES_CM,), before="m=video 0 RTP/SAVP 97\r\n")
     good = answer_to(offered, (AES_CM,))
