@@ -34,6 +34,7 @@ def demo(
     """Prove it: two phones call each other, and nothing on any link can be read."""
     output = Output(as_json=as_json)
     layout = Layout.of(data)
+    starting.install_proof_tools(output)
     if not own and readiness.look(layout).ready:
         output.progress(f"using the running system of {layout.data}")
         report = asyncio.run(play(layout, Settings.load(layout), output.progress))
@@ -89,6 +90,7 @@ def _text(report: Report) -> str:
         + ", ".join(f"{name} {count} packets" for name, count in report.wiretap.links.items())
         + f"; readable SIP {report.wiretap.readable_sip}, decodable voice {report.wiretap.decodable_rtp}"
         + f" of {report.wiretap.rtp_packets} packets; lost {report.wiretap.lost}",
+        "                (not captured: HAProxy to Kamailio and agent to rtpengine, loopback inside the edge)",
     ]
     if report.record is not None:
         body = report.record["body"]
