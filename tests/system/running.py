@@ -180,19 +180,24 @@ def settings_for_tests(**sip: int) -> Settings:
 
 
 @contextmanager
-def system_in_a_folder(prepare: Callable[[Layout], None] | None = None) -> Iterator[System]:
-    """Start a system; it and its folder are gone afterwards. `prepare` gets the empty folder before the start."""
+def system_in_a_folder(
+    prepare: Callable[[Layout], None] = lambda _: None, finish: Callable[[Layout], None] = lambda _: None
+) -> Iterator[System]:
+    """Start a system; it and its folder are gone afterwards.
+
+    `prepare` gets the empty folder before the start, `finish` what is left of it after the end.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rw-system-", dir="/var/tmp"))
     folder.chmod(0o755)
     system = System(Layout.of(folder))
     try:
         settings_for_tests().save(system.layout)
-        if prepare is not None:
-            prepare(system.layout)
+        prepare(system.layout)
         system.up()
         yield system
     finally:
         system.run("down")
+        finish(system.layout)
         shutil.rmtree(folder, ignore_errors=True)
 
 
