@@ -8,6 +8,10 @@ from ringwall.core.errors import OperationError
 LONGEST_TEXT = 64
 MOST_DEVICES = 32
 
+# What a new user gets where nothing else is said; both are there from the first moment and stay.
+NEW_USERS_GROUP = "least-privileged"
+NEW_USERS_SITE = "main"
+
 _EXTENSION = re.compile(r"[0-9]{2,8}\Z")
 
 
@@ -27,12 +31,23 @@ class DeviceEntry:
 
 @dataclass(frozen=True, slots=True)
 class UserEntry:
-    """One person or place with an extension, and the devices that ring there."""
+    """One person or place with an extension, and the devices that ring there.
+
+    `group` says what they may do and `site` where they are, each by its id. `did` is the number by which they
+    are called from outside and `caller_id` the one that they show, both in canonical form and possibly empty.
+    `no_pickup` keeps others from picking up their calls; `locked` leaves inside and emergency calls.
+    """
 
     id: int
     extension: str
     name: str
     devices: tuple[DeviceEntry, ...] = ()
+    group: str | None = None
+    site: str | None = None
+    did: str = ""
+    caller_id: str = ""
+    no_pickup: bool = False
+    locked: bool = False
 
 
 def check_extension(text: str) -> str:

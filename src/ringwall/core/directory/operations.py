@@ -12,6 +12,7 @@ from ringwall.core.directory.schema import (
     User,
     UserAdd,
     UserNamed,
+    UserSet,
 )
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.operations import Actor, NoArguments, Operations
@@ -28,10 +29,15 @@ class PhoneSettings:
 
 
 def register(operations: Operations, directory: DirectoryService, phones: PhoneSettings) -> None:
-    """Add user.add, list, show, remove and device.add, list, remove."""
+    """Add user.add, set, list, show, remove and device.add, list, remove."""
 
     async def user_add(actor: Actor, args: UserAdd) -> User:
-        return User.of(await directory.add_user(actor, args.extension, args.name))
+        given = args.model_dump(exclude_unset=True, exclude={"extension", "name"})
+        return User.of(await directory.add_user(actor, args.extension, args.name, given))
+
+    async def user_set(actor: Actor, args: UserSet) -> User:
+        given = args.model_dump(exclude_unset=True, exclude={"extension"})
+        return User.of(await directory.change_user(actor, args.extension, given))
 
     async def user_list(_actor: Actor, _args: NoArguments) -> list[Any]:
         users = directory.snapshot.by_extension
@@ -65,6 +71,7 @@ def register(operations: Operations, directory: DirectoryService, phones: PhoneS
         return Device.of(await directory.remove_device(actor, args.device))
 
     operations.add("user.add", UserAdd, user_add, changes=True)
+    operations.add("user.set", UserSet, user_set, changes=True)
     operations.add("user.list", NoArguments, user_list)
     operations.add("user.show", UserNamed, user_show)
     operations.add("user.remove", UserNamed, user_remove, changes=True)

@@ -11,11 +11,40 @@ from ringwall.core.operations import Arguments
 Text = Annotated[str, Field(max_length=256)]
 
 
-class UserAdd(Arguments):
+class UserRights(Arguments):
+    """What a user is besides a name; what is not given is left as it is, for a new user at the least."""
+
+    group: Annotated[Text, Field(description="the user group, which says what the user may do")] = (
+        "least-privileged"
+    )
+    site: Annotated[Text, Field(description="the site, whose numbering and emergency rules count")] = "main"
+    did: Annotated[
+        Text, Field(description="the user's own outside number, such as +14085550123; empty: none")
+    ] = ""
+    caller_id: Annotated[
+        Text, Field(description="the number that calls outside show; empty: that of the trunk")
+    ] = ""
+    no_pickup: Annotated[bool, Field(description="others may not pick up this user's calls")] = False
+    locked: Annotated[bool, Field(description="inside and emergency calls only, whatever the group")] = False
+
+
+class UserAdd(UserRights):
     """A new user."""
 
     extension: Text
     name: Text
+
+
+class UserChanges(UserRights):
+    """What is to change at a user; what is not given stays."""
+
+    name: Text = ""
+
+
+class UserSet(UserChanges):
+    """Which user is to change, and what."""
+
+    extension: Text
 
 
 class UserNamed(Arguments):
@@ -63,6 +92,12 @@ class User(BaseModel):
 
     extension: str
     name: str
+    group: str | None
+    site: str | None
+    did: str
+    caller_id: str
+    no_pickup: bool
+    locked: bool
     devices: list[Device]
 
     @classmethod
@@ -71,6 +106,12 @@ class User(BaseModel):
         return cls(
             extension=entry.extension,
             name=entry.name,
+            group=entry.group,
+            site=entry.site,
+            did=entry.did,
+            caller_id=entry.caller_id,
+            no_pickup=entry.no_pickup,
+            locked=entry.locked,
             devices=[Device.of(device) for device in entry.devices],
         )
 

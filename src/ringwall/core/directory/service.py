@@ -3,15 +3,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from ringwall.core.directory.credentials import Credentials, new_credentials
-from ringwall.core.directory.model import MOST_DEVICES, DeviceEntry, UserEntry, check_extension, check_text
+from ringwall.core.directory.model import (
+    MOST_DEVICES,
+    NEW_USERS_GROUP,
+    NEW_USERS_SITE,
+    DeviceEntry,
+    UserEntry,
+    check_extension,
+    check_text,
+)
 from ringwall.core.directory.snapshot import Directory, load
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
@@ -21,8 +29,25 @@ from ringwall.core.store import Store, schema
 log = logging.getLogger(__name__)
 
 Listener = Callable[[Directory, Directory], None]
+Write = tuple[Any, dict[str, Any]]
+
+# The columns of a user that an administrator changes, and the fields of UserEntry that they hold.
+_COLUMNS = {
+    "name": "name",
+    "group_id": "group",
+    "site_id": "site",
+    "did": "did",
+    "caller_id": "caller_id",
+    "no_pickup": "no_pickup",
+    "locked": "locked",
+}
 
 _ADD_USER = insert(schema.users)
+_CHANGE_USER = (
+    update(schema.users)
+    .where(schema.users.c.id == bindparam("user_number"))
+    .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
+)
 _REMOVE_USER = delete(schema.users).where(schema.users.c.id == bindparam("user_number"))
 _REMOVE_USERS_BINDINGS = delete(schema.bindings).where(schema.bindings.c.user_id == bindparam("user_number"))
 _ADD_DEVICE = insert(schema.devices)
@@ -39,6 +64,21 @@ class NewDevice:
     credentials: Credentials
 
 
+class UserRules(Protocol):
+    """What is asked before a user is stored or removed; the class of service answers."""
+
+    def check_users(self, users: Iterable[UserEntry], after: Directory) -> None:
+        """Raise OperationError where one of these users, new or changed, cannot be as told.
+
+        `after` is the directory with all of them in it.
+        """
+        ...
+
+    def check_removal(self, user: UserEntry) -> None:
+        """Raise OperationError where something still names this user."""
+        ...
+
+
 class DirectoryService:
     """The one place that changes users and devices. Made by `DirectoryService.open`.
 
@@ -53,8 +93,9 @@ class DirectoryService:
         self._ledger = ledger
         self._realm = realm
         self._next_number = next_number
-        self._changing = asyncio.Lock()
         self._listeners: list[Listener] = []
+        self.changing = asyncio.Lock()  # held by whoever changes this, or what users refer to
+        self.rules: UserRules | None = None
         self.snapshot = snapshot
 
     @classmethod
@@ -79,29 +120,68 @@ class DirectoryService:
             raise OperationError("not_found", "There is no user with this extension.", "extension")
         return user
 
-    async def add_user(self, actor: Actor, extension: str, name: str) -> UserEntry:
-        """Add a user; raise OperationError (invalid, conflict) or StoreError."""
-        extension, name = check_extension(extension), check_text(name, "name")
-        async with self._changing:
+    async def add_user(
+        self, actor: Actor, extension: str, name: str, given: Mapping[str, Any] | None = None
+    ) -> UserEntry:
+        """Add a user; raise OperationError (invalid, conflict) or StoreError.
+
+        `given` has other fields of UserEntry. Without a group it gets the least privileged one.
+        """
+        fields = {"group": NEW_USERS_GROUP, "site": NEW_USERS_SITE, **(given or {})}
+        async with self.changing:
+            user = UserEntry(0, check_extension(extension), check_text(name, "name"), **fields)
             if extension in self.snapshot.by_extension:
                 raise OperationError("conflict", f"The extension {extension} is taken.", "extension")
-            user = UserEntry(id=self._next_number, extension=extension, name=name)
-            row = {"id": user.id, "extension": extension, "name": name, "created_at": time.time()}
-            await self._store.commit(
-                [
-                    (_NEXT_NUMBER, {"number": user.id + 1}),
-                    (_ADD_USER, row),
-                    self._record("admin.user.added", actor, None, _user_facts(user)),
-                ]
-            )
-            self._next_number = user.id + 1
-            self._swap(self.snapshot.with_user(user))
-            return user
+            await self.put_users(actor, [user])
+            return self.user(extension)
+
+    async def change_user(self, actor: Actor, extension: str, given: Mapping[str, Any]) -> UserEntry:
+        """Change fields of a user; raise OperationError (not_found, invalid, conflict) or StoreError."""
+        async with self.changing:
+            user = replace(self.user(extension), **given)
+            await self.put_users(actor, [replace(user, name=check_text(user.name, "name"))])
+            return self.user(extension)
+
+    async def put_users(self, actor: Actor, users: Iterable[UserEntry]) -> None:
+        """Store users as they are told, all or none; one with the number 0 is new and gets a number.
+
+        For who holds `changing`. Users who are as they were are left alone. Raises like `add_user`.
+        """
+        before = self.snapshot.by_extension
+        wanted = [user for user in users if before.get(user.extension) != user]
+        if not wanted:
+            return
+        number = self._next_number
+        for place, user in enumerate(wanted):
+            if not user.id:
+                wanted[place], number = replace(user, id=number), number + 1
+        after = self.snapshot.with_users(wanted)
+        if self.rules is not None:
+            self.rules.check_users(wanted, after)
+        added: list[Write] = []
+        changed: list[Write] = []
+        records: list[Write] = []
+        for user in wanted:
+            old = before.get(user.extension)
+            columns = {column: getattr(user, field) for column, field in _COLUMNS.items()}
+            if old is None:
+                row = {"id": user.id, "extension": user.extension, "created_at": time.time(), **columns}
+                added.append((_ADD_USER, row))
+                records.append(self._record("admin.user.added", actor, None, _user_facts(user)))
+            else:
+                new = {f"new_{column}": value for column, value in columns.items()}
+                changed.append((_CHANGE_USER, {"user_number": user.id, **new}))
+                records.append(self._record("admin.user.changed", actor, _user_facts(old), _user_facts(user)))
+        await self._store.commit([(_NEXT_NUMBER, {"number": number}), *added, *changed, *records])
+        self._next_number = number
+        self._swap(after)
 
     async def remove_user(self, actor: Actor, extension: str) -> UserEntry:
-        """Remove a user with all its devices; raise OperationError (not_found) or StoreError."""
-        async with self._changing:
+        """Remove a user with all its devices; raise OperationError (not_found, conflict) or StoreError."""
+        async with self.changing:
             user = self.user(extension)
+            if self.rules is not None:
+                self.rules.check_removal(user)
             await self._store.commit(
                 [
                     (_REMOVE_USERS_BINDINGS, {"user_number": user.id}),
@@ -122,7 +202,7 @@ class DirectoryService:
         A `legacy` device may also sign in with MD5, because it knows nothing better.
         """
         label = check_text(label, "label")
-        async with self._changing:
+        async with self.changing:
             user = self.user(extension)
             if len(user.devices) >= MOST_DEVICES:
                 raise OperationError("refused", f"A user has at most {MOST_DEVICES} devices.", "extension")
@@ -163,7 +243,7 @@ class DirectoryService:
 
         Raise OperationError (not_found) or StoreError.
         """
-        async with self._changing:
+        async with self.changing:
             device = self.snapshot.by_device.get(username)
             if device is None:
                 raise OperationError("not_found", "There is no such device.", "device")
@@ -181,7 +261,7 @@ class DirectoryService:
 
     def _record(
         self, kind: str, actor: Actor, before: dict[str, Any] | None, after: dict[str, Any] | None
-    ) -> tuple[Any, dict[str, Any]]:
+    ) -> Write:
         return self._ledger.entry(kind, actor=actor.to_dict(), before=before, after=after)
 
     def _swap(self, new: Directory) -> None:
@@ -196,7 +276,8 @@ class DirectoryService:
 
 def _user_facts(user: UserEntry) -> dict[str, Any]:
     devices = [device.username for device in user.devices]
-    return {"id": user.id, "extension": user.extension, "name": user.name, "devices": devices}
+    facts = {field: getattr(user, field) for field in _COLUMNS.values()}
+    return {"id": user.id, "extension": user.extension, "devices": devices, **facts}
 
 
 def _device_facts(device: DeviceEntry) -> dict[str, Any]:

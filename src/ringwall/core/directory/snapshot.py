@@ -35,6 +35,14 @@ class Directory:
         """Return a directory in which this user replaces the one with the same extension, if any."""
         return self._changed(user.extension, user)
 
+    def with_users(self, users: Iterable[UserEntry]) -> "Directory":
+        """Return a directory with these users, new ones or others with the devices that they had."""
+        by_extension = self._users.copy()
+        by_extension.update((user.extension, user) for user in users)
+        changed = Directory()
+        changed._keep(by_extension, self._devices)
+        return changed
+
     def without_user(self, extension: str) -> "Directory":
         """Return a directory without this user and its devices."""
         return self._changed(extension, None)
@@ -58,17 +66,15 @@ def load(connection: Connection) -> Directory:
     """Return the directory that the database holds."""
     users, devices = schema.users, schema.devices
     by_user: dict[int, list[DeviceEntry]] = {}
-    extensions = {
-        row.id: (row.extension, row.name)
-        for row in connection.execute(select(users).order_by(users.c.extension))
-    }
+    rows = connection.execute(select(users).order_by(users.c.extension)).all()
+    extensions = {row.id: row.extension for row in rows}
     for row in connection.execute(select(devices).order_by(devices.c.id)):
         by_user.setdefault(row.user_id, []).append(
             DeviceEntry(
                 id=row.id,
                 username=row.username,
                 user_id=row.user_id,
-                extension=extensions[row.user_id][0],
+                extension=extensions[row.user_id],
                 label=row.label,
                 ha1_sha256=row.ha1_sha256,
                 ha1_md5=row.ha1_md5,
@@ -76,6 +82,17 @@ def load(connection: Connection) -> Directory:
             )
         )
     return Directory(
-        UserEntry(id=number, extension=extension, name=name, devices=tuple(by_user.get(number, ())))
-        for number, (extension, name) in extensions.items()
+        UserEntry(
+            id=row.id,
+            extension=row.extension,
+            name=row.name,
+            devices=tuple(by_user.get(row.id, ())),
+            group=row.group_id,
+            site=row.site_id,
+            did=row.did,
+            caller_id=row.caller_id,
+            no_pickup=row.no_pickup,
+            locked=row.locked,
+        )
+        for row in rows
     )

@@ -170,7 +170,14 @@ async def test_sign_ins_are_on_record_good_or_not_with_the_true_source(core, adm
 @pytest.mark.req("I2")
 async def test_changes_name_the_administrator_and_the_source(core, admin):
     answer = await admin.post("/api/users", json={"extension": "201", "name": "Anna"})
-    assert (answer.status_code, answer.json()) == (201, {"extension": "201", "name": "Anna", "devices": []})
+    told = answer.json()
+    assert (answer.status_code, told["extension"], told["name"], told["group"], told["devices"]) == (
+        201,
+        "201",
+        "Anna",
+        "least-privileged",
+        [],
+    )
     assert (await admin.post("/api/users", json={"extension": "201", "name": "Anna"})).status_code == 409
     actor = {"kind": "api", "name": "admin", "source": SOURCE}
     assert [body["actor"] for body in await _records(core, "admin.user.added")] == [actor]

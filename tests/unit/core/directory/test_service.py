@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
-from ringwall.core.directory import DirectoryService
+from ringwall.core.directory import DirectoryService, UserEntry
 from ringwall.core.directory.credentials import new_credentials
 from ringwall.core.directory.model import MOST_DEVICES
 from ringwall.core.directory.operations import PhoneSettings, register
@@ -15,6 +16,15 @@ from ringwall.core.errors import OperationError, StoreError
 from ringwall.core.operations import Operations
 from ringwall.core.store import Store, schema
 from support.core_data import ADMIN, REALM, open_core
+
+LEAST = {
+    "group": "least-privileged",
+    "site": "main",
+    "did": "",
+    "caller_id": "",
+    "no_pickup": False,
+    "locked": False,
+}
 
 
 async def _records(core):
@@ -36,7 +46,7 @@ async def test_a_user_is_added_on_record_and_there_after_a_restart(core):
     assert body == {
         "actor": {"kind": "local", "name": "root", "source": "local"},
         "before": None,
-        "after": {"id": user.id, "extension": "201", "name": "Anna Ærlig", "devices": []},
+        "after": {"id": user.id, "extension": "201", "name": "Anna Ærlig", "devices": []} | LEAST,
     }
 
 
@@ -155,6 +165,66 @@ async def test_what_the_disk_does_not_take_did_not_happen(core, monkeypatch):
     await core.directory.add_user(ADMIN, "202", "Bert")
 
 
+@pytest.mark.req("C1", "I2")
+async def test_a_change_of_a_user_is_on_record_with_before_and_after(core):
+    await core.directory.add_user(ADMIN, "201", "Anna")
+    device = (await core.directory.add_device(ADMIN, "201")).device
+    changed = await core.directory.change_user(ADMIN, "201", {"name": " Anna Berg ", "locked": True})
+    assert (changed.name, changed.locked, changed.devices) == ("Anna Berg", True, (device,))
+    assert core.directory.snapshot.by_extension["201"] == changed
+    assert core.directory.snapshot.by_device == {device.username: device}
+    assert (await _reopened(core)).by_extension == {"201": changed}
+    kind, body = (await _records(core))[-1]
+    assert kind == "admin.user.changed"
+    assert (body["before"]["name"], body["before"]["locked"]) == ("Anna", False)
+    assert (body["after"]["name"], body["after"]["locked"]) == ("Anna Berg", True)
+    await core.directory.change_user(ADMIN, "201", {"locked": True})
+    assert len(await _records(core)) == 3
+    for extension, given in (("999", {}), ("201", {"name": ""})):
+        with pytest.raises(OperationError):
+            await core.directory.change_user(ADMIN, extension, given)
+
+
+async def test_many_users_are_stored_together_or_not_at_all(core):
+    await core.directory.add_user(ADMIN, "201", "Anna")
+    anna = core.directory.snapshot.by_extension["201"]
+    many = [UserEntry(0, str(number), f"User {number}") for number in range(1000, 1400)]
+    async with core.directory.changing:
+        await core.directory.put_users(ADMIN, [*many, replace(anna, name="Anne")])
+    assert (await _reopened(core)).by_extension == core.directory.snapshot.by_extension
+    assert len(core.directory.snapshot.by_extension) == 401
+    numbers = {user.id for user in core.directory.snapshot.by_extension.values()}
+    assert len(numbers) == 401
+    twice = [UserEntry(0, "3000", "a"), UserEntry(0, "3000", "b")]
+    with pytest.raises(StoreError):
+        await core.directory.put_users(ADMIN, twice)
+    assert (await _reopened(core)).by_extension == core.directory.snapshot.by_extension
+    new = await core.directory.add_user(ADMIN, "3000", "a")
+    assert new.id > max(numbers)
+
+
+async def test_who_knows_better_can_refuse_a_user(core):
+    class Rules:
+        def check_users(self, users, after):
+            if any(after.by_extension[user.extension].did for user in users):
+                raise OperationError("conflict", "Taken.", "did")
+
+        def check_removal(self, user):
+            raise OperationError("conflict", "In use.", "extension")
+
+    await core.directory.add_user(ADMIN, "201", "Anna")
+    core.directory.rules = Rules()
+    before = core.directory.snapshot
+    for change in (
+        core.directory.add_user(ADMIN, "202", "Bert", {"did": "+14085550100"}),
+        core.directory.change_user(ADMIN, "201", {"did": "+14085550100"}),
+        core.directory.remove_user(ADMIN, "201"),
+    ):
+        with pytest.raises(OperationError):
+            await change
+    assert core.directory.snapshot is before
+
+
 async def test_a_failing_listener_does_not_make_a_change_look_refused(core):
     told = []
     core.directory.on_change(lambda *_: 1 / 0)
@@ -191,11 +261,15 @@ async def test_the_operations_of_the_directory(core):
     async def run(name, /, **args):
         return await operations.run(name, args, ADMIN)
 
-    assert await run("user.add", extension="202", name="Bert") == {
-        "extension": "202",
-        "name": "Bert",
-        "devices": [],
-    }
+    assert (
+        await run("user.add", extension="202", name="Bert")
+        == {
+            "extension": "202",
+            "name": "Bert",
+            "devices": [],
+        }
+        | LEAST
+    )
     await run("user.add", extension="201", name="Anna")
     told = await run("device.add", extension="201", label="desk")
     device = {"device": told["auth_user"], "extension": "201", "label": "desk", "legacy": False}
@@ -210,6 +284,8 @@ async def test_the_operations_of_the_directory(core):
         "ca_file": "/data/ca.crt",
     }
     assert [user["extension"] for user in await run("user.list")] == ["201", "202"]
+    assert (await run("user.set", extension="201", locked=True))["locked"] is True
+    assert (await run("user.set", extension="201", locked=False))["locked"] is False
     assert (await run("user.show", extension="201"))["devices"] == [device]
     assert await run("device.list") == await run("device.list", extension="201") == [device]
     assert await run("device.list", extension="202") == []
