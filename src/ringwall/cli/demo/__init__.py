@@ -90,7 +90,7 @@ def _text(report: Report) -> str:
         + ", ".join(f"{name} {count} packets" for name, count in report.wiretap.links.items())
         + f"; readable SIP {report.wiretap.readable_sip}, decodable voice {report.wiretap.decodable_rtp}"
         + f" of {report.wiretap.rtp_packets} packets; lost {report.wiretap.lost}",
-        "                (not captured: HAProxy to Kamailio and agent to rtpengine, loopback inside the edge)",
+        "                (left out: HAProxy to Kamailio, agent to rtpengine: loopback inside the edge)",
     ]
     if report.record is not None:
         body = report.record["body"]

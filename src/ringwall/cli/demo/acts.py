@@ -257,6 +257,7 @@ async def links(stage: Stage) -> None:
 async def wiretap(stage: Stage) -> None:
     """A capture of every link holds no readable SIP and no voice; the detectors are checked first."""
     found = stage.report.wiretap
+    claim(found.missed == 0, f"the capture is not whole: it missed {found.missed} packets")
     claim(self_check(), "the wiretap's detectors do not find a clear call: their silence would prove nothing")
     for name in ("phone-edge", "edge-core", "https", "media"):
         claim(found.links.get(name, 0) > 0, f"nothing was captured on the link {name}")

@@ -15,6 +15,7 @@ import array
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import struct
@@ -49,6 +50,7 @@ class Findings:
     readable: list[str] = field(default_factory=list)
     rtp_packets: int = 0
     decodable_rtp: int = 0
+    missed: int | None = 0  # packets that the capture itself lost; None when tcpdump did not say
     sequences: dict[tuple[tuple[str, int], int], set[int]] = field(default_factory=dict)
     ciphers: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ class Findings:
         """Plain values for JSON."""
         return {
             "lost": self.lost,
+            "missed_by_the_capture": self.missed,
             "links_captured": self.links,
             "readable_sip": self.readable_sip,
             "readable": self.readable,
@@ -100,7 +103,8 @@ class Wiretap:
         terms = [f"tcp port {port}" for port in sorted(set(self._tcp.values()))]
         terms += [f"udp portrange {first}-{last}" for first, last in self._udp.values()]
         self._process = await asyncio.create_subprocess_exec(
-            tcpdump, "-i", "any", "--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root",
+            # Every packet at once and whole, and room for a thousand while tcpdump does not get the processor.
+            tcpdump, "-i", "any", "--immediate-mode", "-U", "-n", "-s", "65535", "-B", "65536", "-Z", "root",
             "-w", str(self._file),
             " or ".join(terms),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
@@ -119,14 +123,19 @@ class Wiretap:
     async def stop(self) -> Findings:
         """End the capture and look at all of it."""
         process = self._process
-        if process is not None and process.returncode is None:
+        said = b""
+        if process is not None and process.stderr is not None and process.returncode is None:
             await asyncio.sleep(0.3)  # what is still on its way to tcpdump would be lost with it
             process.send_signal(signal.SIGINT)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5):
+                    said = await process.stderr.read()
                     await process.wait()
         try:
-            return await asyncio.to_thread(examine, read_packets(self._file), self._tcp, self._udp)
+            found = await asyncio.to_thread(examine, read_packets(self._file), self._tcp, self._udp)
+            dropped = re.search(rb"(\d+) packets? dropped by kernel", said)
+            found.missed = int(dropped[1]) if dropped else None
+            return found
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
