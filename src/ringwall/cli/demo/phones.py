@@ -83,7 +83,7 @@ class Phones:
             registrar=f"sip:{credentials.server}:{credentials.port};transport=tls",
             transport="tls",
             audio_codecs=self._codecs,
-            extra_params=(f"mediaenc={media or self._media}", "sipnat="),
+            extra_params=(f"mediaenc={self._media if media is None else media}", "sipnat="),
         )
         return Phone(
             self, await baresip.UserAgent.create(self.runtime, account), credentials, answers=answers
