@@ -22,6 +22,15 @@ from ringwall.sip.message import Request, Response
 from ringwall.sip.reliable import PrackMissing, ReliableSender, requires_reliable, supports_reliable
 
 
+TRYING_SECONDS = 2.0  # the edge gives a request up that has no answer at all after five
+
+
+def still_trying(switch: Switch, caller: Leg) -> None:
+    """No phone has rung yet: say that we are at work, or the edge takes us for dead."""
+    if caller.invite is not None and caller.state is LegState.SETUP and not caller.ringing_sent:
+        switch.respond(caller.key, caller.invite.response(100))
+
+
 def tell_caller(switch: Switch, call: Call, status: int, body: bytes = b"") -> None:
     """Send the caller a provisional answer, reliably where it asks for that or early media hangs on it."""
     caller = call.caller

@@ -157,6 +157,8 @@ class Dispatcher:
         call = found[0]
         if name == "refresh":
             keepalive.refresh(switch, call, subject)
+        elif name == "trying":
+            answering.still_trying(switch, subject)
         elif name == "reliable":
             answering.repeat_reliable(switch, call, subject)
         else:

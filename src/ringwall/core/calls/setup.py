@@ -101,6 +101,7 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     for place, binding in enumerate(targets):
         _start_branch(switch, call, binding, place)
     switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
+    switch.timers.set(("trying", caller), switch.now() + answering.TRYING_SECONDS)
 
 
 def _dialled(switch: Switch, request: Request) -> str:

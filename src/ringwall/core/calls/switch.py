@@ -237,7 +237,7 @@ class Switch:
         self.legs.pop((leg.sip_call_id, leg.tag), None)
         self._leave_flow(leg)
         _discard(self.devices, leg.device_id, leg)
-        for name in ("refresh", "session", "reliable", "lost"):
+        for name in ("refresh", "session", "reliable", "lost", "trying"):
             self.timers.cancel((name, leg))
         for key in leg.unacknowledged:
             self.server_invites.pop(key, None)

@@ -114,6 +114,19 @@ def test_a_phone_that_says_nothing_at_all_is_given_up(world: World) -> None:
     assert a.statuses == [480]
 
 
+def test_a_caller_whose_call_does_not_ring_yet_is_told_that_we_are_trying(world: World) -> None:
+    """The edge gives a request up that gets no answer at all within five seconds."""
+    alice, bob, carol = world.phone("201"), world.phone("202"), world.phone("203")
+    bob.on_invite, carol.on_invite = "silence", "ring"
+    slow, quick = alice.call("202"), alice.call("203")
+    world.run(4)
+    # The first 100 of each is the edge's own.
+    assert [r.status for r in slow.responses] == [100, 100]
+    assert [r.status for r in quick.responses] == [100, 180]
+    slow.cancel()
+    quick.cancel()
+
+
 def test_the_caller_cancels(world: World) -> None:
     alice, bob = world.phone("201"), world.phone("202")
     bob.on_invite = "ring"
