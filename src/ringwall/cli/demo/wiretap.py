@@ -103,7 +103,7 @@ class Wiretap:
         terms = [f"tcp port {port}" for port in sorted(set(self._tcp.values()))]
         terms += [f"udp portrange {first}-{last}" for first, last in self._udp.values()]
         self._process = await asyncio.create_subprocess_exec(
-            # Every packet at once and whole, and room for a thousand while tcpdump does not get the processor.
+            # Every packet at once and whole, with room for a thousand while tcpdump waits for the processor.
             tcpdump, "-i", "any", "--immediate-mode", "-U", "-n", "-s", "65535", "-B", "65536", "-Z", "root",
             "-w", str(self._file),
             " or ".join(terms),
