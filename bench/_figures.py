@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench._system import PROGRAMS
+
 from ringwall.cli.output import format_table, print_line
 
 

@@ -1,7 +1,8 @@
 """The load process: phones that sign in, call, hold calls or register, as a job on standard input says.
 
-It tells of what happens as lines of JSON on standard output: "ready", "window" (measure from here), "closed" (measure
-until here), "held" (waits for a line on standard input), "done" with the results, "failed" with the reason.
+It tells of what happens as lines of JSON on standard output: "ready", "window" (measure from here),
+"closed" (measure until here), "held" (waits for a line on standard input), "done" with the results,
+"failed" with the reason.
 """
 
 import asyncio
@@ -13,10 +14,10 @@ import ssl
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import uvloop
-
 from bench import _media
 from bench._phone import CM, GCM, Habits, Outgoing, Phone, tls_context
 
@@ -104,9 +105,7 @@ class Load:
 
     async def _quiet(self) -> None:
         """Wait for the end of the calls that are under way, not for ever."""
-        until = time.perf_counter() + _PATIENCE
-        while self.open and time.perf_counter() < until:
-            await asyncio.sleep(0.1)
+        await _until(lambda: not self.open)
         for call in self.open:
             call.failed = "never ended"
         self.ended_calls.extend(self.open)
@@ -115,7 +114,7 @@ class Load:
     # Jobs
 
     async def calls(self) -> None:
-        """Short calls at a rate: warm-up, then a window that is measured, then a little more so that it is even."""
+        """Short calls at a rate: warm-up, a window that is measured, a little more to keep it even."""
         rate, seconds, talk = self.job["rate"], self.job["seconds"], self.job["talk_seconds"]
         work = asyncio.get_running_loop().create_task(
             self._calls(rate, self.job["warm_up_seconds"] + seconds + 1.0, talk)
@@ -187,9 +186,7 @@ class Load:
         await _line()
         before = self.answered_calls
         await self._calls(self.job["rate"], self.job["count"] / self.job["rate"], None)
-        until = time.perf_counter() + _PATIENCE
-        while self.answered_calls - before < self.job["count"] and time.perf_counter() < until:
-            await asyncio.sleep(0.1)
+        await _until(lambda: self.answered_calls - before >= self.job["count"])
         tell("held", calls=self.answered_calls - before)
         await _line()
         await self._hang_up_all()
@@ -202,9 +199,7 @@ class Load:
         self.habits.key = _media.key_for
         count = self.job["count"]
         await self._calls(self.job["rate"], count / self.job["rate"], None)
-        until = time.perf_counter() + _PATIENCE
-        while self.answered_calls < count and time.perf_counter() < until:
-            await asyncio.sleep(0.1)
+        await _until(lambda: self.answered_calls >= count)
         legs = [call.stream for _, call in self.up if call.stream is not None and not call.failed]
         legs += [stream for phone in self.phones for stream in phone.taken.values()]
         generator = _media.Generator(self.job["host"], sockets, legs)
@@ -241,6 +236,14 @@ class Load:
 def _own_cpu() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds, at most _PATIENCE seconds."""
+    for _ in range(int(_PATIENCE * 10)):
+        if holds():
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _line() -> None:

@@ -1,8 +1,9 @@
-"""SRTP for load: packets that are encrypted beforehand, sent evenly, and timed by the kernel when they come back.
+"""SRTP for load: packets encrypted beforehand, sent evenly, timed by the kernel when they come back.
 
-Every leg has keys of its own. All packets are made before the first one is sent, so that the generator does little
-more than send and receive while rtpengine is measured. Some of what comes back is decrypted afterwards and compared:
-a relay that passes on something else than what was said would be quick, but no relay.
+Every leg has keys of its own. All packets are made before the first one is sent, so that the generator does
+little more than send and receive while rtpengine is measured. Some of what comes back is decrypted
+afterwards and compared: a relay that passes on something else than what was said would be quick, but no
+relay.
 """
 
 import select
@@ -14,13 +15,12 @@ from collections.abc import Callable, Iterable
 from os import urandom
 from typing import Any
 
+from bench._phone import CM, GCM, KEY_BYTES, Stream
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
-
-from bench._phone import CM, GCM, KEY_BYTES, Stream
 
 PACKET_SECONDS = 0.02
 PAYLOAD_BYTES = 160

@@ -1,7 +1,8 @@
-"""A desk phone for load: SIP over TLS on a connection of its own, as bytes, with the least work that is still honest.
+"""A desk phone for load: SIP over TLS on its own connection, as bytes, with the least honest work.
 
-It signs in with SHA-256 digest, checks the server's certificate, calls with a description that has SDES keys of its
-own, answers as RFC 3264 wants it, follows route sets, and acknowledges what it refuses to understand.
+It signs in with SHA-256 digest, checks the server's certificate, calls with a description that has SDES
+keys of its own, answers as RFC 3264 wants it, follows route sets, and acknowledges what it refuses to
+understand.
 """
 
 import asyncio
@@ -35,13 +36,15 @@ _PORT = re.compile(rb"m=audio (\d+) ")
 _SDP = (
     b"v=0\r\no=- %d 1 IN IP4 %b\r\ns=call\r\nc=IN IP4 %b\r\nt=0 0\r\nm=audio %d RTP/SAVP 9 8 0 18 101\r\n"
     b"a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:18 G729/8000\r\n"
-    b"a=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n%ba=ptime:20\r\na=sendrecv\r\n"
+    b"a=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"
+    b"%ba=ptime:20\r\na=sendrecv\r\n"
 )
 _INVITE = (
     b"INVITE sip:%(to)b@%(domain)b SIP/2.0\r\nVia: SIP/2.0/TLS %(own)b;branch=z9hG4bK%(branch)b;rport\r\n"
     b'Max-Forwards: 70\r\nFrom: "Phone %(ext)b" <sip:%(ext)b@%(domain)b>;tag=%(tag)b\r\n'
     b"To: <sip:%(to)b@%(domain)b>\r\nCall-ID: %(call)b\r\nCSeq: 1 INVITE\r\n"
-    b"Contact: <sip:%(ext)b@%(own)b;transport=tls>\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO\r\n"
+    b"Contact: <sip:%(ext)b@%(own)b;transport=tls>\r\n"
+    b"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO\r\n"
     b"Supported: timer, replaces\r\nUser-Agent: Ringwall load phone\r\nContent-Type: application/sdp\r\n"
     b"Content-Length: %(length)d\r\n\r\n%(body)b"
 )
@@ -202,7 +205,7 @@ class Phone(asyncio.Protocol):
     # Signing in
 
     async def register(self, *, anew: bool = True) -> float:
-        """Sign in and return the seconds it took. With `anew` the proof is asked for first (401, then 200)."""
+        """Sign in and return the seconds it took. With `anew` it is challenged first: 401, then 200."""
         self._registering = self._loop.create_future()
         self._register_began = time.perf_counter()
         if anew:
@@ -337,12 +340,11 @@ class Phone(asyncio.Protocol):
         if self.lost:
             return
         port = _PORT.search(body)
-        for number, suite, peer_key in _CRYPTO.findall(body):
-            if suite in self._habits.suites and port is not None:
-                break
-        else:
+        known = [line for line in _CRYPTO.findall(body) if line[1] in self._habits.suites]
+        if port is None or not known:
             self._transport.write(self._reply(b"488 Not Acceptable Here", head, tag))
             return
+        number, suite, peer_key = known[0]
         stream = Stream(self._habits.port(), suite, inline(self._habits.key(suite)), int(port[1]), peer_key)
         self.taken[_one(_CALL_ID, head)] = stream
         crypto = b"a=crypto:%b %b inline:%b\r\n" % (number, suite, stream.key)

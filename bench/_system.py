@@ -1,7 +1,7 @@
-"""A real system of its own for a benchmark: started in a folder that is thrown away, measured, and stopped again.
+"""A real system for a benchmark: started in a folder that is thrown away, measured, stopped again.
 
-The system is the one that `ringwall up` starts, with its own users, on free ports of the loopback address. Its limits
-are raised, because all phones of a benchmark come from one address.
+The system is the one that `ringwall up` starts, with its own users, on free ports of the loopback address.
+Its limits are raised, because all phones of a benchmark come from one address.
 """
 
 import shutil

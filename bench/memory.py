@@ -1,7 +1,8 @@
 """What a held call takes of memory: `./ringwall bench memory [--json]`.
 
-PSS of every process of the system, supervisor and certificate watch included: first with all phones signed in, then with
-the calls up. Some time passes before each look, so that what belongs to the set-up only is gone again.
+PSS of every process of the system, supervisor and certificate watch included: first with all phones signed
+in, then with the calls up. Some time passes before each look, so that what belongs to the set-up only is
+gone again.
 """
 
 import sys

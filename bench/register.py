@@ -1,8 +1,8 @@
 """What signing in costs: `./ringwall bench register [--json]`.
 
-Phones that stay connected sign in again and again: REGISTER, 401, REGISTER with a SHA-256 proof, 200. "one round" is a
-phone that uses its nonce again with the next count, as RFC 7616 lets it: REGISTER, 200. Times are from the first REGISTER sent
-to the 200 received; CPU is that of all processes of each program.
+Phones that stay connected sign in again and again: REGISTER, 401, REGISTER with a SHA-256 proof, 200. "one
+round" is a phone that uses its nonce again with the next count, as RFC 7616 lets it: REGISTER, 200. Times
+are from the first REGISTER sent to the 200 received; CPU is that of all processes of each program.
 """
 
 import sys

@@ -1,9 +1,10 @@
 """What carrying voice costs: `./ringwall bench relay [--json]`.
 
-Calls with SRTP in both directions (G.711, 50 packets a second each way), every leg with keys of its own, so that rtpengine
-decrypts and encrypts each packet. CPU seconds of rtpengine for each minute of a call. The delay is from just before a
-packet is sent to the kernel's time stamp where it comes in; packets that go from socket to socket of the load process
-without a relay, at the same time, tell how much of that the machine itself adds.
+Calls with SRTP in both directions (G.711, 50 packets a second each way), every leg with keys of its own, so
+that rtpengine decrypts and encrypts each packet. CPU seconds of rtpengine for each minute of a call. The
+delay is from just before a packet is sent to the kernel's time stamp where it comes in; packets that go
+from socket to socket of the load process without a relay, at the same time, tell how much of that the
+machine itself adds.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """A long run at a steady rate, to see what grows: `./ringwall bench soak --minutes 60 [--json]`.
 
-Made for Kamailio's allocator (`-x fm`), which costs 40 % less than the default one and must not be trusted unseen: memory
-that falls to pieces shows as a PSS that keeps growing, as "out of memory" in its log, or as calls that fail. It ends with
-1 when a call failed, a program died, or Kamailio spoke of memory.
+Made for Kamailio's allocator (`-x fm`), which costs 40 % less than the default one and must not be trusted
+unseen: memory that falls to pieces shows as a PSS that keeps growing, as "out of memory" in its log, or as
+calls that fail. It ends with 1 when a call failed, a program died, or Kamailio spoke of memory.
 """
 
 import re
