@@ -1,9 +1,9 @@
 """How long a decision and a rebuild of the policy take: `python bench/policy.py [--json]` (C5).
 
-An organisation of 10,000 users in 50 groups, each group with 100 restrictions and 100 permissions of its own, some
-with wildcards. Every decision is timed alone; its time includes reading what was dialled. Three mixes:
+An organisation of 10,000 users in 50 groups, each group with 100 restrictions and 100 permissions of its own,
+some with wildcards. Every decision is timed alone; its time includes reading what was dialled. Three mixes:
 
-- `decision`: numbers that the site has called before, as most are, of all classes, nine in ten dialled, one forwarded;
+- `decision`: numbers that the site has called before, as most are, of all classes; one in ten is forwarded;
 - `first`: numbers that the site never called before, so that nothing about them is remembered;
 - `rebuild`: the whole snapshot compiled from values after a change that touches every list.
 """
@@ -62,15 +62,21 @@ def directory(seed: int) -> Directory:
     return Directory(
         sites=sites,
         groups=tuple(
-            UserGroup(f"g{n}", f"Group {n}", "telephony", f"calls {n}", "mail", ("tg-us", "tg-gb")) for n in range(GROUPS)
+            UserGroup(f"g{n}", f"Group {n}", "telephony", f"calls {n}", "mail", ("tg-us", "tg-gb"))
+            for n in range(GROUPS)
         ),
         telephony=(TelephonyCos("telephony", forwarding=CallRules(Scope.NATIONAL)),),
         calls=tuple(
-            CallCos(f"calls {n}", CallRules.of(Scope.INTERNATIONAL, entries(chance, half), entries(chance, half)))
+            CallCos(
+                f"calls {n}", CallRules.of(Scope.INTERNATIONAL, entries(chance, half), entries(chance, half))
+            )
             for n in range(GROUPS)
         ),
         voice_mail=(VoiceMailCos("mail"),),
-        trunk_groups=(TrunkGroup("tg-us", "US", "us", max_calls=500), TrunkGroup("tg-gb", "GB", "gb", max_calls=500)),
+        trunk_groups=(
+            TrunkGroup("tg-us", "US", "us", max_calls=500),
+            TrunkGroup("tg-gb", "GB", "gb", max_calls=500),
+        ),
         users=tuple(
             User(str(10_000 + n), f"User {n}", f"g{n % GROUPS}", sites[n % 10 == 9].id) for n in range(USERS)
         ),
@@ -105,7 +111,10 @@ def timed(snapshot: PolicySnapshot, numbers: Sequence[str], context: Context) ->
 
 def percentiles(times: list[int]) -> dict[str, float]:
     times.sort()
-    return {"p50": round(times[len(times) // 2] / 1000, 1), "p99": round(times[len(times) * 99 // 100] / 1000, 1)}
+    return {
+        "p50": round(times[len(times) // 2] / 1000, 1),
+        "p99": round(times[len(times) * 99 // 100] / 1000, 1),
+    }
 
 
 def measurements() -> dict[str, object]:
@@ -146,7 +155,10 @@ def main() -> None:
         print(json.dumps(results))
         return
     print(f"{USERS} users in {GROUPS} groups with {EXPRESSIONS} expressions each")
-    for name, label in (("decision_us", "a decision"), ("first_decision_us", "for a number never called before")):
+    for name, label in (
+        ("decision_us", "a decision"),
+        ("first_decision_us", "for a number never called before"),
+    ):
         figures = results[name]
         assert isinstance(figures, dict)
         print(f"  {label:<34}{figures['p50']:8.1f} us (p50) {figures['p99']:8.1f} us (p99)")

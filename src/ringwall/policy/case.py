@@ -11,7 +11,7 @@ from ringwall.policy.actions import (
     TrunkSubject,
     UserSubject,
 )
-from ringwall.policy.grant import Answer, Denial, Grant, Way, issue
+from ringwall.policy.grant import Answer, Denial, Grant, Way, make_grant
 from ringwall.policy.groups import CodeMode, Phone
 from ringwall.policy.numbers import Number, SitePlan
 from ringwall.policy.rules import RULES, Heard, Note, Rule
@@ -142,7 +142,7 @@ class Case:
 
     def allow(self, rule: Rule, way: Way | None = None, code: str = "") -> Grant:
         """Grant it."""
-        return issue(self._answer(rule), way, code, saving=self.context.saving)
+        return make_grant(self._answer(rule), way, code, saving=self.context.saving)
 
     def deny(self, rule: Rule, *, heard: Heard | None = None, codes: CodeMode = CodeMode.DISABLED) -> Denial:
         """Deny it. What is heard is the rule's own, but for tones that fit no call that is up already."""

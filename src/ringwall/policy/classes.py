@@ -193,7 +193,7 @@ class TelephonyCos:
         if not isinstance(self.forwarding, CallRules) or self.forwarding.scope is Scope.INTERNAL:
             raise PolicyError(
                 "External forwarding scope",
-                "has to be Local Only or a higher rung; for inside destinations alone, turn the permission off.",
+                "has to be Local Only or a higher rung; for inside destinations alone, turn it off.",
             )
 
 

@@ -2,9 +2,9 @@
 
 Rules that this module keeps:
 
-- A `Grant` is made by `issue` and in no other way: its constructor asks for a seal that nothing outside the
-  policy has, it cannot be copied with changes, pickled or made from stored values. A test walks the code of
-  ringwall and fails where another module tries.
+- A `Grant` is made by `make_grant` and in no other way: its constructor asks for a seal that nothing outside
+  the policy has, it cannot be copied with changes, pickled or made from stored values. A test walks the code
+  of ringwall and fails where another module tries.
 - A grant names one number and lives for seconds: whoever makes the leg calls `require` with what is really
   about to be dialled, and no grant serves for a destination that was merely to be stored.
 """
@@ -218,6 +218,6 @@ class Denial(_Answered):
         return {**_Answered.record(self), "heard": self.heard.value, "status": self.status}
 
 
-def issue(answer: Answer, way: Way | None, code: str, *, saving: bool) -> Grant:
+def make_grant(answer: Answer, way: Way | None, code: str, *, saving: bool) -> Grant:
     """Make a grant. For the policy's own decisions only."""
     return Grant(_SEAL, answer, answer.at if saving else answer.at + LIFE, None if saving else way, code)

@@ -34,7 +34,7 @@ _SEEN: Final = 16384  # how many numbers each site remembers
 
 _SPACES: Final = str.maketrans("", "", " \t.-()\u00a0\u2007\u2010\u2011\u2013\u202f")
 _SLASH: Final = str.maketrans("", "", "/")
-_DIALLED: Final = re.compile(r"\+?[0-9*#]+\Z")
+_DIALLED: Final = re.compile(r"[0-9*#+]+\Z")
 _CANONICAL_SERVICE: Final = re.compile(r"([0-9]{1,3})/(\*?[0-9]{1,8})(?:/(\+[0-9]{4,15}))?\Z")
 _VERTICAL: Final = re.compile(r"(\*(?:[23][0-9]{2}|[014-9][0-9]))(\+?[0-9]*)\Z")
 # Carrier codes by calling code: North America 101xxxx, Germany 010xy and 0100xy, Switzerland 107xx and 108xx.
@@ -49,7 +49,7 @@ _SHORT_CLASS: Final = {
     Short.DIRECTORY: NumberClass.DIRECTORY,
     Short.SERVICE: NumberClass.SERVICE,
 }
-_OPERATOR: Final = {"GB": ("100", "155"), "AU": ("1234",), "CH": ("1811",)}
+_OPERATOR: Final = {"GB": ("100", "155")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class SitePlan:
         "_access",
         "_areas",
         "_country_code",
+        "_country_emergency",
         "_danger",
         "_emergency",
         "_inside",
@@ -128,6 +129,7 @@ class SitePlan:
         codes = {code for code in (site.access_code, *access_codes) if code}
         self._access = tuple(sorted(codes, key=len, reverse=True))
         self._emergency = frozenset(site.emergency_numbers)
+        self._country_emergency = frozenset(world.emergency_numbers(site.country))
         # National numbers begin with an area code that may be dialled with the prefix of national calls.
         areas = (*site.area_codes, *site.local_area_codes)
         self._areas = tuple(
@@ -150,6 +152,9 @@ class SitePlan:
             return self._emergency_call(dialled, text.lstrip("+"), None)
         if text in self._inside or text in self._stars:
             return Number(dialled, text, NumberClass.INSIDE)
+        if text in self._country_emergency:
+            # Not on the site's list, so that an extension may have it; nobody has, and lives go first.
+            return self._emergency_call(dialled, text, None)
         if "/" in text:
             found = self._canonical_service(dialled, text)
             if found is not None:
@@ -162,7 +167,7 @@ class SitePlan:
         for code in self._access:
             if text.startswith(code):
                 rest = text[len(code) :]
-                if rest in self._emergency:
+                if rest in self._emergency or rest in self._country_emergency:
                     return self._emergency_call(dialled, rest, code)
                 return self._outside(dialled, rest, code)
         if self.site.access_code:
@@ -178,7 +183,7 @@ class SitePlan:
         if found is None or found[1] != self._country_code:
             return None
         digits, behind = found[2], found[3]
-        if behind is None and digits in self._emergency:
+        if behind is None and (digits in self._emergency or digits in self._country_emergency):
             return self._emergency_call(dialled, digits, None)
         number = self._outside(dialled, digits + (behind or ""), None)
         return number if number.canonical == text else _invalid(dialled, "there is no such service number")
@@ -207,7 +212,8 @@ class SitePlan:
         prefix, plus, rest = text.partition("+")
         carrier = _CARRIER.get(self._plan.code)
         if plus and rest.isdigit() and prefix.isdigit():
-            if carrier is not None and carrier.fullmatch(prefix):
+            found = carrier.match(prefix) if carrier is not None else None
+            if found is not None and not found[2]:
                 return self._with_behind(dialled, prefix, "+" + rest, code, NumberClass.CARRIER_SELECT)
             if self._plan.code == _NANP and prefix == "0":
                 return self._with_behind(dialled, prefix, "+" + rest, code, NumberClass.OPERATOR)
@@ -230,10 +236,7 @@ class SitePlan:
             if text in _OPERATOR.get(self.site.country, ()):
                 return self._service(dialled, text, code, NumberClass.OPERATOR)
             kind = world.short(self.site.country, text)
-            if kind is Short.EMERGENCY:
-                # The country's, yet not among the site's: the administrator took it out, but lives go first.
-                return self._emergency_call(dialled, text, code)
-            if kind is not Short.NONE:
+            if kind in _SHORT_CLASS:
                 return self._service(dialled, text, code, _SHORT_CLASS[kind])
         return None
 
