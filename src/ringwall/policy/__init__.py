@@ -42,6 +42,7 @@ from ringwall.policy.decide import may
 from ringwall.policy.errors import PolicyError
 from ringwall.policy.explain import PATHS, Explanation, explain
 from ringwall.policy.expressions import Expression, parse_list
+from ringwall.policy.findings import Finding, Severity
 from ringwall.policy.grant import Denial, Grant, GrantRefused, Way
 from ringwall.policy.groups import (
     LEAST_CALL,
@@ -57,7 +58,7 @@ from ringwall.policy.groups import (
     UserGroup,
 )
 from ringwall.policy.limits import DEFAULT_LIMITS, Limits, Rate
-from ringwall.policy.lint import Finding, Severity, lint
+from ringwall.policy.lint import lint
 from ringwall.policy.numbers import Number
 from ringwall.policy.places import Service, Site, Trunk, TrunkGroup
 from ringwall.policy.rules import Heard, Rule, Step

@@ -15,7 +15,7 @@ class Action(StrEnum):
     DIAL = "dial"
     ORIGINATE = "originate"  # click-to-dial, and calls that the API makes
     BLIND_TRANSFER = "blind transfer"
-    ATTENDED_TRANSFER = "attended transfer"
+    ATTENDED_TRANSFER = "attended transfer"  # to a leg that is up; the grant makes no other one
     FORWARD_ALWAYS = "forward always"
     FORWARD_BUSY = "forward busy"
     FORWARD_NO_ANSWER = "forward no answer"
@@ -141,10 +141,11 @@ class Party(StrEnum):
 class Context:
     """What the answer depends on besides who, what and whom.
 
-    `now` is in seconds since 1970. `use` holds what was used up to now; it is asked, never changed. `party`
-    is the one who is transferred. `count` is how many there are already: calls at the target, buddies on
-    the list, parties in the conference with the starter, messages in the mailbox; for USE_PASSWORD the age
-    in days. `saving` asks whether a destination may be stored: the grant then makes no call.
+    `now` is in seconds since 1970. `use` holds what was used up to now; it is asked, never changed.
+    `party` is the one who is transferred. `count` is how many there are already: calls of the caller (DIAL,
+    ORIGINATE) or at the target (RECEIVE_CALL), buddies on the list, parties in the conference with the
+    starter, messages in the mailbox; for USE_PASSWORD the age in days. `saving` asks whether a destination may
+    be stored: the grant then makes no call.
     """
 
     now: float

@@ -1,5 +1,7 @@
 """One question to the policy while it is being decided: who asks, with which rights, and the steps so far."""
 
+from collections.abc import Iterable
+
 from ringwall.policy.actions import (
     Action,
     CodeSubject,
@@ -37,7 +39,18 @@ _HEARD_INSTEAD = {
 class Case:
     """Who asks for what, and what was found so far. Lives for one decision."""
 
-    __slots__ = ("action", "context", "member", "notes", "number", "phone", "snapshot", "subject", "target")
+    __slots__ = (
+        "action",
+        "context",
+        "member",
+        "notes",
+        "number",
+        "phone",
+        "read_by",
+        "snapshot",
+        "subject",
+        "target",
+    )
 
     def __init__(
         self,
@@ -56,6 +69,7 @@ class Case:
         self.notes: list[Note] = []
         self.phone: Phone | None = None
         self.member: Member = self._resolve(subject)
+        self.read_by: SitePlan = self.plan  # the site by whose numbers `number` was read
 
     def _resolve(self, subject: Subject) -> Member:
         snapshot = self.snapshot
@@ -122,14 +136,21 @@ class Case:
         """Read a number: emergency numbers of the telephone's own site first, wherever its user belongs."""
         plan = self.plan
         number = plan.read(dialled)
-        if self.phone is not None and number.number_class is not NumberClass.EMERGENCY:
-            there = self.snapshot.plans.get(self.phone.site or "")
-            if there is not None and there is not plan:
-                at_phone = there.read(dialled)
-                if at_phone.number_class is NumberClass.EMERGENCY:
-                    number = at_phone
-        self.number = number
+        if number.number_class is not NumberClass.EMERGENCY:
+            for other in self._elsewhere():
+                there = other.read(dialled)
+                if there.number_class is NumberClass.EMERGENCY:
+                    plan, number = other, there
+                    break
+        self.number, self.read_by = number, plan
         return number
+
+    def _elsewhere(self) -> Iterable[SitePlan]:
+        """Other sites whose emergency numbers count: the telephone's, or any for who has no site."""
+        at_phone = self.snapshot.plans.get(self.phone.site or "") if self.phone is not None else None
+        if at_phone is not None:
+            return (at_phone,)
+        return self.snapshot.plans.values() if self.member.plan is None else ()
 
     def note(self, check: str, text: str, about: object = None) -> None:
         """Note what was looked at and what came of it: a text, with what it is filled with, or a rule."""

@@ -22,9 +22,9 @@ from types import MappingProxyType
 from typing import Final
 
 from ringwall.policy import world
-from ringwall.policy.expressions import Expressions, country_code_length, parse_list
+from ringwall.policy.expressions import Expressions, country_code_length
 from ringwall.policy.places import Site
-from ringwall.policy.ranges import FRAUD_TEST, SATELLITE
+from ringwall.policy.ranges import SATELLITE_TEXTS, danger_ranges
 from ringwall.policy.scope import NumberClass
 from ringwall.policy.world import Line, Plan, Short
 
@@ -78,14 +78,6 @@ class Number:
 _WITHIN: Final = {"VA": "IT", "SJ": "NO", "AX": "FI", "CC": "AU", "CX": "AU"}
 _INSIDE: Final = frozenset({NumberClass.INSIDE, NumberClass.INVALID})
 _E164 = tuple[str, NumberClass, str]
-
-
-def danger_ranges(fraud: Iterable[str] = FRAUD_TEST) -> Expressions:
-    """Compile the satellite and fraud ranges for `SitePlan`; PolicyError names an unreadable range."""
-    return Expressions((*parse_list(SATELLITE, "satellite ranges"), *parse_list(fraud, "fraud ranges")))
-
-
-_SATELLITE_TEXTS: Final = frozenset(SATELLITE)
 
 
 class SitePlan:
@@ -321,7 +313,7 @@ class SitePlan:
             return Number(dialled, own, NumberClass.INSIDE)
         danger = self._danger.match(canonical)
         if danger is not None:
-            if danger.text in _SATELLITE_TEXTS:
+            if danger.text in SATELLITE_TEXTS:
                 return Number(dialled, canonical, NumberClass.SATELLITE, region, code, danger=danger.text)
             if region != self.site.country:
                 return Number(dialled, canonical, NumberClass.FRAUD_TEST, region, code, danger=danger.text)

@@ -58,7 +58,7 @@ def decide_number(case: Case, dialled: str | None) -> Grant | Denial:
 def _emergency(case: Case) -> Grant | Denial:
     case.note("emergency", "it is an emergency number")
     member, phone = case.member, case.phone
-    plan = case.snapshot.plans.get((phone.site if phone is not None else None) or "") or case.plan
+    plan = case.snapshot.plans.get((phone.site if phone is not None else None) or "") or case.read_by
     site = plan.site
     if case.action in _AUTOMATIC:
         return case.deny(Rule("emergency.automatic", case.action.value))
@@ -131,6 +131,9 @@ def _outside(case: Case, number: Number) -> Grant | Denial:
         asks = case.action in TAKES_CODE and not isinstance(case.subject, CodeSubject)
         return case.deny(verdict.rule, codes=group.group.codes if asks else CodeMode.DISABLED)
     case.note("permission", "", verdict.rule)
+    if case.action is Action.ATTENDED_TRANSFER:
+        # Both legs are up; the consulted one had its grant, and is counted, since it was dialled.
+        return case.allow(verdict.rule)
     return _by_trunk(case, group, number, verdict.rule, code)
 
 

@@ -8,7 +8,10 @@ Fraud in other ranges is met by the limits (`limits`), and numbers that a countr
 favourite of the trade, by the class "unallocated".
 """
 
+from collections.abc import Iterable
 from typing import Final
+
+from ringwall.policy.expressions import Expressions, parse_list
 
 # ITU-T E.164 list of assigned country codes: Inmarsat, global satellite systems, international networks.
 SATELLITE: Final = (
@@ -48,3 +51,10 @@ FRAUD_TEST: Final = (
     "+878",  # universal personal numbers
     "+888",
 )
+
+SATELLITE_TEXTS: Final = frozenset(SATELLITE)
+
+
+def danger_ranges(fraud: Iterable[str] = FRAUD_TEST) -> Expressions:
+    """Compile the satellite and fraud ranges for `SitePlan`; PolicyError names an unreadable range."""
+    return Expressions((*parse_list(SATELLITE, "satellite ranges"), *parse_list(fraud, "fraud ranges")))

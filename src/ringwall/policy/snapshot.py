@@ -17,9 +17,9 @@ from ringwall.policy.classes import CallCos, CallRules, TelephonyCos, VoiceMailC
 from ringwall.policy.errors import PolicyError
 from ringwall.policy.groups import AuthCode, InsideObject, Phone, User, UserGroup
 from ringwall.policy.limits import DEFAULT_LIMITS, Limits
-from ringwall.policy.numbers import Number, SitePlan, danger_ranges
+from ringwall.policy.numbers import Number, SitePlan
 from ringwall.policy.places import SERVICE_FOR, Service, Site, Trunk, TrunkGroup
-from ringwall.policy.ranges import FRAUD_TEST
+from ringwall.policy.ranges import FRAUD_TEST, danger_ranges
 from ringwall.policy.scope import NumberClass
 from ringwall.policy.verdict import CompiledRules
 

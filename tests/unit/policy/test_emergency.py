@@ -155,3 +155,10 @@ def test_an_emergency_number_comes_before_an_extension_and_a_site_may_add_number
         assert ask(plant, UserSubject("20"), Action.DIAL, dialled, use=Use()).allowed
     taken = compile_snapshot(Directory(sites=(site,), users=(User("112", "A", None, "plant"),)))
     assert ask(taken, UserSubject("112"), Action.DIAL, "112").rule.id == "inside"
+
+
+@pytest.mark.req("C5")
+def test_who_has_no_site_reaches_the_emergency_numbers_of_any() -> None:
+    snapshot = make(extra=Directory(users=(User("212", "No site", "staff", None),)))
+    for dialled, first in (("911", "tg-us"), ("999", "tg-gb"), ("110", "tg-de"), ("000", "tg-au")):
+        assert way(snapshot, UserSubject("212"), dialled).trunk_groups[0] == first

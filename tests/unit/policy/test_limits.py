@@ -224,3 +224,14 @@ def test_a_number_behind_a_carrier_code_counts_as_the_dearer_of_both() -> None:
     assert answer.way is not None
     assert answer.way.charge is not None
     assert answer.way.charge.number_class == NumberClass.PREMIUM
+
+
+@pytest.mark.req("C5")
+def test_completing_a_transfer_makes_no_leg_and_counts_none() -> None:
+    snapshot, use = make(telephony=TelephonyCos("x", trunk_to_trunk=True)), Use()
+    for n in range(4):
+        assert begin(snapshot, use, f"c{n}")
+    answer = ask(snapshot, ALICE, Action.ATTENDED_TRANSFER, LOCAL, use=use)
+    assert isinstance(answer, Grant)
+    assert answer.way is None
+    assert not ask(snapshot, ALICE, Action.BLIND_TRANSFER, LOCAL, use=use).allowed

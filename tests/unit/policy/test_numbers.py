@@ -3,8 +3,8 @@
 import pytest
 
 from ringwall.policy import NumberClass, PolicyError, Site
-from ringwall.policy.numbers import SitePlan, danger_ranges
-from ringwall.policy.ranges import FRAUD_TEST, SATELLITE
+from ringwall.policy.numbers import SitePlan
+from ringwall.policy.ranges import FRAUD_TEST, SATELLITE, danger_ranges
 
 from .house import SITES
 
