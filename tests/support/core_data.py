@@ -10,6 +10,7 @@ from ringwall.core.directory import DirectoryService
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger.chain import load_key, make_key
 from ringwall.core.operations import Actor
+from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store, schema
 
 ADMIN = Actor("local", "root", "local")
@@ -41,3 +42,8 @@ async def open_core(folder: Path, *, interval: float = 0.001) -> Core:
         make_key(folder / "ledger.key")
     ledger = await Ledger.open(store, load_key(folder / "ledger.key"))
     return Core(folder, store, ledger, await DirectoryService.open(store, ledger, REALM))
+
+
+async def open_rights(core: Core) -> RightsService:
+    """Open what says who may do what, beside the directory of a core."""
+    return await RightsService.open(core.store, core.ledger, core.directory, core.folder / "secrets.key")

@@ -23,8 +23,10 @@ from ringwall.core.directory.model import (
 from ringwall.core.directory.snapshot import Directory, load
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
+from ringwall.core.numbers import outside_number
 from ringwall.core.operations import Actor
 from ringwall.core.store import Store, schema
+from ringwall.policy import PolicyError
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +122,16 @@ class DirectoryService:
             raise OperationError("not_found", "There is no user with this extension.", "extension")
         return user
 
+    @staticmethod
+    def _checked(user: UserEntry) -> UserEntry:
+        """Return a user with a tidy name and tidy numbers; raise OperationError (invalid)."""
+        try:
+            did = outside_number(user.did, "did") if user.did.strip() else ""
+            caller_id = outside_number(user.caller_id, "caller_id") if user.caller_id.strip() else ""
+        except PolicyError as error:
+            raise OperationError("invalid", f"{error.field}: {error.message}", error.field) from error
+        return replace(user, name=check_text(user.name, "name"), did=did, caller_id=caller_id)
+
     async def add_user(
         self, actor: Actor, extension: str, name: str, given: Mapping[str, Any] | None = None
     ) -> UserEntry:
@@ -129,7 +141,7 @@ class DirectoryService:
         """
         fields = {"group": NEW_USERS_GROUP, "site": NEW_USERS_SITE, **(given or {})}
         async with self.changing:
-            user = UserEntry(0, check_extension(extension), check_text(name, "name"), **fields)
+            user = UserEntry(0, check_extension(extension), name, **fields)
             if extension in self.snapshot.by_extension:
                 raise OperationError("conflict", f"The extension {extension} is taken.", "extension")
             await self.put_users(actor, [user])
@@ -139,7 +151,7 @@ class DirectoryService:
         """Change fields of a user; raise OperationError (not_found, invalid, conflict) or StoreError."""
         async with self.changing:
             user = replace(self.user(extension), **given)
-            await self.put_users(actor, [replace(user, name=check_text(user.name, "name"))])
+            await self.put_users(actor, [user])
             return self.user(extension)
 
     async def put_users(self, actor: Actor, users: Iterable[UserEntry]) -> None:
@@ -148,7 +160,8 @@ class DirectoryService:
         For who holds `changing`. Users who are as they were are left alone. Raises like `add_user`.
         """
         before = self.snapshot.by_extension
-        wanted = [user for user in users if before.get(user.extension) != user]
+        told = [self._checked(user) for user in users]
+        wanted = [user for user in told if before.get(user.extension) != user]
         if not wanted:
             return
         number = self._next_number
