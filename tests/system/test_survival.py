@@ -9,6 +9,7 @@ import pytest
 
 from ringwall.cli.demo.wiretap import TONES
 from ringwall.infra import pki
+from ringwall.infra.supervise import Supervisor
 from system.descriptions import answer_to, good, of_port
 from system.raw_phone import RawCall, RawPhone, joined
 from system.running import System, until
@@ -33,6 +34,11 @@ async def call_works(anna: RawPhone, ben: RawPhone, media) -> None:
     await there.ended()
 
 
+def on_disk(system: System) -> None:
+    """Return when all that was written until now is on the disk: writes keep their order, and this one is awaited."""
+    system.ask("user.remove", extension=system.user())
+
+
 async def hold_and_back(call: RawCall, other: RawCall) -> None:
     for version, direction, mirror in ((8, "sendonly", "recvonly"), (9, "sendrecv", "sendrecv")):
         answer, request = await asyncio.gather(
@@ -41,6 +47,17 @@ async def hold_and_back(call: RawCall, other: RawCall) -> None:
         )
         assert answer.status == 200, answer.headers.get("warning")
         assert f"a={direction}".encode() in request.body
+
+
+async def started_again(system: System, program: str, killed: int) -> None:
+    """Wait until supervision has started a program anew and all is as it was."""
+
+    def other() -> bool:
+        states = Supervisor(system.layout).states()
+        return any(state.name == program and state.pid not in {None, killed} for state in states)
+
+    await until(other, f"{program} is started again", 20)
+    await system.ready()
 
 
 @pytest.mark.req("R1", "R2", "W5")
@@ -53,6 +70,7 @@ async def test_the_core_is_killed_and_comes_back_with_its_registrations_and_call
     await speak(ours, theirs, here, there)
     (call,) = [c for c in system.ask("call.list") if c["caller"] == anna.account.extension]
     before = system.seq()
+    on_disk(system)
     killed = system.kill("core")
     # What was under way at that moment may be lost; as soon as the edge knows, a keep-alive says so.
     while (await carl.ask(carl.request("OPTIONS")).final()).status != 503:
@@ -69,8 +87,7 @@ async def test_the_core_is_killed_and_comes_back_with_its_registrations_and_call
         port.forget()
     await until(lambda: ours.tone == TONES[1] and theirs.tone == TONES[0], "both still hear each other")
 
-    await system.ready()
-    assert system.pid("core") != killed
+    await started_again(system, "core", killed)
     known = {row["device"] for row in system.ask("registration.list")}
     assert {phone.account.username for phone in (anna, ben, carl)} <= known
     (taken_up,) = [c for c in system.ask("call.list") if c["call"] == call["call"]]
@@ -109,10 +126,11 @@ async def test_a_phone_that_hung_up_while_the_core_was_away_ends_the_call(system
     anna, ben = await connect(), await connect()
     here, there = await joined(anna, ben, good(), answer_to)
     before = system.seq()
-    system.kill("core")
+    on_disk(system)
+    killed = system.kill("core")
     assert (await here.hang_up()).status in {408, 503}
     await anna.close()
-    await system.ready()
+    await started_again(system, "core", killed)
     await there.ended(30)
     record = await system.record(before, "call.ended", caller=anna.account.extension)
     assert record["answered"]
@@ -124,8 +142,6 @@ async def test_the_core_is_stopped_in_good_order_and_started_again(system, conne
     anna, ben = await connect(), await connect()
     here, there = await joined(anna, ben, good(), answer_to)
     before = system.seq()
-    from ringwall.infra.supervise import Supervisor
-
     await asyncio.to_thread(Supervisor(system.layout).restart, "core")
     await system.ready()
     await hold_and_back(here, there)
@@ -141,10 +157,7 @@ async def test_a_process_of_the_edge_is_killed_and_phones_work_again(system, con
     anna, ben = await connect(), await connect()
     await call_works(anna, ben, media)
     killed = system.kill(program)
-    await until(
-        lambda: any(p.pid != killed for p in _states(system, program)), f"{program} is started again", 20
-    )
-    await system.ready()
+    await started_again(system, program, killed)
     if program in {"haproxy", "kamailio"}:
         # Their connections went with it; a phone connects and signs in again.
         await asyncio.gather(anna.closed.wait(), ben.closed.wait())
@@ -152,19 +165,13 @@ async def test_a_process_of_the_edge_is_killed_and_phones_work_again(system, con
     await call_works(anna, ben, media)
 
 
-def _states(system: System, program: str):
-    from ringwall.infra.supervise import Supervisor
-
-    return [state for state in Supervisor(system.layout).states() if state.name == program and state.pid]
-
-
 @pytest.mark.req("R2")
 async def test_a_real_phone_finds_the_system_again_after_the_edge_died(system, desk_phones, connect) -> None:
     desk, caller = await desk_phones(), await connect()
     before = system.seq()
-    system.kill("haproxy")
+    killed = system.kill("haproxy")
     await caller.closed.wait()
-    await system.ready()
+    await started_again(system, "haproxy", killed)
     await desk.register()
     await system.record(before, "registration.added", device=desk.credentials.username)
     caller = await connect(caller.account)
@@ -200,8 +207,8 @@ async def test_certificates_are_renewed_while_a_call_is_up(system, connect, medi
     assert carl.peer_certificate != old
     await call_works(carl, ben, media)
     # The core's next connections are made with its new one.
-    system.kill("agent")
-    await system.ready()
+    killed = system.kill("agent")
+    await started_again(system, "agent", killed)
     assert (await there.hang_up()).status == 200
     await here.ended()
     problems = [state for state in pki.inspect(system.layout, system.settings) if state.problem or state.due]

@@ -7,6 +7,7 @@ write.
 import asyncio
 import json
 import logging
+from collections import deque
 from typing import Any, cast
 
 from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeRefused, EdgeUnavailable, tls_of
@@ -21,6 +22,8 @@ _PING_SECONDS = 4.0
 _LINGER_SECONDS = 0.01
 _WRITE_LIMIT = 8 * 1024 * 1024
 _MOST_UNDER_WAY = 10_000
+_MOST_KEPT = 10_000
+_UNSURE_SECONDS = 5.0  # what was sent this shortly before a loss may not have arrived
 
 _Answer = asyncio.Future[Frame]
 
@@ -41,6 +44,7 @@ class ControlLink(asyncio.Protocol):
         self._waiting: dict[int, _Answer] = {}
         self._last_id = 0
         self._out: list[bytes] = []
+        self._quiet: deque[tuple[float, bytes]] = deque(maxlen=_MOST_KEPT)
         self._flush_soon = False
         self._flush_later: asyncio.TimerHandle | None = None
         self._why = ""
@@ -78,16 +82,29 @@ class ControlLink(asyncio.Protocol):
         raise _error_of(frame)
 
     def ng_nowait(self, payload: bytes) -> bool:
-        """Send a bencoded ng command whose reply nobody waits for; False when the link is down.
+        """Send a bencoded ng command whose reply nobody waits for and that may come twice, as a delete may.
 
-        It goes out with the next other command, or after 10 ms.
+        It goes out with the next other command, or after 10 ms. The last ones before a loss of the link are
+        sent again when it is back, and with them those that came meanwhile: False says that it has to wait.
         """
+        now = asyncio.get_running_loop().time()
+        if self.up:
+            self._forget_quiet(now)
+        self._quiet.append((now, payload))
         if not self.up:
             return False
         self._out.append(encode(Kind.NG_QUIET, self._next_id(), payload))
         if not self._flush_soon and self._flush_later is None:
             self._flush_later = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._flush)
         return True
+
+    def _forget_quiet(self, now: float) -> None:
+        while self._quiet and self._quiet[0][0] < now - _UNSURE_SECONDS:
+            self._quiet.popleft()
+
+    def _repeat_quiet(self) -> None:
+        self._out += [encode(Kind.NG_QUIET, self._next_id(), payload) for _, payload in self._quiet]
+        self._flush()
 
     async def call(self, op: dict[str, Any], timeout: float = 5.0) -> dict[str, Any]:  # noqa: ASYNC109 - as above
         """Run an operation of the edge agent, ``{"op": name, ...}``, and return its answer without ``ok``.
@@ -151,6 +168,7 @@ class ControlLink(asyncio.Protocol):
                 self.up = True
                 self._backoff.reset()
                 self._complaints.up()
+                self._repeat_quiet()
             try:
                 await asyncio.wait_for(self._closed.wait(), self._ping_seconds)
             except TimeoutError:
@@ -170,6 +188,8 @@ class ControlLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail everything that waits for an answer."""
         self._transport = None
+        if self.up:
+            self._forget_quiet(asyncio.get_running_loop().time())
         self.up = False
         self._out.clear()
         if exc is not None:

@@ -136,6 +136,20 @@ async def test_a_lost_link_fails_what_waits_and_comes_back(link, agent) -> None:
     await until(lambda: link.up)
 
 
+async def test_what_may_be_lost_with_the_link_is_sent_again(link, agent, edge) -> None:
+    """Nobody waits for the end of a relay; it must not stay open because the link broke at that moment."""
+    assert link.ng_nowait(b"d3:onei1ee")
+    await until(lambda: [frame.payload for frame in agent.frames] == [b"d3:onei1ee"])
+    agent.frames.clear()
+    agent.peer.transport.abort()
+    await until(lambda: not link.up)
+    assert not link.ng_nowait(b"d3:twoi2ee")
+    await until(lambda: link.up)
+    await until(
+        lambda: [f.payload for f in agent.frames if f.kind is Kind.NG_QUIET] == [b"d3:onei1ee", b"d3:twoi2ee"]
+    )
+
+
 async def test_an_agent_that_does_not_answer_pings_is_given_up(link, agent, edge) -> None:
     agent.silent = True
     await until(lambda: not link.up)
