@@ -19,9 +19,11 @@ from ringwall.policy import (
     Action,
     CallCos,
     CallRules,
+    Charge,
     Context,
     Directory,
     Grant,
+    NumberClass,
     PolicySnapshot,
     Scope,
     Site,
@@ -96,6 +98,22 @@ def dialled(chance: random.Random, count: int) -> list[str]:
     return [chance.choice(kinds)() for _ in range(count)]
 
 
+def a_days_use() -> Use:
+    """What a busy day leaves behind: ten calls of every user over the day, and some on the line."""
+    use = Use()
+    chance = random.Random(3)
+    for number in range(USERS * 10):
+        now = NOW - 86_000 + number * 86_000 / (USERS * 10)
+        user = chance.randrange(USERS)
+        charge = Charge(str(10_000 + user), f"g{user % GROUPS}", NumberClass.NATIONAL, 0.001, 600, 0.01)
+        use.start(f"call {number}", charge, "tg-us", now)
+        use.end(f"call {number}", 180, now)
+    for user in range(0, USERS, 40):
+        charge = Charge(str(10_000 + user), f"g{user % GROUPS}", NumberClass.LOCAL, 0.001, 600, 0.01)
+        use.start(f"live {user}", charge, "tg-us", NOW - 10)
+    return use
+
+
 def timed(snapshot: PolicySnapshot, numbers: Sequence[str], context: Context) -> tuple[list[int], int]:
     """Nanoseconds of each decision, and how many were granted."""
     times, granted = [], 0
@@ -125,7 +143,7 @@ def measurements() -> dict[str, object]:
     begin = time.perf_counter()
     snapshot = compile_snapshot(second)
     rebuild = time.perf_counter() - begin
-    context = Context(NOW, Use())
+    context = Context(NOW, a_days_use())
     numbers = dialled(chance, NUMBERS)
     gc.collect()
     gc.freeze()

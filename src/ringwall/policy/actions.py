@@ -144,8 +144,8 @@ class Context:
     `now` is in seconds since 1970. `use` holds what was used up to now; it is asked, never changed.
     `party` is the one who is transferred. `count` is how many there are already: calls of the caller (DIAL,
     ORIGINATE) or at the target (RECEIVE_CALL), buddies on the list, parties in the conference with the
-    starter, messages in the mailbox; for USE_PASSWORD the age in days. `saving` asks whether a destination may
-    be stored: the grant then makes no call.
+    starter, messages in the mailbox; for USE_PASSWORD the age in days. `saving` asks whether a destination
+    may be stored: the grant then makes no call.
     """
 
     now: float

@@ -52,6 +52,8 @@ class Case:
         "target",
     )
 
+    read_by: SitePlan  # the site by whose numbers `number` was read
+
     def __init__(
         self,
         snapshot: PolicySnapshot,
@@ -69,7 +71,6 @@ class Case:
         self.notes: list[Note] = []
         self.phone: Phone | None = None
         self.member: Member = self._resolve(subject)
-        self.read_by: SitePlan = self.plan  # the site by whose numbers `number` was read
 
     def _resolve(self, subject: Subject) -> Member:
         snapshot = self.snapshot
@@ -119,8 +120,10 @@ class Case:
     @property
     def unassigned(self) -> bool:
         """Whether a telephone asks at which nobody has logged in and to which no group was given (P2)."""
+        if self.member.group is not None:
+            return False
         asker = self.subject.caller if isinstance(self.subject, CodeSubject) else self.subject
-        return isinstance(asker, PhoneSubject) and self.member.group is None and self.member.user is None
+        return isinstance(asker, PhoneSubject) and self.member.user is None
 
     @property
     def group(self) -> CompiledGroup | None:

@@ -24,7 +24,7 @@ from ringwall.policy.codes_rights import code_rights
 from ringwall.policy.grant import Denial, Grant, Way
 from ringwall.policy.groups import CodeMode, ObjectKind
 from ringwall.policy.numbers import Number
-from ringwall.policy.rules import Rule
+from ringwall.policy.rules import Note, Rule
 from ringwall.policy.scope import NumberClass
 from ringwall.policy.snapshot import CompiledGroup
 from ringwall.policy.usage import Charge, longest
@@ -33,6 +33,8 @@ from ringwall.policy.verdict import Verdict
 _AUTOMATIC = FORWARDS | {Action.NOTIFY, Action.CALLBACK, Action.PSTN_FAILOVER}
 _TRANSFERS = frozenset({Action.BLIND_TRANSFER, Action.ATTENDED_TRANSFER})
 _BY_FORWARDING = FORWARDS | {Action.NOTIFY}
+_NO_EMERGENCY: Note = ("emergency", "it is no emergency number", None)
+_ROOM: Note = ("limits", "there is room", None)
 _LEAST_SECONDS = 30  # a call that money left for less is not begun
 
 
@@ -44,14 +46,14 @@ def decide_number(case: Case, dialled: str | None) -> Grant | Denial:
     number_class = number.number_class
     if number_class is NumberClass.EMERGENCY:
         return _emergency(case)
-    case.note("emergency", "it is no emergency number")
+    case.notes.append(_NO_EMERGENCY)
     if case.unassigned:
         return case.deny(Rule("phone.unassigned", case.member.label))
     if number_class is NumberClass.INSIDE:
         return _inside(case, number)
     if number_class is NumberClass.INVALID:
         return case.deny(Rule("number.invalid", "", number.why))
-    case.note("number", "it is {}, {}", (number.canonical, number_class.value))
+    case.notes.append(("number", "it is {}, {}", (number.canonical, number_class)))
     return _outside(case, number)
 
 
@@ -130,7 +132,7 @@ def _outside(case: Case, number: Number) -> Grant | Denial:
     if not verdict.allowed:
         asks = case.action in TAKES_CODE and not isinstance(case.subject, CodeSubject)
         return case.deny(verdict.rule, codes=group.group.codes if asks else CodeMode.DISABLED)
-    case.note("permission", "", verdict.rule)
+    case.notes.append(("permission", "", verdict.rule))
     if case.action is Action.ATTENDED_TRANSFER:
         # Both legs are up; the consulted one had its grant, and is counted, since it was dialled.
         return case.allow(verdict.rule)
@@ -154,6 +156,10 @@ def _gate(case: Case, number: Number, *, outside: bool) -> Denial | None:
     """Ask for the right to this path itself; None if there is nothing against it."""
     action, group, context = case.action, case.group, case.context
     telephony = group.telephony if group is not None else None
+    if action in TAKES_CODE:
+        if telephony is None or context.count < telephony.max_calls or case.member.user is None:
+            return None
+        return case.deny(Rule("max.calls", case.member.label, str(telephony.max_calls)))
     source = group.telephony_source if group is not None else case.member.label
     if action is Action.NOTIFY:
         return _gate_notify(case, outside=outside)
@@ -162,10 +168,6 @@ def _gate(case: Case, number: Number, *, outside: bool) -> Denial | None:
     if action is Action.CONFERENCE_ADD:
         most = telephony.max_conference_parties if telephony is not None else 0
         return case.deny(Rule("conference.full", source, str(most))) if context.count >= most else None
-    if action in {Action.DIAL, Action.ORIGINATE}:
-        if telephony is not None and context.count >= telephony.max_calls and case.member.user is not None:
-            return case.deny(Rule("max.calls", source, str(telephony.max_calls)))
-        return None
     if not outside:
         return None
     if action in _TRANSFERS and context.party is not Party.INSIDE:
@@ -228,14 +230,13 @@ def _by_trunk(case: Case, group: CompiledGroup, number: Number, rule: Rule, code
     """Find the trunk groups, ask the limits, grant."""
     snapshot, context, member = case.snapshot, case.context, case.member
     route = snapshot.route(group, case.plan, number)
-    what = number.number_class.value
     if not route:
-        return case.deny(Rule("trunk.none", group.source, what))
+        return case.deny(Rule("trunk.none", group.source, number.number_class.value))
     use, limits = context.use, snapshot.limits
     free = tuple([one.id for one in route if use.trunk_calls(one.id) < one.max_calls])
     if not free:
-        return case.deny(Rule("trunk.full", group.source, what))
-    case.note("trunks", "free and allowed: {}", (free,))
+        return case.deny(Rule("trunk.full", group.source, number.number_class.value))
+    case.notes.append(("trunks", "free and allowed: {}", (free,)))
     payer = _payer(case, code)
     # The dearer of the two counts where a number stands behind a code.
     counted = number.number_class
@@ -263,7 +264,7 @@ def _by_trunk(case: Case, group: CompiledGroup, number: Number, rule: Rule, code
             else ("limit.group-spend", limits.group_spend)
         )
         return case.deny(Rule(kind, member.label, f"{figure:g}"))
-    case.note("limits", "there is room")
+    case.notes.append(_ROOM)
     charge = Charge(payer, group.id, counted, rate.price, seconds, most)
     return case.allow(rule, Way(free, member.caller_id, seconds=seconds, charge=charge), code)
 

@@ -116,6 +116,7 @@ class PolicySnapshot:
     """The compiled directory. Make one with `compile_snapshot`."""
 
     __slots__ = (
+        "_has_areas",
         "_routes",
         "codes",
         "directory",
@@ -158,6 +159,7 @@ class PolicySnapshot:
         self.objects: Mapping[str, InsideObject] = {one.extension: one for one in directory.objects}
         self.users: Mapping[str, Member] = {user.extension: self._member(user) for user in directory.users}
         self.phones: Mapping[str, Phone] = {one.id: one for one in _once("phone", directory.phones, "id")}
+        self._has_areas = any(one.area_codes for one in directory.trunk_groups)
         self._routes: dict[tuple[str, str, Service, str | None, bool], tuple[TrunkGroup, ...]] = {}
 
     def _plans(self, directory: Directory) -> dict[str, SitePlan]:
@@ -208,7 +210,7 @@ class PolicySnapshot:
         found = self._routes.get(key)
         if found is None:
             found = self._routes[key] = self._usable(group, plan.site, service, number.access_code, here=here)
-        if not any(one.area_codes for one in found):
+        if not self._has_areas:
             return found
         return _nearest(found, number, str(plan.site.country_code))
 

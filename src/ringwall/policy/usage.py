@@ -21,7 +21,6 @@ _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 _DAY: Final = 86400.0
 _BUCKET: Final = 600.0  # seconds of spending that are kept as one sum
-_NO_CALLS: Final[deque[float]] = deque()
 
 
 class Charge(NamedTuple):
@@ -45,18 +44,22 @@ class _Live:
 class _Account:
     """Calls that are up and money that is spent, of one user or group."""
 
-    __slots__ = ("_spent", "live", "reserved")
+    __slots__ = ("_first", "_spent", "_total", "live", "reserved")
 
     def __init__(self) -> None:
         self.live = 0
         self.reserved = 0.0
         self._spent: dict[int, float] = {}
+        self._first = 0  # the oldest bucket
+        self._total = 0.0  # of all buckets
 
     def spent(self, now: float) -> float:
         """What was spent within the last 24 hours, to ten minutes more."""
         if not self._spent:
             return 0.0
         oldest = int((now - _DAY) // _BUCKET)
+        if self._first >= oldest:
+            return self._total
         return sum(amount for bucket, amount in self._spent.items() if bucket >= oldest)
 
     def spend(self, amount: float, now: float) -> None:
@@ -65,12 +68,18 @@ class _Account:
             del self._spent[bucket]
         bucket = int(now // _BUCKET)
         self._spent[bucket] = self._spent.get(bucket, 0.0) + amount
+        self._sum_up()
+
+    def _sum_up(self) -> None:
+        self._first = min(self._spent, default=0)
+        self._total = sum(self._spent.values())
 
     def to_value(self) -> list[list[float]]:
         return [[bucket, amount] for bucket, amount in self._spent.items()]
 
     def load(self, value: list[list[float]]) -> None:
         self._spent = {int(bucket): amount for bucket, amount in value}
+        self._sum_up()
 
 
 class Use:
@@ -158,7 +167,9 @@ class Use:
         if mates is not None and mates.live >= limits.group_concurrent:
             return "limit.group-calls"
         rate = limits.rate(number_class)
-        times = self._calls.get((payer, number_class), _NO_CALLS)
+        times = self._calls.get((payer, number_class))
+        if times is None:
+            return None if rate.per_minute and rate.per_hour else "limit.calls-per-hour"
         if _later_than(times, now - _MINUTE, rate.per_minute):
             return "limit.calls-per-minute"
         if _later_than(times, now - _HOUR, rate.per_hour):

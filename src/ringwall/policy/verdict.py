@@ -22,6 +22,7 @@ from ringwall.policy.rules import Rule
 from ringwall.policy.scope import CLOSED, RUNG, NumberClass
 
 _NEEDS_NAME: Final = CLOSED | {NumberClass.UNALLOCATED}
+_MOST_JUDGED: Final = 1024
 _RANGES: Final = frozenset({NumberClass.SATELLITE, NumberClass.FRAUD_TEST})
 
 
@@ -35,7 +36,7 @@ class Verdict(NamedTuple):
 class CompiledRules:
     """One set of call rules, ready to be asked. `source` says whose they are."""
 
-    __slots__ = ("opened", "permitted", "restricted", "rules", "scope", "source")
+    __slots__ = ("_judged", "opened", "permitted", "restricted", "rules", "scope", "source")
 
     def __init__(self, rules: CallRules, source: str) -> None:
         self.rules = rules
@@ -44,15 +45,23 @@ class CompiledRules:
         self.source = source
         self.restricted = compiled(rules.restrictions)
         self.permitted = compiled(rules.permissions)
+        self._judged: dict[tuple[str, NumberClass], Verdict] = {}
 
     def judge(self, number: Number) -> Verdict:
         """Whether these rules let an outside number pass."""
         behind = number.behind
-        if behind is None:
-            return self._judge_one(number)
-        front = replace(number, canonical=number.canonical[: -len(behind.canonical) - 1], behind=None)
-        verdict = self._judge_one(front)
-        return self._judge_one(behind) if verdict.allowed else verdict
+        if behind is not None:
+            front = replace(number, canonical=number.canonical[: -len(behind.canonical) - 1], behind=None)
+            verdict = self._judge_one(front)
+            return self._judge_one(behind) if verdict.allowed else verdict
+        # The same number is of another class at another site, so the class belongs to what is remembered.
+        key = (number.canonical, number.number_class)
+        found = self._judged.get(key)
+        if found is None:
+            if len(self._judged) >= _MOST_JUDGED:
+                self._judged.clear()
+            found = self._judged[key] = self._judge_one(number)
+        return found
 
     def _judge_one(self, number: Number) -> Verdict:
         canonical, number_class = number.canonical, number.number_class

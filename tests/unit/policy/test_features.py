@@ -142,6 +142,15 @@ def test_video_between_sites_needs_both_and_within_a_site_nothing() -> None:
     assert ask(off, ALICE, Action.VIDEO, target="202").allowed
 
 
+@pytest.mark.req("P2")
+def test_a_bare_telephone_has_no_video_and_leaves_no_conference() -> None:
+    snapshot = make()
+    assert ask(snapshot, PhoneSubject("bare"), Action.VIDEO, target="202").rule.id == "phone.unassigned"
+    assert (
+        ask(snapshot, PhoneSubject("bare"), Action.CONFERENCE_LEAVE, insiders=1).rule.id == "phone.unassigned"
+    )
+
+
 @pytest.mark.req("C2")
 def test_collaboration_is_needed_by_the_one_invited_too() -> None:
     without = Directory(

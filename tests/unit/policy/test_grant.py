@@ -132,6 +132,7 @@ def test_a_grant_for_what_is_stored_or_inside_makes_no_outside_leg() -> None:
     stored = ask(make(), ALICE, Action.FORWARD_ALWAYS, LOCAL, saving=True)
     inside = grant("202")
     assert isinstance(stored, Grant)
+    assert stored.way is None
     for good, number in ((stored, LOCAL), (inside, "202")):
         with pytest.raises(GrantRefused):
             good.require(number, NOW)

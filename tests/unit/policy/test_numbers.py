@@ -32,6 +32,11 @@ def test_a_trunk_groups_own_access_code_is_one_too() -> None:
     assert plan.read("8911").number_class is NumberClass.EMERGENCY
 
 
+def test_digits_between_a_carrier_code_and_a_canonical_number_make_no_number() -> None:
+    assert US.read("91010130+14085550124").canonical == "1/1010130/+14085550124"
+    assert US.read("910101300246913428+14085550124").number_class is NumberClass.INVALID
+
+
 def test_what_is_no_number_says_why() -> None:
     assert "access code" in US.read("555").why
     assert "64 characters" in US.read("1" * 65).why

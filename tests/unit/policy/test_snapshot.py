@@ -167,3 +167,27 @@ def test_a_locked_user_calls_inside_only() -> None:
 def test_nobody_forwards_to_the_number_that_calls() -> None:
     answer = ask(make(), ALICE, Action.FORWARD_ALWAYS, "+14085550123", calling_number="+14085550123")
     assert answer.rule.id == "forward.loop"
+
+
+@pytest.mark.req("C3")
+@pytest.mark.parametrize("dialled", ["+12125550123", "9101028812125550123"])
+def test_members_of_one_group_at_two_sites_have_each_their_own_local_calls(dialled: str) -> None:
+    extra = Directory(users=(User("220", "Zoe", "staff", "ny"),))
+    snapshot = make(rules=CallRules.of(Scope.LOCAL, "", "1/1010288"), extra=extra)
+    ny = replace(snapshot.directory.sites[0], id="ny", area_codes=("212",), local_area_codes=())
+    snapshot = compile_snapshot(replace(snapshot.directory, sites=(*snapshot.directory.sites, ny)))
+    for _ in range(2):
+        assert not ask(snapshot, ALICE, Action.DIAL, dialled).allowed
+        assert ask(snapshot, UserSubject("220"), Action.DIAL, dialled).allowed
+
+
+def test_what_was_judged_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringwall.policy.verdict._MOST_JUDGED", 8)
+    snapshot = make(rules=CallRules.of(Scope.LOCAL, "+14085550005"))
+    for _ in range(2):
+        for n in range(30):
+            allowed = ask(snapshot, ALICE, Action.DIAL, f"+1408555{n:04d}").allowed
+            assert allowed is (n != 5)
+    call = snapshot.groups["staff"].call
+    assert call is not None
+    assert len(call._judged) <= 8
