@@ -2,14 +2,18 @@
 
 Pure: no I/O and no clock; imports nothing else of Ringwall.
 
-snapshot = compile_snapshot(Directory(...))                 # again whenever the directory changes
-answer = may(snapshot, UserSubject("201", phone="p7"), Action.DIAL, number="914085550123",
-             context=Context(now, use))
-if isinstance(answer, Grant):
-    way = answer.require(answer.canonical, now)             # where the leg is made
-    use.start(call_id, way.charge, trunk_group, now)        # and use.end(call_id, seconds, now) at its end
-else:
-    answer.heard, answer.status, answer.reason, answer.rule.sentence
+    snapshot = compile_snapshot(Directory(...))                 # again whenever the directory changes
+    answer = may(snapshot, UserSubject("201", phone="p7"), Action.DIAL, number="914085550123",
+                 context=Context(now, use))
+    if isinstance(answer, Grant):
+        way = answer.require(answer.canonical, now)             # where the leg is made
+        if way.charge is not None:                              # emergency calls have none
+            use.start(leg, way.charge, trunk_group, now)        # and use.end(leg, seconds, now) at its end
+    else:
+        answer.heard, answer.status, answer.reason, answer.rule.sentence
+
+`may` only reads `use`: asking and `start` belong into one turn of the event loop, or two calls at once see
+the same room. A trunk group that fails is followed by `use.move`. Authorization codes: see `codes`.
 """
 
 from ringwall.policy.actions import (
