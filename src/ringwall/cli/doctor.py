@@ -118,7 +118,13 @@ def _secrets(layout: Layout) -> Iterator[Finding]:
         (layout.inner_pem, 0, haproxy),
         *(
             (path, core, None)
-            for path in (layout.link_key, layout.link_token, layout.ledger_key, layout.database)
+            for path in (
+                layout.link_key,
+                layout.link_token,
+                layout.ledger_key,
+                layout.secrets_key,
+                layout.database,
+            )
         ),
     ]
     wrong = []

@@ -26,7 +26,7 @@ from ringwall.core.operations import Actor, Operations
 
 log = logging.getLogger(__name__)
 
-LARGEST_REQUEST = 64 * 1024
+LARGEST_REQUEST = 6 * 1024 * 1024  # a CSV file of all codes
 MOST_CLIENTS = 32
 SILENCE_S = 300.0
 

@@ -7,7 +7,7 @@ Kept here:
 - Arguments are checked by a model before a handler sees them; what is wrong is told without repeating the
   input.
 - A change that was refused is on record just like one that was made (whoever makes it writes that record
-  himself).
+  himself), without the arguments that are secret.
 """
 
 import logging
@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ringwall.core.errors import OperationError, StoreError
+from ringwall.infra.logs import REMOVED
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,10 @@ class Arguments(BaseModel):
     """The base of all arguments: no field that is not known, no guessing of types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# Marks an argument that is never on record.
+SECRET: dict[str, Any] = {"writeOnly": True}
 
 
 class NoArguments(Arguments):
@@ -111,17 +116,27 @@ class Operations:
                 "unavailable", "This failed inside Ringwall: the log of the core says why."
             )
         if operation.changes:
-            self._record(name, raw_args, actor, refusal)
+            self._record(name, _told(operation.args_model, raw_args), actor, refusal)
         raise refusal
 
-    def _record(self, name: str, raw_args: Any, actor: Actor, refusal: OperationError) -> None:
-        asked = raw_args if isinstance(raw_args, dict) else {}
+    def _record(self, name: str, asked: dict[str, Any], actor: Actor, refusal: OperationError) -> None:
         try:
             self._ledger.record(
                 "admin.refused", operation=name, actor=actor.to_dict(), asked=asked, **refusal.to_dict()
             )
         except StoreError as error:
             log.error("A refusal of %s could not be recorded: %s", name, error)  # noqa: TRY400
+
+
+def _told(model: type[BaseModel], raw_args: Any) -> dict[str, Any]:
+    """Return what a record says of the arguments: of secret and of unknown ones the name alone."""
+    asked = {}
+    for name, value in raw_args.items() if isinstance(raw_args, dict) else ():
+        field = model.model_fields.get(name)
+        extra = field.json_schema_extra if field is not None else None
+        secret = field is None or (isinstance(extra, dict) and extra.get("writeOnly"))
+        asked[str(name)[:64]] = REMOVED if secret and value is not None else value
+    return asked
 
 
 def _checked(model: type[BaseModel], raw_args: Any) -> BaseModel:

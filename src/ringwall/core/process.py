@@ -29,6 +29,9 @@ from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.reports import operations as report_operations
+from ringwall.core.rights import operations as rights_operations
+from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
 from ringwall.core.store.engine import sqlite_url
 from ringwall.core.store.schema import load_bindings, load_live_calls
@@ -56,6 +59,7 @@ class Core:
         self.started_at = time.time()
         self._tasks: list[asyncio.Task[None]] = []
         self.directory: DirectoryService
+        self.rights: RightsService
         self.switch: Switch
         self.sip: SipLink
         self.control: ControlLink
@@ -69,6 +73,7 @@ class Core:
         ledger = await Ledger.open(store, load_key(layout.ledger_key))
         core = cls(layout, settings, store, ledger)
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
+        core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
         core._build()
         await core._take_up()
         core._offer_operations()
@@ -170,6 +175,8 @@ class Core:
             ca_file=str(self.layout.ca_certificate),
         )
         directory_operations.register(self.operations, self.directory, phones)
+        rights_operations.register(self.operations, self.rights, self.directory)
+        report_operations.register(self.operations, self.store, self.rights, self.directory)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)

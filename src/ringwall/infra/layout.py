@@ -197,6 +197,11 @@ class Layout:
         return self.core / "ledger.key"
 
     @property
+    def secrets_key(self) -> Path:
+        """The key that keeps authorization codes and carriers' passwords from readers of the database."""
+        return self.core / "secrets.key"
+
+    @property
     def link_certificate(self) -> Path:
         """The core's client certificate for its links to the edge."""
         return self.core / "link.crt"

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
+from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
 from ringwall.core.api.source import Entrance
 from ringwall.core.errors import OperationError, StoreError
@@ -60,6 +61,8 @@ def create_app(
             raise NotSignedInError
         await accounts.sign_out(shown.credentials, request.state.source)
 
+    # What is told apart by its last word stands before what takes any word there: /api/users/export.
+    app.include_router(rights_routes(operations, signed_in))
     app.include_router(directory_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
     _add_errors(app)
@@ -71,7 +74,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(OperationError)
     async def not_done(_request: Request, error: OperationError) -> JSONResponse:
-        return _answer(STATUS[error.code], error.code, error.message, error.field)
+        return JSONResponse({"error": error.to_dict()}, status_code=STATUS[error.code])
 
     @app.exception_handler(StoreError)
     async def not_stored(_request: Request, error: StoreError) -> JSONResponse:

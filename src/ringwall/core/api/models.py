@@ -35,6 +35,7 @@ class ErrorText(BaseModel):
     code: str
     message: str
     field: str | None = None
+    problems: list[dict[str, str | int]] | None = None
 
 
 class Error(BaseModel):

@@ -20,11 +20,16 @@ def directory_routes(operations: Operations, signed_in: Any) -> APIRouter:
 
     @router.post("/users", response_model=directory.User, status_code=201)
     async def add_user(user: directory.UserAdd, actor: ByAdmin) -> Any:
-        return await operations.run("user.add", user.model_dump(), actor)
+        return await operations.run("user.add", user.model_dump(exclude_unset=True), actor)
 
     @router.get("/users/{extension}", response_model=directory.User)
     async def show_user(extension: str, actor: ByAdmin) -> Any:
         return await operations.run("user.show", {"extension": extension}, actor)
+
+    @router.patch("/users/{extension}", response_model=directory.User)
+    async def change_user(extension: str, changes: directory.UserChanges, actor: ByAdmin) -> Any:
+        given = changes.model_dump(exclude_unset=True)
+        return await operations.run("user.set", {**given, "extension": extension}, actor)
 
     @router.delete("/users/{extension}", response_model=directory.User)
     async def remove_user(extension: str, actor: ByAdmin) -> Any:

@@ -123,7 +123,7 @@ class DirectoryService:
         return user
 
     @staticmethod
-    def _checked(user: UserEntry) -> UserEntry:
+    def checked(user: UserEntry) -> UserEntry:
         """Return a user with a tidy name and tidy numbers; raise OperationError (invalid)."""
         try:
             did = outside_number(user.did, "did") if user.did.strip() else ""
@@ -160,7 +160,7 @@ class DirectoryService:
         For who holds `changing`. Users who are as they were are left alone. Raises like `add_user`.
         """
         before = self.snapshot.by_extension
-        told = [self._checked(user) for user in users]
+        told = [self.checked(user) for user in users]
         wanted = [user for user in told if before.get(user.extension) != user]
         if not wanted:
             return

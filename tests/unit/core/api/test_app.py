@@ -115,6 +115,9 @@ ROUTES = [
     ("POST", "/api/users"),
     ("GET", "/api/users/201"),
     ("DELETE", "/api/users/201"),
+    ("PATCH", "/api/users/201"),
+    ("POST", "/api/users/import"),
+    ("GET", "/api/users/export"),
     ("GET", "/api/devices"),
     ("POST", "/api/devices"),
     ("DELETE", "/api/devices/d1"),
@@ -126,6 +129,25 @@ ROUTES = [
     ("POST", "/api/ledger/verification"),
     ("GET", "/api/openapi.json"),
     ("DELETE", "/api/tokens/current"),
+    ("POST", "/api/authcodes/import"),
+    ("GET", "/api/authcodes/export"),
+    ("GET", "/api/policy/explain"),
+    ("GET", "/api/policy/lint"),
+    ("GET", "/api/reports/calls"),
+    *(
+        (method, f"/api/{kind}{rest}")
+        for kind in (
+            "sites",
+            "groups",
+            "cos/telephony",
+            "cos/call",
+            "cos/voice-mail",
+            "trunk-groups",
+            "trunks",
+            "authcodes",
+        )
+        for method, rest in (("GET", ""), ("POST", ""), ("GET", "/a"), ("PATCH", "/a"), ("DELETE", "/a"))
+    ),
 ]
 
 
@@ -134,7 +156,7 @@ def test_every_route_is_known_to_these_tests(app):
     paths = set()
     for path, methods in inner.openapi()["paths"].items():
         paths |= {(method.upper(), path) for method in methods}
-    examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1"}
+    examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
     filled = set()
     for method, path in paths:
         for name, value in examples.items():
@@ -143,14 +165,14 @@ def test_every_route_is_known_to_these_tests(app):
     assert filled - set(ROUTES) == {("GET", "/api/health"), ("POST", "/api/tokens")}
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("authorization", [None, "Bearer rw_wrong", "Basic YTpi", "Bearer \u00ff"])
-async def test_everything_else_asks_for_a_token(stranger, method, path, authorization):
+async def test_everything_else_asks_for_a_token(stranger, authorization):
     headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
-    answer = await stranger.request(method, path, headers=headers)
-    assert answer.status_code == 401
-    assert "Sign in: POST name and password to /api/tokens" in answer.json()["error"]["message"]
-    assert answer.headers["www-authenticate"] == "Bearer"
+    for method, path in ROUTES:
+        answer = await stranger.request(method, path, headers=headers)
+        assert answer.status_code == 401, path
+        assert "Sign in: POST name and password to /api/tokens" in answer.json()["error"]["message"]
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.req("I2")

@@ -2,8 +2,12 @@
 
 import pytest
 
+from ringwall.core.directory import operations as directory_operations
+from ringwall.core.directory.operations import PhoneSettings
+from ringwall.core.operations import Operations
 from ringwall.core.rights import kinds
-from support.core_data import ADMIN, open_rights
+from ringwall.core.rights import operations as rights_operations
+from support.core_data import ADMIN, REALM, open_rights
 
 
 @pytest.fixture
@@ -21,3 +25,16 @@ async def office(core, rights):
     await rights.add(ADMIN, kinds.GROUP, "staff", group)
     await core.directory.add_user(ADMIN, "201", "Anna", {"group": "staff"})
     return rights
+
+
+@pytest.fixture
+def run(core, rights):
+    """Run an operation by name, as the administrator of this host."""
+    operations = Operations(core.ledger)
+    directory_operations.register(operations, core.directory, PhoneSettings("192.0.2.10", 5061, REALM, "ca"))
+    rights_operations.register(operations, rights, core.directory)
+
+    async def run(name, /, **args):
+        return await operations.run(name, args, ADMIN)
+
+    return run

@@ -1,0 +1,1 @@
+"""Reports of calls, denials and authorization codes, read from the ledger."""
