@@ -127,8 +127,13 @@ async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 
 @contextmanager
-def edge(settings: Settings | None = None, kamailio: Callable[[str], str] = str) -> Iterator[Rig]:
-    """Run an edge; everything is gone afterwards. ``kamailio`` may change its configuration, to shorten times."""
+def edge(
+    settings: Settings | None = None, kamailio: Callable[[str], str] = str, authorities: bytes = b""
+) -> Iterator[Rig]:
+    """Run an edge; everything is gone afterwards.
+
+    ``kamailio`` may change its configuration, to shorten times; ``authorities`` are those of carriers, as PEM.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rw-edge-", dir="/var/tmp"))
     folder.chmod(0o755)
     settings = settings or free_settings()
@@ -139,6 +144,8 @@ def edge(settings: Settings | None = None, kamailio: Callable[[str], str] = str)
             directory.path.mkdir(exist_ok=True)
         settings.save(layout)
         pki.ensure_pki(layout, settings, chown=False)
+        if authorities:
+            layout.carriers_ca.write_bytes(authorities)
         engines.configure(layout, settings, chown=False)
         layout.kamailio_config.write_text(kamailio(layout.kamailio_config.read_text()))
         for name in ("rtpengine", "kamailio", "agent", "haproxy"):

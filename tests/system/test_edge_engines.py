@@ -39,7 +39,7 @@ def contents(layout: Layout) -> dict[str, bytes]:
 def test_the_first_configuration_is_checked_and_a_second_run_does_nothing(system) -> None:
     layout, settings = system
     trials = set(Path("/run").glob("ringwall-try-*"))
-    assert engines.configure(layout, settings, chown=False) == ["haproxy", "kamailio", "rtpengine"]
+    assert engines.configure(layout, settings, chown=False) == ["haproxy", "kamailio", "rtpengine", "agent"]
     assert set(contents(layout)) == set(FILES)
     assert set(Path("/run").glob("ringwall-try-*")) <= trials
     before = {name: (layout.edge / name).stat().st_mtime_ns for name in FILES}

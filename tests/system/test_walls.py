@@ -94,6 +94,7 @@ async def test_the_edge_listens_where_it_should_and_nowhere_else(system) -> None
             ("tcp", "127.0.0.1", ports.kamailio_phones),
             ("tcp", "127.0.0.1", ports.kamailio_core),
             ("tcp", "127.0.0.1", ports.kamailio_ws),
+            ("tcp", "127.0.0.1", ports.kamailio_trunks),
         },
         "rtpengine": {("udp", "127.0.0.1", ports.ng)},
         "certificates": set(),

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cryptography import x509
+
 from ringwall.edge import render
 from ringwall.edge.agent.bans import acl_file
 from ringwall.infra import accounts, pki
@@ -26,7 +28,7 @@ from ringwall.infra.layout import Layout
 from ringwall.infra.run import CLEAN_ENVIRONMENT, SYSTEM_PATH
 from ringwall.infra.settings import Settings
 
-HAPROXY, KAMAILIO, RTPENGINE = "haproxy", "kamailio", "rtpengine"
+HAPROXY, KAMAILIO, RTPENGINE, AGENT = "haproxy", "kamailio", "rtpengine", "agent"
 
 _LOOPBACK = "127.0.0.1"
 _CHECK_SECONDS = 20.0
@@ -38,6 +40,7 @@ _PRIVATE_MEGABYTES = 16
 _MESSAGE_LINES = 6
 _TRIAL_CONNECTIONS = 100
 _RUN = Path("/run")
+_SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian's ca-certificates
 
 
 class EngineConfigError(RingwallError):
@@ -78,12 +81,12 @@ def configure(layout: Layout, settings: Settings, *, chown: bool = True) -> list
     except render.RenderError as error:
         raise EngineConfigError(f"The edge cannot be configured: {error}") from None
     _ensure_ban_list(layout, chown=chown)
-    files = _files(layout, edge, chown=chown)
+    files = _files(layout, edge, _authorities(layout), chown=chown)
     changed = [file for file in files if not file.is_current()]
     if changed:
         _try(layout, settings, edge, {file.engine for file in changed}, chown=chown)
         _swap(changed)
-    return [file.engine for file in changed]
+    return list(dict.fromkeys(file.engine for file in changed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ class _File:
     path: Path
     content: bytes
     gid: int
+    uid: int = KEEP
+    mode: int = 0o640
 
     def is_current(self) -> bool:
         """Say whether the file on disk is this one."""
@@ -102,18 +107,41 @@ class _File:
 
     def write(self) -> None:
         """Put it in place, readable to the engine's group, writable to nobody but the owner."""
-        write_atomically(self.path, self.content, mode=0o640, gid=self.gid)
+        write_atomically(self.path, self.content, mode=self.mode, uid=self.uid, gid=self.gid)
 
 
-def _files(layout: Layout, edge: render.Edge, *, chown: bool) -> list[_File]:
+def _files(layout: Layout, edge: render.Edge, authorities: bytes, *, chown: bool) -> list[_File]:
     def file(engine: str, path: Path, text: str, account: str) -> _File:
         return _File(engine, path, text.encode(), accounts.group_id(account) if chown else KEEP)
 
+    agent = (accounts.group_id(accounts.EDGE), accounts.user_id(accounts.EDGE)) if chown else (KEEP, KEEP)
     return [
+        file(HAPROXY, layout.trunk_ca, authorities.decode(), accounts.HAPROXY),
         file(HAPROXY, layout.haproxy_config, render.haproxy(edge), accounts.HAPROXY),
         file(KAMAILIO, layout.kamailio_config, render.kamailio(edge), accounts.KAMAILIO),
         file(RTPENGINE, layout.rtpengine_config, render.rtpengine(edge), accounts.RTPENGINE),
+        _File(AGENT, layout.trunk_token, edge.trunk_token.encode(), *agent, mode=0o600),
     ]
+
+
+def _authorities(layout: Layout) -> bytes:
+    """Return whom carriers' certificates may come from: the system's authorities and the owner's own."""
+    try:
+        found = _SYSTEM_AUTHORITIES.read_bytes()
+    except OSError:
+        raise EngineConfigError(
+            f"{_SYSTEM_AUTHORITIES} cannot be read: install the Debian package ca-certificates."
+        ) from None
+    try:
+        private = read_limited(layout.carriers_ca)
+        x509.load_pem_x509_certificates(private)
+    except FileNotFoundError:
+        return found
+    except (OSError, ValueError, RingwallError):
+        raise EngineConfigError(
+            f"{layout.carriers_ca} must hold the certificates of carriers' authorities, as PEM."
+        ) from None
+    return found + private
 
 
 def _swap(files: list[_File]) -> None:
@@ -185,6 +213,7 @@ def _prepare(
         (there.kamailio, accounts.KAMAILIO, 0o750),
         (there.kamailio_run, accounts.KAMAILIO, 0o770),
         (there.rtpengine, accounts.RTPENGINE, 0o750),
+        (there.agent, None, 0o700),
         (run, accounts.EDGE_SOCKET_GROUP, 0o2770),
     ):
         path.mkdir()
@@ -205,7 +234,7 @@ def _prepare(
             there.haproxy / name, read_limited(layout.haproxy / name), mode=0o640, gid=haproxy_gid
         )
     write_atomically(acl_file(there), b"", mode=0o644)
-    for file in _files(there, trial_edge, chown=chown):
+    for file in _files(there, trial_edge, _authorities(layout), chown=chown):
         file.write()
     kamailio = _kamailio(there.kamailio_config, there.kamailio_run, 64)
     as_user = _as_user if chown and os.geteuid() == 0 else _as_is

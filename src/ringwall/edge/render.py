@@ -18,7 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ringwall.infra.layout import Layout
-from ringwall.infra.settings import Settings
+from ringwall.infra.settings import TRUNK_SLOTS, Settings
 
 MESSAGE_BYTES = 12_000
 """The largest SIP message: a browser's offer with many candidates has 6 kB.
@@ -35,6 +35,7 @@ _URL_BYTES = 4096
 _FLOW_MARGIN_SECONDS = 100
 _MAX_FORWARDS = 70  # RFC 3261, 8.1.1.6
 _PORT_LIMIT = 65536
+_TRUNK_CONNECTIONS = 4 * TRUNK_SLOTS  # room for those that are just ending
 _NUMBER_LIMIT = 2**31
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
@@ -61,6 +62,7 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
     "core_name": (_NAME.match, "a DNS name"),
     "link_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "flow_token_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "trunk_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "haproxy_log_level": (_WORD.match, "a level of syslog"),
 }
 
@@ -76,12 +78,14 @@ class Edge:
     core_name: str
     link_token: str
     flow_token_secret: str
+    trunk_token: str
     sips_port: int
     https_port: int
     inner_port: int
     kamailio_phones_port: int
     kamailio_core_port: int
     kamailio_ws_port: int
+    kamailio_trunks_port: int
     ng_port: int
     rtp_first: int
     rtp_last: int
@@ -100,6 +104,8 @@ class Edge:
     offer_timeout: int
     max_calls: int
     inner_connections: int = _INNER_CONNECTIONS
+    trunk_connections: int = _TRUNK_CONNECTIONS
+    trunk_slots: int = TRUNK_SLOTS
     tracked_sources: int = _TRACKED_SOURCES
     unregistered_seconds: int = _UNREGISTERED_SECONDS
     flood_seconds: int = _FLOOD_SECONDS
@@ -148,9 +154,6 @@ def file_limit() -> int:
 def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
     """Return what the templates need; RenderError when a value has not its form."""
     ports, limits, sip = settings.ports, settings.limits, settings.sip
-    # Tokens in the phones' Path and Record-Route must outlive a restart, and be another secret than the
-    # core's word.
-    secret = hmac.new(link_token.encode(), b"ringwall flow tokens", hashlib.sha256).hexdigest()
     phones, browsers = connections(settings, file_limit())
     return Edge(
         address=settings.address,
@@ -159,13 +162,17 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         socket_gid=layout.edge_run.stat().st_gid,
         core_name=settings.core_host,
         link_token=link_token,
-        flow_token_secret=secret,
+        # Tokens in the phones' Path and Record-Route must outlive a restart, and be another secret than the
+        # core's word; so must the agent's.
+        flow_token_secret=_derived(link_token, b"ringwall flow tokens"),
+        trunk_token=_derived(link_token, b"ringwall trunks"),
         sips_port=ports.sips,
         https_port=ports.https,
         inner_port=ports.inner,
         kamailio_phones_port=ports.kamailio_phones,
         kamailio_core_port=ports.kamailio_core,
         kamailio_ws_port=ports.kamailio_ws,
+        kamailio_trunks_port=ports.kamailio_trunks,
         ng_port=ports.ng,
         rtp_first=ports.rtp_first,
         rtp_last=ports.rtp_last,
@@ -185,6 +192,10 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         max_calls=sip.max_calls,
         threads=min(4, os.cpu_count() or 1),
     )
+
+
+def _derived(link_token: str, purpose: bytes) -> str:
+    return hmac.new(link_token.encode(), purpose, hashlib.sha256).hexdigest()
 
 
 _TEMPLATES = Environment(

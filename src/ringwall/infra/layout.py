@@ -120,6 +120,16 @@ class Layout:
         return self.haproxy / "inside-ca.crt"
 
     @property
+    def carriers_ca(self) -> Path:
+        """Authorities of carriers that are not among the system's; the owner's file, need not be there."""
+        return self.haproxy / "carriers-ca.pem"
+
+    @property
+    def trunk_ca(self) -> Path:
+        """All authorities by which HAProxy knows carriers: the system's and the owner's."""
+        return self.haproxy / "trunk-ca.pem"
+
+    @property
     def kamailio(self) -> Path:
         """Kamailio's folder."""
         return self.edge / "kamailio"
@@ -155,6 +165,16 @@ class Layout:
         return self.agent / "bans.json"
 
     @property
+    def trunks_file(self) -> Path:
+        """The trunks that the core has set, for the time after a restart of the edge."""
+        return self.agent / "trunks.json"
+
+    @property
+    def trunk_token(self) -> Path:
+        """The word by which Kamailio knows the agent's connections for carriers."""
+        return self.agent / "trunk.token"
+
+    @property
     def edge_run(self) -> Path:
         """The sockets between HAProxy and the agent."""
         return self.edge / "run"
@@ -178,6 +198,21 @@ class Layout:
     def haproxy_socket(self) -> Path:
         """HAProxy's admin socket, for the agent and for certificate renewal."""
         return self.edge_run / "haproxy.sock"
+
+    @property
+    def trunk_tls_socket(self) -> Path:
+        """Connections to carriers over TLS, agent to HAProxy."""
+        return self.edge_run / "trunk.sock"
+
+    @property
+    def trunk_clear_socket(self) -> Path:
+        """Connections to carriers in clear text, agent to HAProxy."""
+        return self.edge_run / "clear.sock"
+
+    @property
+    def trunk_log_socket(self) -> Path:
+        """What became of connections to carriers, HAProxy to agent."""
+        return self.edge_run / "trunk-log.sock"
 
     # The core.
 
@@ -271,6 +306,9 @@ class Layout:
             self.agent_core_http_socket,
             self.agent_control_socket,
             self.haproxy_socket,
+            self.trunk_tls_socket,
+            self.trunk_clear_socket,
+            self.trunk_log_socket,
             self.core_socket,
             self.supervisord_socket,
         )

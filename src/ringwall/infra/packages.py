@@ -47,6 +47,7 @@ RUN_PACKAGES = (
     Package("rtpengine-daemon", "the media relay", "10.5.3.5-1+deb12u1", ("rtpengine-daemon.service",)),
     Package("asterisk-core-sounds-en-wav", "recorded prompts"),
     Package("asterisk-moh-opsound-wav", "music on hold"),
+    Package("ca-certificates", "the authorities by which carriers are known"),
     Package("iproute2", "looks at sockets and addresses"),
     Package("util-linux", "takes rights away from programs (setpriv)"),
     Package("openssl", "lets an owner look at certificates"),

@@ -22,7 +22,11 @@ _SINGLE_FIRST, _SINGLE_LAST = 10240, 19999
 _RTP_FIRST, _RTP_LAST = 20000, 32767
 _ATTEMPTS = 200
 
-_TCP_NAMES = ("sips", "https", "inner", "kamailio_phones", "kamailio_core", "kamailio_ws")
+TCP_NAMES = (
+    *("sips", "https", "inner"),
+    *("kamailio_phones", "kamailio_core", "kamailio_ws", "kamailio_trunks"),
+)
+"""The settings that are TCP ports."""
 
 Protocol = Literal["tcp", "udp"]
 
@@ -61,6 +65,7 @@ def listeners(settings: "Settings") -> list[Listener]:
         Listener("kamailio_phones", "tcp", LOOPBACK, ports.kamailio_phones),
         Listener("kamailio_core", "tcp", LOOPBACK, ports.kamailio_core),
         Listener("kamailio_ws", "tcp", LOOPBACK, ports.kamailio_ws),
+        Listener("kamailio_trunks", "tcp", LOOPBACK, ports.kamailio_trunks),
         Listener("ng", "udp", LOOPBACK, ports.ng),
     ]
 
@@ -112,7 +117,7 @@ def is_free(protocol: Protocol, address: str, port: int) -> bool:
 def find_free(address: str) -> dict[str, int]:
     """Return values for all fields of ``settings.Ports`` that are free on ``address`` and on loopback now."""
     taken: set[int] = set()
-    found = {name: _free_port("tcp", address, taken) for name in _TCP_NAMES}
+    found = {name: _free_port("tcp", address, taken) for name in TCP_NAMES}
     found["ng"] = _free_port("udp", address, taken)
     found["rtp_first"] = _free_range(address, FREE_RTP_RANGE)
     found["rtp_last"] = found["rtp_first"] + FREE_RTP_RANGE - 1

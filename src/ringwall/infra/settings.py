@@ -71,6 +71,9 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Label = Annotated[str, AfterValidator(_label)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+TRUNK_SLOTS = 16
+"""Trunks that one edge keeps connections to; slots are numbered from 1."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
@@ -102,6 +105,8 @@ class Ports(_Section):
     """Kamailio for the core, loopback TCP behind HAProxy."""
     kamailio_ws: Port = 15080
     """Kamailio for browsers, loopback TCP behind HAProxy."""
+    kamailio_trunks: Port = 15090
+    """Kamailio for carriers, loopback TCP behind the edge agent."""
     ng: Port = 15222
     """The control port of rtpengine, loopback UDP."""
     rtp_first: Port = 30000
@@ -114,7 +119,7 @@ class Ports(_Section):
         if self.rtp_last - self.rtp_first < port_search.SMALLEST_RTP_RANGE - 1:
             raise ValueError(f"rtp_first to rtp_last must be at least {port_search.SMALLEST_RTP_RANGE} ports")
         seen: dict[int, str] = {}
-        for name in ("sips", "https", "inner", "kamailio_phones", "kamailio_core", "kamailio_ws"):
+        for name in port_search.TCP_NAMES:
             other = seen.setdefault(getattr(self, name), name)
             if other != name:
                 raise ValueError(f"{name} and {other} must be different ports")

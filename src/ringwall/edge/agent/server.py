@@ -1,6 +1,7 @@
 """The agent's listeners, unix sockets all of them, and the control link's protocol."""
 
 import asyncio
+import ipaddress
 import json
 import logging
 import socket
@@ -14,15 +15,18 @@ from ringwall.edge.agent import health
 from ringwall.edge.agent.bans import Bans, acl_file
 from ringwall.edge.agent.http_join import Joiner
 from ringwall.edge.agent.ng import NgClient, NgRefused
+from ringwall.edge.agent.trunk_line import Ends, LineKeeper
+from ringwall.edge.agent.trunk_wire import HaproxyLog
+from ringwall.edge.agent.trunks import Trunks
 from ringwall.edge.haproxy_admin import HaproxyAdmin
 from ringwall.infra.errors import FrameError, RingwallError
 from ringwall.infra.frames import FrameReader, Kind, encode
 from ringwall.infra.layout import Layout
+from ringwall.infra.ports import LOOPBACK, listeners
 from ringwall.infra.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_LOOPBACK = "127.0.0.1"
 _MOST_CONTROLS = 8
 _WRITE_LIMIT = 4 * 1024 * 1024
 _MOST_BANS_SHOWN = 1000  # an answer is one frame
@@ -141,6 +145,9 @@ class Agent:
             self._haproxy,
             own=frozenset({settings.address}),
         )
+        self._outcomes = HaproxyLog()
+        keeper = LineKeeper(_ends(layout, settings), self._outcomes)
+        self.trunks = Trunks(layout.trunks_file, keeper.keep, keeper.check)
         self._links: set[Control] = set()
         self._ng: NgClient | None = None
 
@@ -149,7 +156,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.bans.load)
         async with AsyncExitStack() as stack:
-            address = (_LOOPBACK, self._settings.ports.ng)
+            address = (LOOPBACK, self._settings.ports.ng)
             transport, ng = await loop.create_datagram_endpoint(NgClient, remote_addr=address)
             stack.callback(transport.close)
             self._ng = ng
@@ -159,6 +166,8 @@ class Agent:
                 "unban": self._unban,
                 "bans": self._bans,
                 "engines": self._engines,
+                "trunks": self._set_trunks,
+                "trunk-states": self._trunk_states,
             }
             for path, factory in (
                 (self._layout.agent_http_socket, self.joiner.outside),
@@ -167,9 +176,21 @@ class Agent:
             ):
                 server = await _listen(path, factory)
                 stack.callback(server.close)
+            await self._hear_haproxy(stack)
+            await self.trunks.load()
+            stack.push_async_callback(self.trunks.stop)
             if ready is not None:
                 ready.set()
             await self.bans.keep()
+
+    async def _hear_haproxy(self, stack: AsyncExitStack) -> None:
+        hearing = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        stack.callback(hearing.close)
+        _bind(hearing, self._layout.trunk_log_socket)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self._outcomes, sock=hearing
+        )
+        stack.callback(transport.close)
 
     async def _ping(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - an operation's signature
         return {"idle_http": len(self.joiner.idle)}
@@ -186,16 +207,33 @@ class Agent:
     async def _bans(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - an operation's signature
         return {"bans": [asdict(ban) for ban in self.bans.all()[:_MOST_BANS_SHOWN]]}
 
+    async def _set_trunks(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"trunks": await self.trunks.set(asked.get("trunks"))}
+
+    async def _trunk_states(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - an operation's signature
+        return {"trunks": self.trunks.states()}
+
     async def _engines(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - an operation's signature
         assert self._ng is not None
         ports = self._settings.ports
         return {
             "engines": {
                 "haproxy": await health.haproxy(self._haproxy),
-                "kamailio": await health.kamailio(_LOOPBACK, ports.kamailio_phones),
+                "kamailio": await health.kamailio(LOOPBACK, ports.kamailio_phones),
                 "rtpengine": await health.rtpengine(self._ng),
             }
         }
+
+
+def _ends(layout: Layout, settings: Settings) -> Ends:
+    return Ends(
+        tls_socket=layout.trunk_tls_socket,
+        clear_socket=layout.trunk_clear_socket,
+        kamailio_port=settings.ports.kamailio_trunks,
+        token_file=layout.trunk_token,
+        own=frozenset((listener.address, listener.port) for listener in listeners(settings)),
+        loopback=ipaddress.IPv4Address(settings.address).is_loopback,
+    )
 
 
 async def _listen(path: Path, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
