@@ -12,6 +12,7 @@ from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.operations import add_operations as add_call_operations
 from ringwall.core.calls.relay import RelayControl
 from ringwall.core.calls.resume import take_up
+from ringwall.core.calls.settings import Nowhere
 from ringwall.core.calls.switch import Switch
 from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
@@ -35,6 +36,7 @@ from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
 from ringwall.core.store.engine import sqlite_url
 from ringwall.core.store.schema import load_bindings, load_live_calls
+from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from ringwall.sip.transaction import Transactions
@@ -60,6 +62,7 @@ class Core:
         self._tasks: list[asyncio.Task[None]] = []
         self.directory: DirectoryService
         self.rights: RightsService
+        self.trunks: Trunks
         self.switch: Switch
         self.sip: SipLink
         self.control: ControlLink
@@ -105,6 +108,7 @@ class Core:
             hello_seconds=settings.links.hello_seconds,
             retry_seconds=settings.links.retry_seconds,
         )
+        self.trunks = Trunks(self.rights)
         self.switch = Switch(
             settings,
             transactions=Transactions(settings.core_host),
@@ -117,10 +121,14 @@ class Core:
             store=self.store,
             record=self.ledger.record,
             watch=watch,
+            rights=self.rights,
+            trunks=self.trunks,
+            forwardings=Nowhere(),
             loop=loop,
         )
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
         self.directory.on_change(self._directory_changed)
+        self.rights.on_change(lambda _snapshot: self.trunks.refresh())
         app = create_app(
             self.operations, self.store, self.ledger, healthy=lambda: self.sip.up and self.control.up
         )
@@ -202,6 +210,7 @@ class Core:
             "devices": len(self.directory.snapshot.by_device),
             "registrations": len(self.switch.bindings),
             "calls": len(self.switch.calls),
+            "trunks": self.trunks.describe(),
             "ledger_seq": self.ledger.seq,
             "store": {"ok": self.store.failing is None, "detail": self.store.failing or ""},
         }
@@ -214,7 +223,7 @@ class Core:
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A link that stops trying would leave the core deaf: end the process, so that a new one is started."""
+        """A link that stops trying would leave the core deaf: end the process, a new one is started."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("a link's task failed, the core ends", exc_info=error)
             asyncio.get_running_loop().stop()
