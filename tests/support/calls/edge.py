@@ -16,6 +16,7 @@ class Connection:
     def __init__(self, edge: "Edge", phone, peer: str, transport: str, number: int) -> None:
         self.edge, self.phone, self.peer, self.transport, self.number = edge, phone, peer, transport, number
         self.open = True
+        self.slot = 0  # of a carrier's connection
         self.registered = False
         self.parser = StreamParser()
 
@@ -38,6 +39,7 @@ class Edge:
         self.to_core = to_core
         self.core_up = True
         self.connections: dict[int, Connection] = {}
+        self.trunks: dict[int, Connection] = {}  # by slot
         self.parser = StreamParser()
         self.numbers = itertools.count(1)
         self.invites: dict[str, str] = {}  # a phone's INVITE branch: the edge's
@@ -45,6 +47,7 @@ class Edge:
         self.cancels: dict[
             str, tuple[str, Connection, Request]
         ] = {}  # the core's INVITE branch: where it went
+        self.refused: set[str] = set()  # branches of the core that were answered here
         self.silent: dict[str, Response] = {}  # what the core is told if the phone says nothing
         self.lose = []  # predicates: messages (direction, message) that get lost
         self.from_core_log: list[Request | Response] = []
@@ -107,7 +110,9 @@ class Edge:
             headers.prepend("Via", f"{_VIA}{mine}")
         headers.add("P-Ringwall-Flow", connection.flow)
         headers.remove("Route")
-        if request.method == "REGISTER":
+        if connection.slot:
+            headers.add("P-Ringwall-Trunk", str(connection.slot))
+        elif request.method == "REGISTER":
             headers.set("Path", connection.token.replace(";lr>", ";lr;ob>"))
         elif request.to.tag is None:
             headers.prepend("Record-Route", connection.token)
@@ -159,7 +164,7 @@ class Edge:
 
     def _request_of_core(self, request: Request) -> None:
         branch = request.branch
-        if request.method == "ACK" and branch in self.cancels:
+        if request.method == "ACK" and (branch in self.cancels or branch in self.refused):
             return  # for a refusal: that was between the core and the edge
         if request.method == "CANCEL":
             self._send_core(request.response(200, to_tag="edge"))
@@ -173,6 +178,11 @@ class Edge:
                     fields.append(("Reason", reason))
                 self._send_phone(connection, Request("CANCEL", invite.uri, Headers(fields)))
             return
+        slot = request.headers.get("P-Ringwall-Trunk")
+        if slot is not None:
+            request.headers.remove("P-Ringwall-Trunk")
+            self._to_carrier(request, self.trunks.get(int(slot)))
+            return
         routes = request.headers.all("Route")
         assert routes, f"{request.method} of the core has no Route: Kamailio would not know where to send it"
         number = int((NameAddr.parse(routes[0]).uri.user or "")[4:])
@@ -182,11 +192,22 @@ class Edge:
             if request.method != "ACK":
                 self._send_core(request.response(430, "Flow Failed", to_tag="edge"))
             return
-        mine = f"z9hG4bKout{next(self.numbers)}"
+        if request.method == "INVITE":
+            request.headers.prepend("Record-Route", connection.token)
+        self._forward(request, connection)
+
+    def _to_carrier(self, request: Request, connection: Connection | None) -> None:
+        if connection is not None and connection.open:
+            self._forward(request, connection)
+        elif request.method != "ACK":
+            self.refused.add(request.branch)
+            self._send_core(request.response(503, "Trunk Not Connected", to_tag="edge"))
+
+    def _forward(self, request: Request, connection: Connection) -> None:
+        branch, mine = request.branch, f"z9hG4bKout{next(self.numbers)}"
         if request.method == "INVITE":
             self._send_core(request.response(100))
             self.cancels[branch] = (mine, connection, request)
-            request.headers.prepend("Record-Route", connection.token)
         self.branches[mine] = connection
         if request.method != "ACK":
             # Kamailio gives up on a phone that does not answer at all.

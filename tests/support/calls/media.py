@@ -55,6 +55,8 @@ def answer_to(offer: bytes, suites=BOTH, *, version=1, direction="sendrecv", dtl
         if dtls:
             assert media.fingerprints, "a browser was offered SDES"
             return describe(dtls=True, version=version, direction=direction)
+        if media.protocol == "RTP/AVP":  # a carrier in clear text was offered what it needs
+            return describe((), protocol="RTP/AVP", version=version, direction=direction)
         chosen = next((c for c in media.cryptos if c.suite in suites), None)
         if chosen is None:
             return None
@@ -76,10 +78,12 @@ class Witness:
         self.owner: dict[str, tuple[str, str]] = {}
         self.faults: list[str] = []
 
-    def saw(self, call_id: str, direction: str, body: bytes) -> None:
+    def saw(self, call_id: str, direction: str, body: bytes, *, clear: bool = False) -> None:
         if not body.startswith(b"v=0"):
             return
-        if direction == "to phone" and _PLAIN.search(body):
+        if clear and keys(body):
+            self.faults.append("a carrier in clear text was sent a key")
+        if direction == "to phone" and not clear and _PLAIN.search(body):
             self.faults.append(f"a phone was sent a plain description: {_PLAIN.search(body)[0]!r}")
         for suite, key in keys(body).items():
             if direction == "to phone" and suite not in KEY_LENGTHS:

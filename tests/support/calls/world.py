@@ -16,14 +16,18 @@ from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.settings import Settings
+from ringwall.policy.usage import Use
 from ringwall.sip.digest import ha1
 from ringwall.sip.message import Request
 from ringwall.sip.transaction import Transactions
+from support.calls.carrier import Carrier, line
 from support.calls.clock import VirtualLoop
 from support.calls.edge import Edge
 from support.calls.media import BOTH, Witness
 from support.calls.phone import Phone
+from support.calls.rights import RigRights
 from support.calls.rtpengine import Rtpengine
 
 WALL = 1_800_000_000.0
@@ -81,6 +85,8 @@ class World:
         self.loop = VirtualLoop()
         self.loop.set_exception_handler(lambda _loop, context: self.errors.records.append(str(context)))
         self.directory = Holder()
+        self.rights = RigRights()
+        self.rights.listeners.append(self._rights_changed)
         self.store = MemoryStore()
         self.records: list[tuple[str, dict]] = []
         self.rtpengine = Rtpengine(self.loop)
@@ -105,6 +111,7 @@ class World:
         self.authenticator = Authenticator(self.directory, DOMAIN, sip.nonce_seconds, self.watch)
         self.bindings = Bindings()
         self.registrar = Registrar(sip, DOMAIN, self.authenticator, self.bindings, self.store, self.record)
+        self.trunks = Trunks(self.rights)
         self.switch = Switch(
             self.settings,
             transactions=Transactions("203.0.113.1:5061"),
@@ -117,12 +124,18 @@ class World:
             store=self.store,
             record=self.record,
             watch=self.watch,
+            rights=self.rights,
+            trunks=self.trunks,
+            forwardings=self.rights,
             loop=self.loop,
         )
         self.dispatcher = Dispatcher(self.switch, self.loop, lambda _call_id, _status: False)
         self.dispatcher.arm()
         if self.edge.core_up:
             self.dispatcher.link_up()
+
+    def _rights_changed(self) -> None:
+        self.trunks.refresh()
 
     def restart_core(self) -> None:
         """A new process with what the old one had written down."""
@@ -132,6 +145,7 @@ class World:
             old._timer.cancel()
         old.arm = lambda: None
         up, self.edge.core_up = self.edge.core_up, False
+        self.rights.use = Use()
         self.start_core()
         devices = self.directory.snapshot.by_device.values()
         self.registrar.restore(self.store.binding_rows(), devices)
@@ -167,7 +181,8 @@ class World:
 
     def to_phone(self, phone: Phone, message) -> None:
         if message.body:
-            self.witness.saw(message.call_id, "to phone", message.body)
+            clear = getattr(phone, "clear", False)
+            self.witness.saw(message.call_id, "to phone", message.body, clear=clear)
         hidden = [n for n, _ in message.headers.items() if n.startswith("P-Ringwall")]
         assert not hidden, f"the phone sees {hidden}"
 
@@ -187,11 +202,20 @@ class World:
             user_id, extension, name or f"User {extension}", (*(old.devices if old else ()), device)
         )
         self.directory.snapshot = self.directory.snapshot.with_user(user)
+        self.rights.user(extension, user.name)
         phone = Phone(self, extension, username, password, suites=suites, dtls=dtls)
         self.phones.append(phone)
         if register:
             assert phone.register().status == 200
         return phone
+
+    def carrier(self, trunk: str = "t1", *, suites=BOTH, slot: bool = True, **changes) -> Carrier:
+        """Add a trunk, and the carrier at its end."""
+        made = line(trunk, **changes)
+        self.rights.line(made)
+        carrier = Carrier(self, made, suites=suites, slot=slot)
+        self.phones.append(carrier)
+        return carrier
 
     def run(self, seconds: float = 1.0) -> None:
         self.loop.pass_time(seconds)
@@ -223,6 +247,9 @@ class World:
             assert len(switch.tx) == 0, "transactions are left"
             assert not self.rtpengine.calls, self.rtpengine.calls
             assert not self.store.live_calls
+            assert not self.trunks.live, self.trunks.live
+            assert not switch.errands
+            assert not self.rights.use.to_value()["live"], "an outside call is still counted"
             ids = [fields["call"] for fields in self.told("call.ended")]
             assert len(ids) == len(set(ids)), "a call ended twice"
         finally:

@@ -21,7 +21,6 @@ from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
 from ringwall.sip.reliable import PrackMissing, ReliableSender, requires_reliable, supports_reliable
 
-
 TRYING_SECONDS = 2.0  # the edge gives a request up that has no answer at all after five
 
 
@@ -107,9 +106,10 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
     if dialog is None or dialog.remote_tag != response.to.tag:
         leg.dialog = dialog = Dialog.from_invite_sent(request, response)
         leg.remote_sdp = b""  # early media, if any, was of another fork
-        switch.tx.send(dialog.ack(request.cseq.number))
+        switch.acknowledge(leg, request.cseq.number)
     leg.state = LegState.TALKING
     leg.key = ""
+    leg.answered_at = time.time()
     if call.state is not CallState.SETUP:
         teardown.send_bye(switch, leg, "answered elsewhere")
         return
@@ -163,7 +163,9 @@ async def join_answer(switch: Switch, call: Call, leg: Leg, response: Response) 
         raise MediaRefused("the branch has no relay any more")
     if response.body and response.body == leg.remote_sdp and caller.local_sdp:
         return caller.local_sdp  # the answer says again what the early media said
-    answer = media_policy.check_answer(response.body, response.headers.get("content-type"), leg.local_sdp)
+    answer = media_policy.check_answer(
+        response.body, response.headers.get("content-type"), leg.local_sdp, leg.clear_text
+    )
     leg.remote_sdp = response.body
     leg.suite = answer.suite
     leg.offers.received_answer()
@@ -197,7 +199,7 @@ def _accept(switch: Switch, call: Call) -> None:
     if caller.dialog is not None:
         caller.dialog.confirm()
     call.state = CallState.TALKING
-    call.answered_at = time.time()
+    call.answered_at = caller.answered_at = time.time()
     call.offer = b""
     switch.keep(call)
     if call.callee is not None:

@@ -6,6 +6,7 @@ Rules that these values keep:
   set up cannot; the caller's phone notices that by itself.
 - What a leg has sent and received as SDP is kept as bytes, since a refresh must repeat it to the letter. It
   holds keys, so no repr shows it.
+- A leg in clear text is taken up again only if its trunk still allows that.
 - Texts of phones need not be good UTF-8. In JSON each of their bytes stands as the character of that number.
 """
 
@@ -17,7 +18,9 @@ from enum import Enum
 from typing import Any
 
 from ringwall.core.calls.relay import Profile, Relay, Side
+from ringwall.core.calls.seizure import Seizure
 from ringwall.core.registrar.flows import Flow
+from ringwall.core.trunks.clear_text import ClearText
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request, Response
 from ringwall.sip.offer_answer import OfferAnswer, OfferState
@@ -44,13 +47,19 @@ class CallState(Enum):
 
 
 Continuation = Callable[[Request, Response], None]
+ClearTextSource = Callable[[str], ClearText | None]  # the permission of a trunk, by its id
+
+
+def _no_trunks(_trunk: str) -> None:
+    """Stands in where no trunk can be asked."""
 
 
 @dataclass(slots=True, eq=False)
 class Leg:
     """One party of a call.
 
-    `tag` is our tag in the dialog with it; `contact` is how it reaches us in the dialog.
+    `tag` is our tag in the dialog with it; `contact` is how it reaches us in the dialog. A party inside has a
+    device and an extension; one outside a `trunk` and a `number`, and a `seizure` if we called it.
     """
 
     side: Side
@@ -61,7 +70,12 @@ class Leg:
     device: str
     flow: Flow | None
     contact: str
-    profile: Profile = Profile.SDES
+    profile: Profile | ClearText = Profile.SDES
+    trunk: str = ""
+    number: str = ""
+    name: str = ""  # what an outside caller calls himself
+    seizure: Seizure | None = None
+    answered_at: float | None = None  # unix seconds
     state: LegState = LegState.SETUP
     key: str = ""  # of the INVITE transaction while it is open
     invite: Request | None = None  # the INVITE that we have to answer, until it is
@@ -86,6 +100,16 @@ class Leg:
     bye_wanted: str = ""  # why to hang up as soon as its ACK is here
     ringing_sent: int = 0  # the last provisional status that it was told
 
+    @property
+    def party(self) -> str:
+        """The extension, or the number outside."""
+        return self.number if self.trunk else self.extension
+
+    @property
+    def clear_text(self) -> ClearText | None:
+        """The permission for a leg without SRTP, if it is one."""
+        return None if isinstance(self.profile, Profile) else self.profile
+
     def to_value(self) -> dict[str, Any]:
         """JSON-able value of a leg that talks."""
         assert self.dialog is not None
@@ -98,7 +122,12 @@ class Leg:
             "device": self.device,
             "flow": str(self.flow) if self.flow else None,
             "contact": self.contact,
-            "profile": self.profile.value,
+            "profile": self.profile.value if isinstance(self.profile, Profile) else None,
+            "trunk": self.trunk,
+            "number": _stored(self.number),
+            "name": _stored(self.name),
+            "seizure": self.seizure.to_value() if self.seizure else None,
+            "answered_at": self.answered_at,
             "dialog": _each_text(self.dialog.to_value(), _stored),
             "local_sdp": self.local_sdp.decode("latin-1"),
             "remote_sdp": self.remote_sdp.decode("latin-1"),
@@ -109,8 +138,14 @@ class Leg:
         }
 
     @classmethod
-    def from_value(cls, value: dict[str, Any]) -> "Leg":
-        """Take up a leg that talked in the process before this one."""
+    def from_value(cls, value: dict[str, Any], clear_text: ClearTextSource = _no_trunks) -> "Leg":
+        """Take up a leg that talked in the process before this one.
+
+        Raises ValueError for one in clear text whose trunk does not allow that any more.
+        """
+        profile = Profile(value["profile"]) if value["profile"] else clear_text(value["trunk"])
+        if profile is None:
+            raise ValueError("the trunk does not allow clear text any more")
         return cls(
             side=Side(value["side"]),
             tag=value["tag"],
@@ -120,7 +155,12 @@ class Leg:
             device=value["device"],
             flow=Flow.parse(value["flow"]) if value["flow"] else None,
             contact=value["contact"],
-            profile=Profile(value["profile"]),
+            profile=profile,
+            trunk=value.get("trunk", ""),
+            number=_restored(value.get("number", "")),
+            name=_restored(value.get("name", "")),
+            seizure=Seizure.from_value(value["seizure"]) if value.get("seizure") else None,
+            answered_at=value.get("answered_at"),
             state=LegState.TALKING,
             dialog=Dialog.from_value(_each_text(value["dialog"], _restored)),
             offers=OfferAnswer(OfferState.STABLE, agreed=True),
@@ -148,6 +188,9 @@ class Call:
     started_at: float = field(default_factory=time.time)
     answered_at: float | None = None
     failures: list[tuple[int, str]] = field(default_factory=list)  # how branches ended: status, reason
+    arrived: list[str] = field(default_factory=list)  # the extensions that it came to, in order
+    seizures: list[Seizure] = field(default_factory=list)  # all trunks that were seized for it
+    clear_text: list[str] = field(default_factory=list)  # what was not encrypted of it
     offer: bytes = field(default=b"", repr=False)  # the caller's offer, prepared for the relay
     joined: bool = False  # the relay has made the caller's answer from the callee's
     offerer: Side = Side.A  # who made the offer that was agreed on last
@@ -179,15 +222,16 @@ class Call:
             "offerer": self.offerer.value,
             "started_at": self.started_at,
             "answered_at": self.answered_at,
+            "clear_text": self.clear_text,
         }
 
     @classmethod
-    def from_value(cls, value: dict[str, Any]) -> "Call":
-        """Take up a call of the process before this one."""
-        callee = Leg.from_value(value["callee"])
+    def from_value(cls, value: dict[str, Any], clear_text: ClearTextSource = _no_trunks) -> "Call":
+        """Take up a call of the process before this one. Raises ValueError as `Leg.from_value`."""
+        caller, callee = (Leg.from_value(value[each], clear_text) for each in ("caller", "callee"))
         return cls(
             id=value["id"],
-            caller=Leg.from_value(value["caller"]),
+            caller=caller,
             dialled=value["dialled"],
             callee_name=value["callee_name"],
             branches=[callee],
@@ -198,6 +242,8 @@ class Call:
             state=CallState.TALKING,
             started_at=value["started_at"],
             answered_at=value["answered_at"],
+            seizures=[leg.seizure for leg in (caller, callee) if leg.seizure is not None],
+            clear_text=value.get("clear_text", []),
         )
 
 

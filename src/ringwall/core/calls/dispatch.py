@@ -13,11 +13,22 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from ringwall.core.calls import answering, keepalive, renegotiation, setup, teardown
+from ringwall.core.calls import (
+    answering,
+    arrival,
+    inbound,
+    keepalive,
+    outside,
+    renegotiation,
+    setup,
+    teardown,
+)
 from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.switch import ALLOW, Switch
 from ringwall.core.registrar.authenticator import Challenge, Refusal
 from ringwall.core.registrar.flows import EVENT_HEADER, FLOW_HEADER, Flow
+from ringwall.core.rights.trunk import TrunkLine
+from ringwall.core.trunks.trunks import TRUNK_HEADER
 from ringwall.sip.dialog import OutOfOrder
 from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.message import Request, Response
@@ -53,6 +64,8 @@ class Dispatcher:
         self._timer_at = float("inf")
         self._next_sweep = loop.time() + SWEEP_SECONDS
         switch.wake = self.arm
+        switch.divert = lambda call, status: arrival.divert(switch, call, status)
+        switch.on_leg_end.append(lambda leg: outside.leg_ended(switch, leg))
         switch.registrar.on_return.append(lambda binding: keepalive.phone_returned(switch, binding))
 
     # The link
@@ -148,7 +161,7 @@ class Dispatcher:
         name, subject = key
         switch = self._switch
         if isinstance(subject, Call):
-            teardown.end(switch, subject, "no answer", status=480, reason="No Answer")
+            arrival.nobody_answers(switch, subject)
             return
         assert isinstance(subject, Leg)
         found = switch.legs.get((subject.sip_call_id, subject.tag))
@@ -161,6 +174,8 @@ class Dispatcher:
             answering.still_trying(switch, subject)
         elif name == "reliable":
             answering.repeat_reliable(switch, call, subject)
+        elif name == "longest":
+            teardown.end(switch, call, "the longest time that such a call may last is over")
         else:
             keepalive.expired(switch, call, subject)
 
@@ -198,6 +213,10 @@ class Dispatcher:
 
     def _response(self, key: str, request: Request, response: Response) -> None:
         switch = self._switch
+        errand = switch.errands.pop(key, None) if response.status >= 200 else None
+        if errand is not None:
+            errand(request, response)
+            return
         found = switch.legs.get((request.call_id, request.from_.tag or ""))
         accepted = request.method == "INVITE" and 200 <= response.status < 300
         if found is not None:
@@ -206,7 +225,7 @@ class Dispatcher:
                 # Each 2xx is acknowledged at once, also when it comes again.
                 leg.dialog.confirm(response)
                 leg.dialog.refresh_target(response)
-                switch.tx.send(leg.dialog.ack(request.cseq.number))
+                switch.acknowledge(leg, request.cseq.number)
                 accepted = False
             then = leg.waiting.pop(key, None) if response.status >= 200 else leg.waiting.get(key)
             if then is not None:
@@ -235,6 +254,10 @@ class Dispatcher:
             self._edge_event(event)
             switch.respond(key, request.response(200, to_tag=switch.new_tag()))
             return
+        slot = request.headers.get(TRUNK_HEADER)
+        if slot is not None:
+            self._request_of_carrier(key, request, switch.trunks.of_slot(slot), slot)
+            return
         try:
             flow = Flow.parse(request.headers.get(FLOW_HEADER))
         except ParseError as error:
@@ -253,8 +276,51 @@ class Dispatcher:
         else:
             switch.respond(key, request.response(405, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
 
+    def _request_of_carrier(self, key: str, request: Request, line: TrunkLine | None, slot: str) -> None:
+        """A request that came over a trunk's slot at the edge."""
+        switch = self._switch
+        if line is None:
+            switch.watch.note("security.unknown_trunk", f"slot {slot[:8]}", self._loop.time())
+            switch.respond(key, request.response(403, to_tag=switch.new_tag()))
+        elif request.to.tag:
+            self._in_dialog(key, request, line)
+        elif request.method == "INVITE":
+            self._invite_of_carrier(key, request, line, None)
+        elif request.method == "OPTIONS":
+            switch.respond(key, request.response(200, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
+        else:
+            switch.respond(key, request.response(405, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
+
+    def _invite_of_carrier(self, key: str, request: Request, line: TrunkLine, flow: Flow | None) -> None:
+        try:
+            inbound.invited(self._switch, key, request, line, flow)
+        except ParseError as error:
+            tag = self._switch.new_tag()
+            self._switch.respond(key, request.response(error.status, error.reason, to_tag=tag))
+
+    def _is_ours(self, request: Request) -> bool:
+        """Whether the caller says that he is somebody of this house."""
+        switch = self._switch
+        return request.from_.uri.host.lower() in {switch.domain.lower(), str(switch.settings.address)}
+
     def _initial_invite(self, key: str, request: Request, flow: Flow) -> None:
         switch = self._switch
+        if not switch.authenticator.knows(flow):
+            line = switch.trunks.of_source(flow.source) if flow.transport == "tls" else None
+            if line is not None:
+                self._invite_of_carrier(key, request, line, flow)
+                return
+            if not self._is_ours(request):
+                uri = request.from_.uri
+                switch.watch.note(
+                    "security.foreign_call",
+                    flow.source,
+                    self._loop.time(),
+                    claimed=f"{uri.user}@{uri.host}"[:128],
+                    dialled=(request.to.uri.user or "")[:64],
+                )
+                switch.respond(key, request.response(403, to_tag=switch.new_tag()))
+                return
         found = switch.authenticator.identify(request, flow, self._loop.time())
         if isinstance(found, Challenge):
             headers = [("WWW-Authenticate", value) for value in found.values]
@@ -267,7 +333,7 @@ class Dispatcher:
             except ParseError as error:
                 switch.respond(key, request.response(error.status, error.reason, to_tag=switch.new_tag()))
 
-    def _in_dialog(self, key: str, request: Request, flow: Flow) -> None:
+    def _in_dialog(self, key: str, request: Request, sender: Flow | TrunkLine) -> None:
         switch = self._switch
         found = switch.legs.get((request.call_id, request.to.tag or ""))
         dialog = found[1].dialog if found is not None else None
@@ -275,21 +341,21 @@ class Dispatcher:
             switch.respond(key, request.response(481))
             return
         call, leg = found
-        if flow != leg.flow:
-            if not switch.authenticator.speaks_for(flow, leg.device_id):
-                switch.watch.note(
-                    "security.foreign_dialog",
-                    flow.source,
-                    self._loop.time(),
-                    method=request.method,
-                    call=call.id,
-                )
-                switch.respond(key, request.response(403))
-                return
-            switch.move_leg(leg, flow)
-            switch.keep(call)
-        elif switch.is_lost(leg):
-            switch.move_leg(leg, flow)  # it is there after all
+        if not self._speaks_for(sender, leg):
+            switch.watch.note(
+                "security.foreign_dialog",
+                sender.source if isinstance(sender, Flow) else f"trunk {sender.id}",
+                self._loop.time(),
+                method=request.method,
+                call=call.id,
+            )
+            switch.respond(key, request.response(403))
+            return
+        if isinstance(sender, Flow) and (sender != leg.flow or switch.is_lost(leg)):
+            moved = sender != leg.flow
+            switch.move_leg(leg, sender)  # it is there after all
+            if moved:
+                switch.keep(call)
         try:
             dialog.receive(request)
         except OutOfOrder:
@@ -311,6 +377,17 @@ class Dispatcher:
             switch.respond(key, request.response(200, headers=[("Allow", ALLOW)]))
         else:
             switch.respond(key, request.response(405, headers=[("Allow", ALLOW)]))
+
+    def _speaks_for(self, sender: Flow | TrunkLine, leg: Leg) -> bool:
+        """Whether what comes from this sender is said by the leg's party."""
+        if not isinstance(sender, Flow):
+            return leg.trunk == sender.id
+        if sender == leg.flow:
+            return True
+        if leg.trunk:
+            line = self._switch.trunks.of_source(sender.source)
+            return line is not None and line.id == leg.trunk and sender.transport == "tls"
+        return self._switch.authenticator.speaks_for(sender, leg.device_id)
 
     def _edge_event(self, text: str) -> None:
         kind, _, rest = text.partition(";")

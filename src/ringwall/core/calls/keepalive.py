@@ -103,6 +103,8 @@ def flow_closed(switch: Switch, peer: str) -> None:
         if leg.state is not LegState.SETUP:
             switch.lose(leg)
             # The phone may have come back before its old connection was seen to end.
+            if leg.trunk:
+                continue
             others = [b for b in switch.bindings.of_device(leg.device_id) if b.flow.peer != peer]
             if others:
                 phone_returned(switch, max(others, key=lambda binding: binding.expires_at))

@@ -7,6 +7,8 @@ Rules that this module keeps:
   wrongly.
 - Suites: AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80, in this order of liking; weaker ones
   are left out, and a description that has nothing else is refused.
+- The one way past this is a `ClearText`, which a trunk makes whose administrator allowed it: with it, and for
+  the legs of that carrier alone, RTP/AVP is taken and given.
 - Each leg has keys of its own. rtpengine copies a side's key to the other side where both speak the same
   suite, so exactly one suite of the offerer's is shown to it, and what it copied is taken out of what the
   other side gets. What leaves is checked for that, so a mistake of the relay refuses the call instead of
@@ -18,6 +20,7 @@ import re
 from dataclasses import dataclass, field
 
 from ringwall.core.calls.relay import Profile
+from ringwall.core.trunks.clear_text import PROTOCOL, ClearText
 from ringwall.sip.errors import ParseError
 from ringwall.sip.sdp import Crypto, Media, SessionDescription
 
@@ -58,24 +61,36 @@ class Checked:
     """
 
     for_relay: bytes = field(repr=False)
-    profile: Profile
+    profile: Profile | ClearText
     suite: str
     suites: tuple[str, ...]
     declined: tuple[str, ...]
 
 
-def check_offer(body: bytes, content_type: str | None, *, prefer: str = "", avoid: str = "") -> Checked:
+def check_offer(
+    body: bytes,
+    content_type: str | None,
+    *,
+    prefer: str = "",
+    avoid: str = "",
+    clear_text: ClearText | None = None,
+) -> Checked:
     """Check an offer and choose the suite that the relay sees.
 
-    `prefer` is the suite that the leg uses already, `avoid` the one of the other leg. Raises MediaRefused.
+    `prefer` is the suite that the leg uses already, `avoid` the one of the other leg. With `clear_text` plain
+    RTP is taken where the offer has nothing better. Raises MediaRefused.
     """
     description = _description(body, content_type)
     place, audio = _audio(description)
-    _no_plain_rtp(description)
+    plain = clear_text is not None and audio.protocol == PROTOCOL
+    if not plain:
+        _no_plain_rtp(description)
     declined = tuple(
         "" if n == place else f"m={m.kind} 0 {m.protocol} {' '.join(m.formats)}"
         for n, m in enumerate(description.media)
     )
+    if plain and clear_text is not None:
+        return Checked(_only(body, place, None), clear_text, "", (), declined)
     if audio.protocol in _DTLS_PROTOCOLS:
         _check_fingerprint(audio)
         return Checked(_only(body, place, None), Profile.DTLS, "", (), declined)
@@ -85,11 +100,14 @@ def check_offer(body: bytes, content_type: str | None, *, prefer: str = "", avoi
     return Checked(_only(body, place, chosen), Profile.SDES, chosen.suite, suites, declined)
 
 
-def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Checked:
-    """Check the answer to the offer that we sent as `offered`. Raises MediaRefused."""
+def check_answer(
+    body: bytes, content_type: str | None, offered: bytes, clear_text: ClearText | None = None
+) -> Checked:
+    """Check the answer to the offer that we sent as `offered`, in clear text if so. Raises MediaRefused."""
     description = _description(body, content_type)
     place, audio = _audio(description)
-    _no_plain_rtp(description)
+    if clear_text is None:
+        _no_plain_rtp(description)
     lines = _ANY_MEDIA_LINE.findall(offered)
     if len(description.media) != len(lines) or lines[place][0] == b"0":
         raise MediaRefused("the answer does not fit the offer: other streams")
@@ -98,6 +116,8 @@ def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Check
     protocol = lines[place][1].decode()
     if audio.protocol != protocol:
         raise MediaRefused(f"the answer speaks {audio.protocol}, the offer was {protocol}")
+    if clear_text is not None:
+        return Checked(_only(body, place, None), clear_text, "", (), ("",))
     if protocol in _DTLS_PROTOCOLS:
         _check_fingerprint(audio)
         return Checked(_only(body, place, None), Profile.DTLS, "", (), ("",))
@@ -112,14 +132,14 @@ def check_answer(body: bytes, content_type: str | None, offered: bytes) -> Check
     return Checked(_only(body, place, chosen), Profile.SDES, chosen.suite, (chosen.suite,), ("",))
 
 
-def needs_chain(caller_suite: str, callee: Profile, known: tuple[str, ...]) -> bool:
+def needs_chain(caller_suite: str, callee: Profile | ClearText, known: tuple[str, ...]) -> bool:
     """Whether two relays are needed for keys of their own on both legs.
 
     One relay is enough where the callee speaks another suite than the one that the caller uses. `known` are
     the suites that its phone was heard to speak; one that was never heard speaks AES_CM, as every SRTP phone
     does.
     """
-    if callee is Profile.DTLS or not caller_suite:
+    if callee is not Profile.SDES or not caller_suite:
         return False
     return not (set(known or (AES_CM,)) - {caller_suite})
 
@@ -138,7 +158,7 @@ def between_relays(sent: bytes, made: bytes, avoid: str = "") -> bytes:
     )
 
 
-def outgoing_offer(made: bytes, profile: Profile, *others: bytes, used: str = "") -> bytes:
+def outgoing_offer(made: bytes, profile: Profile | ClearText, *others: bytes, used: str = "") -> bytes:
     """The offer that a party gets: what the relay made, without the keys that it copied.
 
     `others` are the descriptions whose keys must not be in it: what the other side said, now and before, and
@@ -146,7 +166,7 @@ def outgoing_offer(made: bytes, profile: Profile, *others: bytes, used: str = ""
     relay may still have keys of the other side in them. Raises MediaRefused.
     """
     _check_made(made, profile)
-    if profile is Profile.DTLS:
+    if profile is not Profile.SDES:
         return _with_cryptos(made, set())
     fresh = _fresh_cryptos(made, set().union(*map(keys_of, others)))
     if not fresh:
@@ -155,10 +175,12 @@ def outgoing_offer(made: bytes, profile: Profile, *others: bytes, used: str = ""
     return _with_cryptos(made, same or set(fresh))
 
 
-def outgoing_answer(made: bytes, profile: Profile, declined: tuple[str, ...], *others: bytes) -> bytes:
+def outgoing_answer(
+    made: bytes, profile: Profile | ClearText, declined: tuple[str, ...], *others: bytes
+) -> bytes:
     """The answer that a party gets; no key of the `others` may be in it. Raises MediaRefused."""
     _check_made(made, profile)
-    if profile is Profile.DTLS:
+    if profile is not Profile.SDES:
         made = _with_cryptos(made, set())
     else:
         lines = _CRYPTO_LINE.findall(made)
@@ -251,8 +273,12 @@ def _only(body: bytes, place: int, keep: Crypto | None) -> bytes:
     return b"\r\n".join(lines)
 
 
-def _check_made(made: bytes, profile: Profile) -> None:
+def _check_made(made: bytes, profile: Profile | ClearText) -> None:
     line = _MEDIA_LINE.search(made)
+    if isinstance(profile, ClearText):
+        if line is None or line[2].decode() != PROTOCOL:
+            raise MediaRefused("the relay did not make the description that the carrier needs")
+        return
     allowed = _DTLS_PROTOCOLS if profile is Profile.DTLS else _SDES_PROTOCOLS
     if line is None or line[2].decode() not in allowed:
         raise MediaRefused("the relay did not make an encrypted description")

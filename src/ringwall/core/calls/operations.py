@@ -62,11 +62,14 @@ def describe(call: Call) -> dict[str, Any]:
     return {
         "call": call.id,
         "state": call.state.value,
-        "caller": call.caller.extension,
+        "caller": call.caller.party,
         "caller_device": call.caller.device,
         "dialled": call.dialled,
-        "callee": callee.extension if callee else None,
+        "callee": callee.party if callee else None,
         "callee_device": callee.device if callee else None,
         "seconds": round(now - call.answered_at, 1) if call.answered_at else None,
         "suites": [call.caller.suite, callee.suite if callee else ""],
+        "direction": teardown.direction(call),
+        "trunks": [leg.trunk for leg in call.legs() if leg.trunk],
+        "clear_text": call.clear_text,
     }

@@ -7,7 +7,8 @@ Rules that this module keeps:
   between them.
 - The description that goes to a side is made for that side: SDES for desk phones, DTLS-SRTP with ICE for
   browsers.
-- Nothing here asks for plain RTP, ever; there is no word for it in this module.
+- Nothing here asks for plain RTP; there is no word for it in this module. Where a carrier has no SRTP and its
+  trunk allows that expressly, the words come with the trunk's permission (`trunks.clear_text`).
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Protocol
 
 from ringwall.core.calls.bencode import BencodeError, decode
 from ringwall.core.links.tls import EdgeRefused
+from ringwall.core.trunks.clear_text import ClearText
 
 
 class ControlLink(Protocol):
@@ -94,16 +96,22 @@ _FOR_PROFILE = {
 _CHAIN = ("-1", "-2")  # the two rtpengine calls of a chain: side A's and side B's
 
 
-def _command(name: bytes, call_id: str, source: str, target: str, sdp: bytes, profile: Profile) -> bytes:
+def _words_for(profile: Profile | ClearText) -> bytes:
+    return _FOR_PROFILE[profile] if isinstance(profile, Profile) else profile.words
+
+
+def _command(
+    name: bytes, call_id: str, source: str, target: str, sdp: bytes, profile: Profile | ClearText
+) -> bytes:
     """One offer or answer. In both from-tag is the side that made the OFFER, to-tag the one that answers."""
     return b"d7:command%d:%b7:call-id%b8:from-tag%b6:to-tag%b3:sdp%d:%b%be" % (
-        len(name), name, _text(call_id), _text(source), _text(target), len(sdp), sdp, _FOR_PROFILE[profile],
+        len(name), name, _text(call_id), _text(source), _text(target), len(sdp), sdp, _words_for(profile),
     )  # fmt: skip
 
 
-def _first_offer(call_id: str, source: str, sdp: bytes, profile: Profile) -> bytes:
+def _first_offer(call_id: str, source: str, sdp: bytes, profile: Profile | ClearText) -> bytes:
     return b"d7:command5:offer7:call-id%b8:from-tag%b3:sdp%d:%b%be" % (
-        _text(call_id), _text(source), len(sdp), sdp, _FOR_PROFILE[profile],
+        _text(call_id), _text(source), len(sdp), sdp, _words_for(profile),
     )  # fmt: skip
 
 
@@ -133,7 +141,7 @@ class RelayControl:
         relay: Relay,
         offerer: Side,
         sdp: bytes,
-        profile: Profile,
+        profile: Profile | ClearText,
         between: Callable[[bytes, bytes], bytes],
         *,
         first: bool = False,
@@ -155,7 +163,7 @@ class RelayControl:
             sdp = _read_sdp(await self._link.ng(command))
         return given, sdp
 
-    async def answer(self, relay: Relay, offerer: Side, sdp: bytes, profile: Profile) -> bytes:
+    async def answer(self, relay: Relay, offerer: Side, sdp: bytes, profile: Profile | ClearText) -> bytes:
         """Pass the SDP that answers the offerer's offer through; returns the one for the offerer."""
         for call_id, source, target in reversed(self._path(relay, offerer)):
             sdp = _read_sdp(await self._link.ng(_command(b"answer", call_id, source, target, sdp, profile)))

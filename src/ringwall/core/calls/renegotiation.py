@@ -80,7 +80,11 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
     avoid = "" if call.relay is not None and call.relay.chained else other.suite
     try:
         offer = media_policy.check_offer(
-            request.body, request.headers.get("content-type"), prefer=leg.suite, avoid=avoid
+            request.body,
+            request.headers.get("content-type"),
+            prefer=leg.suite,
+            avoid=avoid,
+            clear_text=leg.clear_text,
         )
     except MediaRefused as error:
         _give_turn_back(leg, request)
@@ -168,6 +172,8 @@ async def _change(
     assert other.dialog is not None
     failure: tuple[int, str] | None = None
     body = b""
+    if leg.clear_text is not None and offer.profile != leg.profile:
+        failure = 488, "a call that began without SRTP goes on without it"
     try:
         given, made = await switch.relays.offer(
             relay, leg.side, offer.for_relay, other.profile, _between(other)
@@ -217,7 +223,9 @@ async def _joined(
     """The other party has said yes, with `response` to `body`."""
     assert call.relay is not None
     try:
-        answer = media_policy.check_answer(response.body, response.headers.get("content-type"), body)
+        answer = media_policy.check_answer(
+            response.body, response.headers.get("content-type"), body, other.clear_text
+        )
         made = await switch.relays.answer(call.relay, leg.side, answer.for_relay, leg.profile)
         back = media_policy.outgoing_answer(
             made, leg.profile, offer.declined, offer.for_relay, answer.for_relay, body
@@ -256,8 +264,12 @@ async def _realign(switch: Switch, call: Call, relay: Relay) -> None:
     assert first is not None
     assert second is not None
     try:
-        offer = media_policy.check_offer(first.remote_sdp, _SDP, prefer=first.suite)
-        answer = media_policy.check_offer(second.remote_sdp, _SDP, prefer=second.suite)
+        offer = media_policy.check_offer(
+            first.remote_sdp, _SDP, prefer=first.suite, clear_text=first.clear_text
+        )
+        answer = media_policy.check_offer(
+            second.remote_sdp, _SDP, prefer=second.suite, clear_text=second.clear_text
+        )
         await switch.relays.offer(relay, first.side, offer.for_relay, second.profile, _between(second))
         if not call.talks():
             switch.relays.delete(relay)  # it may have been made anew behind its removal
@@ -275,7 +287,7 @@ def described_anew(switch: Switch, call: Call, leg: Leg, body: bytes, content_ty
     if body == leg.remote_sdp:
         return True
     try:
-        answer = media_policy.check_answer(body, content_type, leg.local_sdp)
+        answer = media_policy.check_answer(body, content_type, leg.local_sdp, leg.clear_text)
     except MediaRefused as error:
         media_refused(switch, call, leg, error.why, "answer")
         teardown.end(switch, call, error.why)

@@ -18,12 +18,17 @@ from typing import Any, Protocol, TypeVar
 
 from ringwall.core.calls.call import Call, CallState, Continuation, Leg, LegState
 from ringwall.core.calls.relay import RelayControl
+from ringwall.core.calls.seizure import SpentGrants
+from ringwall.core.calls.settings import Forwardings
 from ringwall.core.registrar.authenticator import Authenticator, DirectorySource
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.schema import live_call_upsert
+from ringwall.core.trunks import login
+from ringwall.core.trunks.rights import Rights
+from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.settings import Settings
 from ringwall.sip.message import Request, Response
 from ringwall.sip.session_timer import Refresher, TimerPolicy
@@ -32,7 +37,7 @@ from ringwall.sip.transaction import Transactions
 
 log = logging.getLogger(__name__)
 
-ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO"
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER"
 PRODUCT = "Ringwall"
 
 HELD_SECONDS = 10.0  # what is older when the link is back would only confuse whoever gets it
@@ -75,6 +80,9 @@ class Switch:
         store: CallStore,
         record: Callable[..., None],
         watch: SecurityWatch,
+        rights: Rights,
+        trunks: Trunks,
+        forwardings: Forwardings,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.settings = settings
@@ -90,13 +98,22 @@ class Switch:
         self.store = store
         self.record = record
         self.watch = watch
+        self.rights = rights
+        self.trunks = trunks
+        self.forwardings = forwardings
+        self.use = rights.use  # of outside calls, for the limits of the policy
+        self.spent = SpentGrants()
         self.timers: TimerQueue[TimerKey] = TimerQueue()
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], tuple[Call, Leg]] = {}  # by SIP Call-ID and our tag
         self.server_invites: dict[str, tuple[Call, Leg]] = {}  # by transaction key, until the ACK
         self.flows: dict[str, set[Leg]] = {}  # legs by "address:port" of their connection
         self.devices: dict[int, set[Leg]] = {}  # legs by device
+        self.errands: dict[str, Continuation] = {}  # our requests that belong to no leg, by transaction key
         self.on_call_end: list[Callable[[Call], None]] = []
+        self.on_leg_end: list[Callable[[Leg], None]] = []
+        self.on_emergency: list[Callable[[dict[str, Any]], None]] = []
+        self.divert: Callable[[Call, int], bool] = _not_diverted  # forwarding's: another try for a call
         self.wake: Callable[[], None] = _nothing  # the dispatcher's: looks at the timers anew
         self._held_since: float | None = loop.time()  # since when the link is down; it is not up yet
         self._write = write
@@ -139,9 +156,71 @@ class Switch:
 
     def request(self, leg: Leg, request: Request, then: Continuation) -> str:
         """Send a request on a leg; `then` gets its responses, a time-out as 408 and a lost link as 503."""
+        self._address(leg, request)
         key = self.tx.request(request, self.now())
-        leg.waiting[key] = then
+        leg.waiting[key] = self._logging_in(leg, then) if leg.trunk else then
         return key
+
+    def say(self, leg: Leg, request: Request) -> None:
+        """Send a request on a leg that is over; what comes back changes nothing."""
+        self._address(leg, request)
+        key = self.tx.request(request, self.now())
+        if leg.trunk:
+            self.errands[key] = lambda q, r: self._say_again(leg, q, r)
+
+    def acknowledge(self, leg: Leg, cseq: int) -> None:
+        """Send the ACK for a 2xx to our INVITE with that CSeq number."""
+        assert leg.dialog is not None
+        ack = leg.dialog.ack(cseq)
+        self._address(leg, ack)
+        self.tx.send(ack)
+
+    def errand(self, request: Request, then: Continuation) -> str:
+        """Send a request that belongs to no leg; `then` gets its final response."""
+        key = self.tx.request(request, self.now())
+        self.errands[key] = then
+        return key
+
+    def _address(self, leg: Leg, request: Request) -> None:
+        """A party that has no connection of its own is reached by its trunk's slot at the edge."""
+        if leg.trunk and leg.flow is None:
+            self.trunks.address(leg.trunk, request)
+
+    def login(self, leg: Leg, request: Request, response: Response) -> Request | None:
+        """The same request with our login, after a carrier asked for it; None where that says no more."""
+        line = self.trunks.line(leg.trunk)
+        if line is None or response.status not in {401, 407}:
+            return None
+        header = login.credentials(
+            request, response, line.username, self.rights.trunk_password(line.id) or ""
+        )
+        if header is None:
+            return None
+        again = Request(request.method, request.uri, request.headers.copy(), request.body)
+        again.headers.remove("Via")
+        again.headers.set(*header)
+        number = request.cseq.number + 1
+        if leg.dialog is not None:
+            number = leg.dialog.local_cseq = leg.dialog.local_cseq + 1
+        again.headers.set("CSeq", f"{number} {request.method}")
+        return again
+
+    def _logging_in(self, leg: Leg, then: Continuation) -> Continuation:
+        def answered(request: Request, response: Response) -> None:
+            again = self.login(leg, request, response)
+            if again is None:
+                then(request, response)
+            else:
+                key = self.request(leg, again, then)
+                if leg.key and request.method == "INVITE" and request.to.tag is None:
+                    leg.key = key  # so that it can be cancelled
+
+        return answered
+
+    def _say_again(self, leg: Leg, request: Request, response: Response) -> None:
+        again = self.login(leg, request, response)
+        if again is not None:
+            self.errand(again, lambda _request, _response: None)
 
     async def ask(self, leg: Leg, request: Request) -> Response:
         """Send a request on a leg and wait for its final answer. Raises LegGone when the leg ends first."""
@@ -206,8 +285,11 @@ class Switch:
 
     def add_leg(self, call: Call, leg: Leg) -> None:
         """Let the leg be found by its dialog, its device and its flow."""
+        if leg.trunk and (leg.sip_call_id, leg.tag) not in self.legs:
+            self.trunks.hold(leg.trunk)
         self.legs[leg.sip_call_id, leg.tag] = (call, leg)
-        self.devices.setdefault(leg.device_id, set()).add(leg)
+        if not leg.trunk:
+            self.devices.setdefault(leg.device_id, set()).add(leg)
         if leg.flow is not None:
             self.flows.setdefault(leg.flow.peer, set()).add(leg)
 
@@ -234,10 +316,14 @@ class Switch:
     def drop_leg(self, leg: Leg) -> None:
         """The leg is over: no table, no timer, no task knows it any longer."""
         leg.state = LegState.ENDED
-        self.legs.pop((leg.sip_call_id, leg.tag), None)
+        if self.legs.pop((leg.sip_call_id, leg.tag), None) is not None:
+            if leg.trunk:
+                self.trunks.let_go(leg.trunk)
+            for listener in self.on_leg_end:
+                listener(leg)
         self._leave_flow(leg)
         _discard(self.devices, leg.device_id, leg)
-        for name in ("refresh", "session", "reliable", "lost", "trying"):
+        for name in ("refresh", "session", "reliable", "lost", "trying", "longest"):
             self.timers.cancel((name, leg))
         for key in leg.unacknowledged:
             self.server_invites.pop(key, None)
@@ -255,6 +341,11 @@ class Switch:
 
 def _nothing() -> None:
     """Stands in until there is a dispatcher."""
+
+
+def _not_diverted(_call: Call, _status: int) -> bool:
+    """Stands in where nothing is forwarded."""
+    return False
 
 
 def _discard(table: dict[K, set[Leg]], key: K, leg: Leg) -> None:

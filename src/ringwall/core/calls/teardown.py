@@ -8,6 +8,7 @@ import time
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.switch import Switch
 from ringwall.core.store.schema import live_call_delete
+from ringwall.core.trunks.trunks import TRUNK_HEADER
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request, Response
 from ringwall.sip.syntax import quote
@@ -28,11 +29,20 @@ def _one_line(text: str) -> str:
 
 
 def refuse(
-    switch: Switch, key: str, request: Request, status: int, reason: str, why: str, **fields: object
+    switch: Switch,
+    key: str,
+    request: Request,
+    status: int,
+    reason: str,
+    why: str,
+    *,
+    kind: str = "call.refused",
+    **fields: object,
 ) -> None:
     """Refuse an INVITE that never became a call: tell the caller and the record why."""
     switch.respond(key, request.response(status, reason, to_tag=switch.new_tag(), headers=[warning(why)]))
-    switch.record("call.refused", status=status, why=why, dialled=(request.to.uri.user or "")[:64], **fields)
+    fields.setdefault("dialled", (request.to.uri.user or "")[:64])
+    switch.record(kind, status=status, why=why, **fields)
 
 
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
@@ -105,8 +115,7 @@ def cancel_branch(switch: Switch, leg: Leg, cause: str, status: int = 487) -> No
 def send_bye(switch: Switch, leg: Leg, cause: str) -> None:
     """Hang up on a party; what it answers changes nothing."""
     if leg.dialog is not None:
-        bye = leg.dialog.request("BYE", contact=None, headers=[reason_header(200, cause)])
-        switch.tx.request(bye, switch.now())
+        switch.say(leg, leg.dialog.request("BYE", contact=None, headers=[reason_header(200, cause)]))
     _forget(switch, leg)
 
 
@@ -130,6 +139,8 @@ def branch_failed(switch: Switch, call: Call, leg: Leg, status: int, reason: str
     if any(branch.state is not LegState.ENDED for branch in call.branches):
         return
     status, reason = best_failure(call.failures)
+    if switch.divert(call, status):
+        return
     end(switch, call, _CAUSES.get(status, "refused"), by="callee", status=status, reason=reason)
 
 
@@ -162,9 +173,38 @@ def best_failure(failures: list[tuple[int, str]]) -> tuple[int, str]:
 def stray_answer(switch: Switch, request: Request, response: Response) -> None:
     """A 2xx that nobody waits for: a fork, or an answer that crossed our CANCEL. Acknowledge and hang up."""
     dialog = Dialog.from_invite_sent(request, response)
-    switch.tx.send(dialog.ack(request.cseq.number))
+    slot = request.headers.get(TRUNK_HEADER)
+    way = [(TRUNK_HEADER, slot)] if slot is not None else []
+    switch.tx.send(dialog.ack(request.cseq.number, headers=way))
     if request.to.tag is None:  # otherwise it was a re-INVITE, and that dialog has got its BYE
-        switch.tx.request(dialog.request("BYE", contact=None), switch.now())
+        switch.tx.request(dialog.request("BYE", contact=None, headers=way), switch.now())
+
+
+def direction(call: Call) -> str:
+    """Whether a call stayed inside, went out, came in, or came in and went out again."""
+    came, went = bool(call.caller.trunk), bool(call.seizures)
+    return "tandem" if came and went else "in" if came else "out" if went else "inside"
+
+
+def outside_fields(call: Call) -> dict[str, object]:
+    """What the record of a call has besides when it touched the outside (C6)."""
+    fields: dict[str, object] = {"direction": direction(call)}
+    if call.seizures:
+        last = call.seizures[-1].grant
+        fields |= {
+            "rule": last["rule"],
+            "class": last["class"],
+            "path": last["action"],
+            "code": last["code"],
+            "number": call.seizures[-1].number,
+            "trunk": call.seizures[-1].tried[-1] if call.seizures[-1].tried else "",
+            "grants": [{**seizure.grant, "trunks_tried": seizure.tried} for seizure in call.seizures],
+        }
+    if call.caller.trunk:
+        fields["caller_trunk"] = call.caller.trunk
+    if call.clear_text:
+        fields["clear_text"] = call.clear_text
+    return fields
 
 
 def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> None:
@@ -174,11 +214,11 @@ def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> Non
     switch.record(
         "call.ended",
         call=call.id,
-        caller=caller.extension,
+        caller=caller.party,
         caller_device=caller.device,
         caller_source=caller.flow.peer if caller.flow else None,
         dialled=call.dialled,
-        callee=callee.extension if callee else None,
+        callee=callee.party if callee else None,
         callee_device=callee.device if callee else None,
         callee_source=callee.flow.peer if callee and callee.flow else None,
         started=round(call.started_at, 3),
@@ -189,4 +229,5 @@ def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> Non
         by=by,
         status=200 if answered else status,
         suites=[caller.suite, callee.suite] if callee else [],
+        **outside_fields(call),
     )

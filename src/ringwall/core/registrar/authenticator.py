@@ -92,6 +92,10 @@ class Authenticator:
                 if not of_peer:
                     del self._flows_of_peer[each.peer]
 
+    def knows(self, flow: Flow) -> bool:
+        """Whether any device has proven itself on the flow."""
+        return flow in self._trusted
+
     def speaks_for(self, flow: Flow, device_id: int) -> bool:
         """Whether the flow has proven to be that device's."""
         return device_id in self._trusted.get(flow, ())

@@ -1,0 +1,117 @@
+"""A call arrives at somebody inside: it rings there, or goes where that person's calls go.
+
+Rules that this module keeps:
+- Forwarding always comes first; then who has as many calls as allowed is busy; then the phones ring.
+- What ends without an answer goes to the destination for that case, if there is one; a refused forward
+  changes nothing.
+"""
+
+import time
+
+from ringwall.core.calls import branches, outside, teardown
+from ringwall.core.calls.call import Call, CallState, LegState
+from ringwall.core.calls.features import forwarding
+from ringwall.core.calls.outside import WhyNot
+from ringwall.core.calls.settings import NO_FORWARDING
+from ringwall.core.calls.switch import Switch
+from ringwall.policy.actions import Action, Context, TrunkSubject, UserSubject
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Grant
+
+_BUSY = frozenset({486, 600})
+
+
+def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
+    """Why nobody can be reached at an extension; None if somebody may be."""
+    user = switch.directory.snapshot.by_extension.get(extension)
+    if user is None:
+        return 404, "No Such Extension", f"there is no extension {extension[:32]}"
+    call.callee_name = user.name
+    set_to = switch.forwardings.forwarding(extension)
+    if set_to != NO_FORWARDING:
+        return None
+    if not _may_receive(switch, call, extension):
+        return 486, "Busy Here", f"extension {extension} has as many calls as it may have"
+    if not branches.phones_of(switch, call, extension):
+        return 480, "Not Registered", f"extension {extension} has no phone that is signed in"
+    return None
+
+
+def arrive(switch: Switch, call: Call, extension: str) -> None:
+    """Ring, or go where the calls of this extension go."""
+    call.arrived.append(extension)
+    if _forwarded(switch, call, extension, Action.FORWARD_ALWAYS):
+        return
+    if not _may_receive(switch, call, extension):
+        if not _forwarded(switch, call, extension, Action.FORWARD_BUSY):
+            teardown.end(switch, call, "busy", by="callee", status=486)
+        return
+    seconds = switch.settings.sip.ring_seconds
+    set_to = switch.forwardings.forwarding(extension)
+    if set_to.no_answer and set_to.seconds:
+        seconds = set_to.seconds
+    if branches.ring_user(switch, call, extension):
+        switch.timers.set(("ring", call), switch.now() + seconds)
+    elif not _forwarded(switch, call, extension, Action.FORWARD_NO_ANSWER):
+        teardown.end(switch, call, "not registered", by="callee", status=480, reason="Not Registered")
+
+
+def nobody_answers(switch: Switch, call: Call) -> None:
+    """The phones have rung for as long as they may."""
+    if not divert(switch, call, 480):
+        teardown.end(switch, call, "no answer", status=480, reason="No Answer")
+
+
+def divert(switch: Switch, call: Call, status: int) -> bool:
+    """Nobody took the call, for the reason that `status` says: whether it goes on elsewhere."""
+    if call.state is not CallState.SETUP or not call.arrived or call.seizures or call.caller.invite is None:
+        return False
+    action = Action.FORWARD_BUSY if status in _BUSY else Action.FORWARD_NO_ANSWER
+    return _forwarded(switch, call, call.arrived[-1], action)
+
+
+def calls_of(switch: Switch, extension: str) -> int:
+    """How many calls somebody has, ringing ones and held ones among them."""
+    user = switch.directory.snapshot.by_extension.get(extension)
+    legs = [leg for device in user.devices for leg in switch.devices.get(device.id, ())] if user else []
+    return len({id(found[0]) for leg in legs if (found := switch.legs.get((leg.sip_call_id, leg.tag)))})
+
+
+def _may_receive(switch: Switch, call: Call, extension: str) -> bool:
+    caller = call.caller
+    subject = TrunkSubject(caller.trunk) if caller.trunk else UserSubject(caller.extension)
+    context = Context(time.time(), switch.use, count=calls_of(switch, extension))
+    return may(
+        switch.rights.snapshot, subject, Action.RECEIVE_CALL, target=extension, context=context
+    ).allowed
+
+
+def _forwarded(switch: Switch, call: Call, extension: str, action: Action) -> bool:
+    grant = forwarding.granted(switch, call, extension, action)
+    if grant is None:
+        return False
+    if grant.way is not None and outside.why_not(switch, grant) is not None:
+        return False
+    for branch in call.branches:
+        if branch.state is LegState.SETUP:
+            teardown.cancel_branch(switch, branch, "Call forwarded", 302)
+    switch.timers.cancel(("ring", call))
+    switch.record(
+        "call.forwarded",
+        call=call.id,
+        by=extension,
+        to=grant.canonical,
+        case=action.value,
+        rule=grant.rule.id,
+    )
+    _go_on(switch, call, grant)
+    return True
+
+
+def _go_on(switch: Switch, call: Call, grant: Grant) -> None:
+    if grant.way is not None:
+        outside.make_leg(switch, call, grant, grant.canonical)
+    elif switch.directory.snapshot.by_extension.get(grant.canonical) is None:
+        teardown.end(switch, call, "there is no such extension", by="callee", status=404)
+    else:
+        arrive(switch, call, grant.canonical)

@@ -1,0 +1,42 @@
+"""Forwarding: always, when busy, when nobody answers; to inside and outside numbers (C5).
+
+Rules that this module keeps:
+- The rights are those of the person who forwards, asked at each use: one who has lost them forwards no more.
+- A call comes to nobody twice, and is forwarded five times at most.
+- A forward that is refused is on record as a denied call; the call then goes on as if there were none.
+"""
+
+import time
+from typing import Final
+
+from ringwall.core.calls.call import Call
+from ringwall.core.calls.switch import Switch
+from ringwall.policy.actions import Action, Context, UserSubject
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Grant
+
+MOST: Final = 5
+
+
+def granted(switch: Switch, call: Call, extension: str, action: Action) -> Grant | None:
+    """The grant by which this call may go where the user's calls go in this case.
+
+    None where they go nowhere, or must not.
+    """
+    number = switch.forwardings.forwarding(extension).to(action)
+    if not number:
+        return None
+    if len(call.arrived) > MOST:
+        switch.record(
+            "call.forward_refused", call=call.id, extension=extension, why="it was forwarded too often"
+        )
+        return None
+    context = Context(time.time(), switch.use, calling_number=call.caller.party)
+    answer = may(switch.rights.snapshot, UserSubject(extension), action, number=number, context=context)
+    if not isinstance(answer, Grant):
+        switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
+        return None
+    if answer.way is None and answer.canonical in call.arrived:
+        switch.record("call.forward_refused", call=call.id, extension=extension, why="it goes in a circle")
+        return None
+    return answer
