@@ -20,7 +20,19 @@ from ringwall.infra.errors import RingwallError
 
 def _assemble() -> typer.Typer:
     """Return the whole command line; modules are imported here so that `import ringwall.cli` stays cheap."""
-    from ringwall.cli import calls, demo, devices, ledger, pki, system, users  # noqa: PLC0415
+    from ringwall.cli import (  # noqa: PLC0415
+        authcodes,
+        calls,
+        demo,
+        devices,
+        ledger,
+        pki,
+        policy,
+        reports,
+        rights,
+        system,
+        users,
+    )
 
     app = typer.Typer(
         name="ringwall",
@@ -36,6 +48,10 @@ def _assemble() -> typer.Typer:
     app.add_typer(pki.app, name="pki")
     app.add_typer(users.app, name="user")
     app.add_typer(devices.app, name="device")
+    rights.register(app)
+    app.add_typer(authcodes.app, name="authcode")
+    app.add_typer(policy.app, name="policy")
+    app.add_typer(reports.app, name="report")
     app.add_typer(calls.app, name="call")
     app.add_typer(ledger.app, name="ledger")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of

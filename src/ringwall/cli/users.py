@@ -1,29 +1,31 @@
 """``ringwall user``: who can be called."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from ringwall.cli.client import ask
+from ringwall.cli.forms import argument, given_values, options, with_options
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
+from ringwall.cli.sheets import add_sheets
+from ringwall.core.rights.kinds import USER_SETTINGS
+from ringwall.core.rights.settings import to_text
 from ringwall.infra.layout import Layout
 
-app = typer.Typer(help="Users: add, list, show, remove.", no_args_is_help=True)
+app = typer.Typer(help="Users: add, set, list, show, remove, import, export.", no_args_is_help=True)
+add_sheets(app, "user", "users", f"extension, {', '.join(one.name for one in USER_SETTINGS)}")
 
 Extension = Annotated[str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits, such as 201.")]
+_EXTENSION = argument("extension", "EXTENSION", "2 to 8 digits, such as 201.")
+_MORE = tuple(one for one in USER_SETTINGS if one.name != "name")
 
 
-@app.command()
-def add(
-    extension: Extension,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help='The name that others see, such as "Anna Berg".')
-    ],
-    data: DataOption = DATA_DEFAULT,
-    as_json: JsonOption = False,
-) -> None:
-    """Add a user."""
-    user = ask(Layout.of(data), "user.add", {"extension": extension, "name": name})
+def _add(data: Path, as_json: bool, extension: str, user_name: str, **given: Any) -> None:
+    """Add a user. Without a group it may call inside and emergency numbers."""
+    asked = {**given_values(_MORE, given), "extension": extension, "name": user_name}
+    user = ask(Layout.of(data), "user.add", asked)
     text = (
         f"Added {user['extension']} {user['name']}. "
         f"Next: ./ringwall device add {user['extension']}, which makes credentials for a phone."
@@ -31,13 +33,30 @@ def add(
     Output(as_json=as_json).result(user, text)
 
 
+_NAME = argument("user_name", "NAME", 'The name that others see, such as "Anna Berg".')
+app.command("add")(with_options(_add, _EXTENSION, _NAME, *options(_MORE, fresh=True)))
+
+
+def _set(data: Path, as_json: bool, extension: str, **given: Any) -> None:
+    """Change a user: group, site, name, numbers; what is not given stays. The next call meets the change."""
+    asked = {**given_values(USER_SETTINGS, given), "extension": extension}
+    user = ask(Layout.of(data), "user.set", asked)
+    Output(as_json=as_json).result(user, f"{user['extension']} {user['name']}\n{_rights(user)}")
+
+
+app.command("set")(with_options(_set, _EXTENSION, *options(USER_SETTINGS, fresh=False)))
+
+
 @app.command(name="list")
 def list_users(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
     """List all users."""
     users = ask(Layout.of(data), "user.list")
     Output(as_json=as_json).table(
-        ("extension", "name", "devices"),
-        [(user["extension"], user["name"], len(user["devices"])) for user in users],
+        ("extension", "name", "group", "site", "devices"),
+        [
+            (user["extension"], user["name"], user["group"], user["site"], len(user["devices"]))
+            for user in users
+        ],
         {"users": users},
         "There are no users yet: ./ringwall user add 201 NAME adds one.",
     )
@@ -49,7 +68,13 @@ def show(extension: Extension, data: DataOption = DATA_DEFAULT, as_json: JsonOpt
     user = ask(Layout.of(data), "user.show", {"extension": extension})
     rows = [(each["device"], each["label"], "yes" if each["legacy"] else "no") for each in user["devices"]]
     devices = format_table(("device", "label", "legacy"), rows) if rows else "No devices."
-    Output(as_json=as_json).result(user, f"{user['extension']} {user['name']}\n{devices}")
+    text = f"{user['extension']} {user['name']}\n{_rights(user)}\n{devices}"
+    Output(as_json=as_json).result(user, text)
+
+
+def _rights(user: Mapping[str, Any]) -> str:
+    rows = [(one.option, to_text(user[one.name]), one.help) for one in _MORE]
+    return format_table(("setting", "value", "meaning"), rows)
 
 
 @app.command()

@@ -14,10 +14,12 @@ Text = Annotated[str, Field(max_length=256)]
 class UserRights(Arguments):
     """What a user is besides a name; what is not given is left as it is, for a new user at the least."""
 
-    group: Annotated[Text, Field(description="the user group, which says what the user may do")] = (
+    group: Annotated[Text | None, Field(description="the user group, which says what the user may do")] = (
         "least-privileged"
     )
-    site: Annotated[Text, Field(description="the site, whose numbering and emergency rules count")] = "main"
+    site: Annotated[Text | None, Field(description="the site, whose numbering and emergency rules count")] = (
+        "main"
+    )
     did: Annotated[
         Text, Field(description="the user's own outside number, such as +14085550123; empty: none")
     ] = ""

@@ -313,6 +313,18 @@ KINDS: Final = (SITE, TELEPHONY, CALL, VOICE_MAIL, GROUP, TRUNK_GROUP, TRUNK, CO
 BY_WORD: Final = {kind.word: kind for kind in KINDS}
 
 
+# Users are kept by the directory; the command line and CSV files take their settings from here.
+USER_SETTINGS: Final = (
+    text("name", "The name that others see.", None, required=True),
+    text("group", "The user group, which says what the user may do.", "least-privileged", nullable=True),
+    text("site", "The site, whose numbering and emergency rules count.", "main", nullable=True),
+    text("did", "The user's own outside number, such as +14085550123."),
+    text("caller_id", "The number that calls outside show; empty: the user's own, or the trunk's."),
+    flag("no_pickup", "Others may not pick up this user's calls.", default=False),
+    flag("locked", "Inside and emergency calls only, whatever the group.", default=False),
+)
+
+
 def setting_at_fault(kind: Kind, error: PolicyError) -> str:
     """The name of the setting that an error of the policy is about, as the operations know it."""
     published = {

@@ -18,9 +18,10 @@ from ringwall.core.directory.model import NEW_USERS_GROUP, NEW_USERS_SITE, check
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Actor
 from ringwall.core.rights import kinds
+from ringwall.core.rights.kinds import USER_SETTINGS
 from ringwall.core.rights.model import Entry
 from ringwall.core.rights.service import RightsService
-from ringwall.core.rights.settings import Setting, Value, flag, text, to_text
+from ringwall.core.rights.settings import Setting, Value, to_text
 from ringwall.policy import PolicyError
 
 MOST_LINES = 50_000
@@ -28,16 +29,6 @@ MOST_USERS = 20_000
 MOST_PROBLEMS = 1000  # that are told one by one
 LONGEST_CELL = 512
 _SHOWN = 100
-
-USER_SETTINGS = (
-    text("name", "The name that others see.", None, required=True),
-    text("group", "The user group, which says what the user may do.", NEW_USERS_GROUP, nullable=True),
-    text("site", "The site, whose numbering and emergency rules count.", NEW_USERS_SITE, nullable=True),
-    text("did", "The user's own outside number, such as +14085550123."),
-    text("caller_id", "The number that calls outside show, such as +14085550100; empty: the trunk's."),
-    flag("no_pickup", "Others may not pick up this user's calls.", default=False),
-    flag("locked", "Inside and emergency calls only.", default=False),
-)
 
 Problem = dict[str, str | int]
 Cells = dict[str, str]
