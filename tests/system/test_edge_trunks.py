@@ -170,8 +170,9 @@ async def test_a_cancel_reaches_the_other_side_both_ways(core, desk, peer) -> No
 async def test_a_refusal_of_the_carrier_is_heard_as_it_is(core, desk, peer, method: str) -> None:
     await desk.up(peer.slot())
     there = await peer.connection()
-    for status in (404, 503):
-        core.send(to_trunk(method))
+    for status in (404, 503, 486):
+        same = {"branch": f"z9hG4bKr{method}{status}", "call_id": f"r{method}{status}"}
+        core.send(to_trunk(method, **same))
         asked = await there.next()
         there.send(asked.reply(status, "No Circuits", "P-Ringwall-Event: x\r\n", tag="c"))
         answer = await core.next("SIP/2.0")
@@ -179,6 +180,8 @@ async def test_a_refusal_of_the_carrier_is_heard_as_it_is(core, desk, peer, meth
         assert "P-Ringwall" not in answer.head
         if method == "INVITE":
             assert (await there.next()).method == "ACK"
+            # The core's own ends at the edge: what the carrier hears next is the next request.
+            core.send(to_trunk("ACK", to_tag="c", **same))
 
 
 @pytest.mark.req("W2", "T5")

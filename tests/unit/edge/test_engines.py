@@ -94,3 +94,29 @@ def test_the_essence_of_an_engine_s_output_is_its_errors_or_its_last_words() -> 
     assert _essence(noise).endswith("line 49")
     assert len(_essence("ERROR x\n" * 1000)) < 200
     assert _essence("\n \n") == "it says nothing"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_what_is_no_authority_of_carriers_is_named(system, content) -> None:
+    layout, _ = system
+    layout.carriers_ca.write_bytes(content)
+    with pytest.raises(EngineConfigError, match=r"carriers-ca\.pem must hold the certificates"):
+        engines._authorities(layout)
+
+
+def test_carriers_are_known_by_the_systems_authorities_and_the_owners_own(
+    system, monkeypatch, tmp_path
+) -> None:
+    layout, settings = system
+    bundle = tmp_path / "bundle.pem"
+    monkeypatch.setattr(engines, "_SYSTEM_AUTHORITIES", bundle)
+    with pytest.raises(EngineConfigError, match="ca-certificates"):
+        engines._authorities(layout)
+    bundle.write_bytes(b"the system's\n")
+    assert engines._authorities(layout) == b"the system's\n"
+    pki.ensure_pki(layout, settings, chown=False)
+    own = layout.ca_certificate.read_bytes()
+    layout.carriers_ca.write_bytes(own)
+    assert engines._authorities(layout) == b"the system's\n" + own

@@ -91,3 +91,21 @@ def test_what_the_edge_says_of_a_request_is_removed_before_it_is_set(edge) -> No
     )
     script = render.kamailio(edge)
     assert script.index('remove_hf_re("^P-Ringwall-")') < script.index('append_hf("P-Ringwall-Flow')
+
+
+@pytest.mark.req("T5")
+def test_a_carrier_over_tls_is_checked_by_authority_and_name_and_clear_text_is_another_way(edge) -> None:
+    text = render.haproxy(edge)
+    servers = [line.split() for line in text.splitlines() if line.strip().startswith("server carrier ")]
+    over_tls, clear = servers
+    assert "ssl verify required ca-file" in " ".join(over_tls)
+    assert {"fc_pp_authority", "no-ssl-reuse"} <= set(over_tls)
+    assert "ssl" not in clear
+    assert "ssl-default-server-options ssl-min-ver TLSv1.2 no-tls-tickets" in text
+    # A connection for which no name was given would be one whose name nobody checks.
+    assert "tcp-request session reject unless { fc_pp_authority -m reg ^[A-Za-z0-9.-]+$ }" in text
+
+
+def test_every_secret_is_another_one(edge) -> None:
+    assert len({TOKEN, edge.flow_token_secret, edge.trunk_token}) == 3
+    assert edge.trunk_token not in render.haproxy(edge)
