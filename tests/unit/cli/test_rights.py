@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import shlex
 import sys
 import tempfile
 import threading
@@ -292,3 +293,21 @@ def test_reports_by_code_user_and_time(office):
     _, out, err = office("report", "calls", "--detail", "-n", "1")
     assert ("914085550123" in out, "goes on" in err) == (True, True)
     assert office("report", "calls", "--from", "soon")[0] == 1
+
+
+@pytest.mark.req("C1")
+def test_the_guide_can_be_followed_word_for_word(run):
+    guide = (Path(__file__).parents[3] / "docs" / "class-of-service.md").read_text()
+    commands = [line for line in guide.splitlines() if line.startswith("./ringwall ") and "CSV" not in line]
+    ran = 0
+    for line in commands:
+        words = shlex.split(line, comments=True)[1:]
+        if words[1] in {"import", "export"}:
+            continue
+        code, out, err = run(*words, typed="24681357\n")
+        assert err == "", line
+        assert code == 0 or words[:2] == ["policy", "lint"], line
+        if words[:2] == ["policy", "explain"]:
+            assert out.startswith("ALLOWED: dial 00445550123 (+41445550123, local) by 201")
+        ran += 1
+    assert ran >= 12

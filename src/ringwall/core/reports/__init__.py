@@ -1,1 +1,1 @@
-"""Reports of calls, denials and authorization codes, read from the ledger."""
+"""Reports of calls, denials and authorization codes, read from the ledger (A2)."""

@@ -1,8 +1,8 @@
 """What keeps codes and carriers' passwords from whoever reads the database: one key file beside it.
 
 Kept here:
-- A code is kept as a keyed digest (HMAC-SHA256). A slow digest would not do: a typed code is looked for among
-  50,000 in the time of a key press; nor would one without a key, because codes are short.
+- An authorization code (A1) is kept as a keyed digest (HMAC-SHA256). A slow digest would not do: a typed code
+  is looked for among 50,000 in the time of a key press; nor would one without a key, because codes are short.
 - A carrier's password has to be told to the carrier, so it is encrypted (AES-256-GCM) for its own trunk.
 - The file is made once. Where it is lost while something needs it, that is told, and no new one is made.
 """

@@ -1,4 +1,4 @@
-"""What administrators can ask about who may do what."""
+"""What administrators can ask about who may do what, and why (C1, C7)."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""Changes of who may do what: checked, on the disk and on record, then asked by the next action.
+"""Changes of who may do what: checked, on the disk and on record, then asked by the next action (C1).
 
 Kept here:
 - A change is made as a whole or not at all, and only if the policy compiles what comes of it.

@@ -7,6 +7,7 @@ import pytest
 from ringwall.core.errors import OperationError
 from ringwall.core.rights.kinds import KINDS
 from ringwall.core.rights.schema import MODELS
+from support.core_data import ADMIN
 
 NEW = {
     "site": ("site", "london", {"name": "London", "country": "gb"}, {"access_code": ""}),
@@ -47,13 +48,16 @@ async def test_each_kind_is_made_changed_listed_shown_and_removed(core, office, 
         with pytest.raises(OperationError) as caught:
             await run(f"{kind.word}.{name}", **{argument: key})
         assert caught.value.code == "not_found"
-    kinds = [record["kind"] for record in await core.ledger.tail(0, 1000)]
-    word = kind.record
-    assert [one for one in kinds if one.startswith(f"admin.{word}.")][-3:] == [
-        f"admin.{word}.added",
-        f"admin.{word}.changed",
-        f"admin.{word}.removed",
-    ]
+    word = f"admin.{kind.record}."
+    records = [one for one in await core.ledger.tail(0, 1000) if one["kind"].startswith(word)][-3:]
+    assert [one["kind"] for one in records] == [f"{word}added", f"{word}changed", f"{word}removed"]
+    added, change, removed = (one["body"] for one in records)
+    assert added["actor"] == change["actor"] == removed["actor"] == ADMIN.to_dict()
+    assert (added["before"], removed["after"]) == (None, None)
+    assert added["after"] == {name: value for name, value in made.items() if name != "code"}
+    assert set(change["before"]) == set(change["after"]) == {argument, *changes}
+    assert all(change["before"][name] != change["after"][name] for name in changes)
+    assert removed["before"] == changed
     text = json.dumps([shown, changed, await core.ledger.tail(0, 1000)])
     assert "hush-hush" not in text
     assert "24681357" not in text
