@@ -20,6 +20,7 @@ class Carrier(Phone):
         self.login: tuple[str, str] | None = None
         self.realm_header = ("WWW-Authenticate", 401)
         self.challenges = 0
+        self.refuses_location = False
         self.on_other = 200  # OPTIONS and REGISTER
         self.heard_outside: list[Request] = []
         self.by_slot = slot
@@ -77,10 +78,13 @@ class Carrier(Phone):
         )
 
     def _called(self, key: str, request: Request) -> None:
+        if self.refuses_location and "Geolocation" in request.headers:
+            self.tx.respond(key, request.response(415, to_tag="no"), self.now())
+            return
         if request.content_type == "multipart/mixed":
             # The description is the first part.
             start = request.body.index(b"v=0")
-            request.body = request.body[start : request.body.index(b"\r\n--", start) + 2]
+            request.body = request.body[start : request.body.index(b"\r\n--", start)]
         super()._called(key, request)
 
 
