@@ -20,8 +20,9 @@ _MAX_DEPTH = 6
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+# How long a password lasts is a setting, and the record of a change has to say it.
 _SECRET_NAME = re.compile(
-    r"passw(?:or)?d|passphrase|secret|token|authorization|cookie|private_?key|^ha1|^key$|_key$|crypto|inline"
+    r"passw(?:or)?d(?!_(?:lifespan|warning)\Z)|passphrase|secret|token|authorization|cookie|private_?key|^ha1|^key$|_key$|crypto|inline"
     r"|cnonce|^pin$",
     re.IGNORECASE,
 )

@@ -139,3 +139,15 @@ def test_loggers_of_libraries_go_through_the_same_filter(stream):
     assert logging.getLogger("uvicorn.access").handlers == []
     logging.getLogger("uvicorn.access").warning("GET /?token=%s", SECRET)
     assert SECRET not in stream.getvalue()
+
+
+def test_how_long_a_password_lasts_is_no_secret():
+    told = redact_value(
+        "after", {"password_lifespan": 90, "password_warning": 7, "password": "x", "password_lifespan2": 1}
+    )
+    assert told == {
+        "password_lifespan": 90,
+        "password_warning": 7,
+        "password": REMOVED,
+        "password_lifespan2": REMOVED,
+    }
