@@ -36,9 +36,11 @@ from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
 from ringwall.core.store.engine import sqlite_url
 from ringwall.core.store.schema import load_bindings, load_live_calls
+from ringwall.core.trunks.edge_slots import EdgeSlots
 from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
+from ringwall.policy import PolicySnapshot
 from ringwall.sip.transaction import Transactions
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Core:
         self.directory: DirectoryService
         self.rights: RightsService
         self.trunks: Trunks
+        self.slots: EdgeSlots
         self.switch: Switch
         self.sip: SipLink
         self.control: ControlLink
@@ -85,6 +88,7 @@ class Core:
         core._run(core.control.run())
         core._run(core.http.run())
         core._run(core.sip.run())
+        core._run(core.slots.run())
         ledger.record("system.started", version=__version__)
         return core
 
@@ -128,7 +132,8 @@ class Core:
         )
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
         self.directory.on_change(self._directory_changed)
-        self.rights.on_change(lambda _snapshot: self.trunks.refresh())
+        self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
+        self.rights.on_change(self._rights_changed)
         app = create_app(
             self.operations, self.store, self.ledger, healthy=lambda: self.sip.up and self.control.up
         )
@@ -153,6 +158,7 @@ class Core:
 
     def _sip_up(self) -> None:
         self._dispatcher.link_up()
+        self.slots.changed()
         self.ledger.record("system.link_up", link="sip")
 
     def _sip_down(self) -> None:
@@ -165,7 +171,11 @@ class Core:
         self.sip.hello_answered(status)
         return True
 
-    # The directory
+    # Rights and the directory
+
+    def _rights_changed(self, _snapshot: PolicySnapshot) -> None:
+        self.switch.trunks_changed()
+        self.slots.changed()
 
     def _directory_changed(self, old: Directory, new: Directory) -> None:
         """Let devices that are no longer there lose what they had."""

@@ -101,12 +101,14 @@ class Dispatcher:
         self._switch.release()
         if was_down:
             keepalive.ask_everybody(self._switch)
+            self._switch.supervision.link_up()
             self.arm()
 
     def link_down(self) -> None:
         """The connection to the edge is gone: nothing that was asked over it will be answered."""
         self._parser = StreamParser()
         self._switch.hold()
+        self._switch.supervision.link_down()
         for event in self._switch.tx.fail_all(self._loop.time()):
             self._event(event)
         self._switch.flush()
@@ -131,7 +133,8 @@ class Dispatcher:
     def arm(self) -> None:
         """Set the one timer to whatever comes due first. One that is set too early does no harm."""
         at = self._next_sweep
-        for due in (self._switch.tx.deadline(), self._switch.timers.next()):
+        switch = self._switch
+        for due in (switch.tx.deadline(), switch.timers.next(), switch.supervision.timers.next()):
             if due is not None and due < at:
                 at = due
         if at < self._timer_at:
@@ -151,6 +154,7 @@ class Dispatcher:
                 self._due(key)
             except Exception:
                 log.exception("a timer of a call failed")
+        switch.supervision.due()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_SECONDS
             switch.registrar.sweep()

@@ -28,6 +28,7 @@ from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.schema import live_call_upsert
 from ringwall.core.trunks import login
 from ringwall.core.trunks.rights import Rights
+from ringwall.core.trunks.supervision import Supervision
 from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.settings import Settings
 from ringwall.sip.message import Request, Response
@@ -120,6 +121,16 @@ class Switch:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
         self._contact_host = _host_port(str(settings.address), settings.ports.sips)
+        self.supervision = Supervision(
+            trunks,
+            rights.trunk_password,
+            self.errand,
+            record,
+            contact=self._contact_host,
+            product=PRODUCT,
+            now=self.now,
+        )
+        self.supervision.refresh()
 
     # The wire
 
@@ -266,6 +277,12 @@ class Switch:
         task = self._loop.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def trunks_changed(self) -> None:
+        """The administrator changed trunks or groups."""
+        self.trunks.refresh()
+        self.supervision.refresh()
+        self.flush()
 
     # Tables
 
