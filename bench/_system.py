@@ -5,6 +5,7 @@ Its limits are raised, because all phones of a benchmark come from one address.
 """
 
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -154,6 +155,8 @@ def _settings() -> Settings:
 @contextmanager
 def running(*, quiet: bool = False) -> Iterator[System]:
     """Start a system, give it, and stop and remove it whatever happens."""
+    # As Ctrl-C: whoever ends the benchmark must not leave a system behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("The benchmark was ended."))
     folder = Path(tempfile.mkdtemp(prefix="ringwall-bench-", dir=_ROOM))
     folder.chmod(0o755)
     layout = Layout.of(folder)

@@ -32,11 +32,14 @@ def main() -> int:
         try:
             while time.monotonic() < until:
                 rows.append(_round(system, given.rate, given.phones, given.round, began))
-                if not given.json:
-                    _system.say(_line(rows[-1]))
+                _system.say(_line(rows[-1]))
         except KeyboardInterrupt:
-            stopped = "stopped before its time"
+            stopped = "(stopped before its time)"
+        except SystemExit as error:
+            # What was seen until then is worth more than a clean end.
+            stopped = f"(ended early: {error})"
         log = (system.layout.log / "kamailio.log").read_bytes()
+        core_log = (system.layout.log / "core.log").read_text(errors="replace").splitlines()
     words = [line.decode("utf-8", "replace")[:300] for line in log.splitlines() if _MEMORY_WORDS.search(line)]
     result = {
         "what": f"{given.rate:g} calls a second and sign-ins for {len(rows)} rounds {stopped}".strip(),
@@ -45,13 +48,15 @@ def main() -> int:
         "failed": sum(row["calls"] - row["ok"] for row in rows),
         "restarted": sorted({name for row in rows for name in row["restarted"]}),
         "kamailio_says": words[:20],
+        "core_says": core_log[-20:],
+        "ended_early": stopped,
         "rounds": rows,
     }
     if given.json:
         _figures.dump(result)
     else:
         show(result)
-    return 0 if rows and not (result["failed"] or result["restarted"] or words) else 1
+    return 0 if rows and not (stopped or result["failed"] or result["restarted"] or words) else 1
 
 
 def _round(system: _system.System, rate: float, phones: int, seconds: float, began: float) -> dict[str, Any]:
