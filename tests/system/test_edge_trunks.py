@@ -207,6 +207,40 @@ async def test_a_carrier_that_cannot_prove_who_it_is_is_not_spoken_to(
                 await connection.next()
 
 
+@pytest.mark.req("T5")
+async def test_only_the_trunks_own_authority_vouches_where_it_has_one(
+    rig, core, desk, tmp_path, certificate
+) -> None:
+    private = Authority("Another carrier's own")
+    own = private.pem.decode()
+    async with carrier(private.leaf(tmp_path)) as theirs, carrier(certificate) as known:
+        await desk.up(theirs.slot(1, authority=own), known.slot(3))
+        there = await theirs.connection()
+        core.send(to_trunk("OPTIONS", 1))
+        there.send((await there.next()).reply(200, "OK"))
+        assert (await core.next("SIP/2.0")).status == 200
+        # Not for another trunk, not for another name, and nobody else for this one.
+        await desk.set(
+            theirs.slot(1, authority=own),
+            theirs.slot(2),
+            theirs.slot(4, authority=own, tls_name="sip.other.example"),
+            known.slot(5, authority=own),
+            known.slot(3),
+        )
+        assert "of an unknown authority" in str((await desk.becomes(2, "down"))["error"])
+        assert "for another name" in str((await desk.becomes(4, "down"))["error"])
+        assert "of an unknown authority" in str((await desk.becomes(5, "down"))["error"])
+        states = await desk.states()
+        assert (states[1]["state"], states[3]["state"]) == ("up", "up")
+        # HAProxy forgets what it was told while it ran; the agent tells it again.
+        rig.stop("haproxy")
+        rig.start("haproxy")
+        await until(lambda: desk.link.up, 15)
+        await there.closed()
+        await theirs.connection()
+        await desk.becomes(1, "up")
+
+
 async def test_a_carrier_with_tls_1_1_only_or_without_tls_is_no_tls_carrier(desk, certificate) -> None:
     async with carrier(certificate) as old:
         old._context.set_ciphers("ALL:@SECLEVEL=0")

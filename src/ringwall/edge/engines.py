@@ -26,7 +26,7 @@ from ringwall.infra.errors import RingwallError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
 from ringwall.infra.layout import Layout
 from ringwall.infra.run import CLEAN_ENVIRONMENT, SYSTEM_PATH
-from ringwall.infra.settings import Settings
+from ringwall.infra.settings import TRUNK_SLOTS, Settings
 
 HAPROXY, KAMAILIO, RTPENGINE, AGENT = "haproxy", "kamailio", "rtpengine", "agent"
 
@@ -114,9 +114,14 @@ def _files(layout: Layout, edge: render.Edge, authorities: bytes, *, chown: bool
     def file(engine: str, path: Path, text: str, account: str) -> _File:
         return _File(engine, path, text.encode(), accounts.group_id(account) if chown else KEEP)
 
+    inside = read_limited(layout.haproxy_inside_ca).decode()
     agent = (accounts.group_id(accounts.EDGE), accounts.user_id(accounts.EDGE)) if chown else (KEEP, KEEP)
     return [
         file(HAPROXY, layout.trunk_ca, authorities.decode(), accounts.HAPROXY),
+        *(
+            file(HAPROXY, layout.slot_ca(slot), inside, accounts.HAPROXY)
+            for slot in range(1, TRUNK_SLOTS + 1)
+        ),
         file(HAPROXY, layout.haproxy_config, render.haproxy(edge), accounts.HAPROXY),
         file(KAMAILIO, layout.kamailio_config, render.kamailio(edge), accounts.KAMAILIO),
         file(RTPENGINE, layout.rtpengine_config, render.rtpengine(edge), accounts.RTPENGINE),

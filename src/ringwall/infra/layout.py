@@ -129,6 +129,10 @@ class Layout:
         """All authorities by which HAProxy knows carriers: the system's and the owner's."""
         return self.haproxy / "trunk-ca.pem"
 
+    def slot_ca(self, slot: int) -> Path:
+        """The name of one trunk's own authorities in HAProxy; the file itself only holds its place."""
+        return self.haproxy / f"trunk-ca-{slot}.pem"
+
     @property
     def kamailio(self) -> Path:
         """Kamailio's folder."""

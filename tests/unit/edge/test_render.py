@@ -98,6 +98,9 @@ def test_a_carrier_over_tls_is_checked_by_authority_and_name_and_clear_text_is_a
     text = render.haproxy(edge)
     servers = [line.split() for line in text.splitlines() if line.strip().startswith("server carrier ")]
     over_tls, clear = servers
+    own = [line for line in text.splitlines() if "server slot" in line and "ca-file" in line]
+    assert len(own) == len({line.split("ca-file")[1].split()[0] for line in own}) == 16
+    assert all("ssl verify required" in line and "sni fc_pp_authority no-ssl-reuse" in line for line in own)
     assert "ssl verify required ca-file" in " ".join(over_tls)
     assert {"fc_pp_authority", "no-ssl-reuse"} <= set(over_tls)
     assert "ssl" not in clear

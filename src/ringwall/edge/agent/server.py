@@ -17,7 +17,7 @@ from ringwall.edge.agent.http_join import Joiner
 from ringwall.edge.agent.ng import NgClient, NgRefused
 from ringwall.edge.agent.trunk_line import Ends, LineKeeper
 from ringwall.edge.agent.trunk_wire import HaproxyLog
-from ringwall.edge.agent.trunks import Trunks
+from ringwall.edge.agent.trunks import Trunk, Trunks
 from ringwall.edge.haproxy_admin import HaproxyAdmin
 from ringwall.infra.errors import FrameError, RingwallError
 from ringwall.infra.frames import FrameReader, Kind, encode
@@ -146,7 +146,7 @@ class Agent:
             own=frozenset({settings.address}),
         )
         self._outcomes = HaproxyLog()
-        keeper = LineKeeper(_ends(layout, settings), self._outcomes)
+        keeper = LineKeeper(_ends(layout, settings), self._outcomes, self._trust)
         self.trunks = Trunks(layout.trunks_file, keeper.keep, keeper.check)
         self._links: set[Control] = set()
         self._ng: NgClient | None = None
@@ -182,6 +182,9 @@ class Agent:
             if ready is not None:
                 ready.set()
             await self.bans.keep()
+
+    def _trust(self, trunk: Trunk) -> None:
+        self._haproxy.deploy_authority(str(self._layout.slot_ca(trunk.slot)), trunk.authority)
 
     async def _hear_haproxy(self, stack: AsyncExitStack) -> None:
         hearing = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

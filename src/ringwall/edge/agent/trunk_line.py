@@ -38,6 +38,9 @@ _LOOPBACK = "127.0.0.1"
 
 Resolve = Callable[[str], Awaitable[list[str]]]
 
+Trust = Callable[[Trunk], None]
+"""Makes HAProxy know the trunk's own authorities, blocking; RingwallError."""
+
 
 class LineDownError(RingwallError):
     """A connection to a carrier was not made; the text says why."""
@@ -66,6 +69,7 @@ class LineKeeper:
         self,
         ends: Ends,
         outcomes: HaproxyLog,
+        trust: Trust,
         *,
         resolve: Resolve | None = None,
         first_wait: float = _FIRST_WAIT,
@@ -73,6 +77,8 @@ class LineKeeper:
     ) -> None:
         self._ends = ends
         self._outcomes = outcomes
+        self._trust = trust
+        self._trusting = asyncio.Lock()
         self._kamailio = (_LOOPBACK, ends.kamailio_port)
         self._resolve = resolve or resolve_name
         self._first_wait = first_wait
@@ -153,16 +159,26 @@ class LineKeeper:
     async def _dial(self, trunk: Trunk, address: str) -> Line:
         self._sequence = self._sequence % _LAST_SEQUENCE + 1
         source = (f"127.255.0.{trunk.slot}", self._sequence)
+        towards_haproxy = (f"127.255.{1 if trunk.authority else 0}.{trunk.slot}", self._sequence)
         ends = self._ends
         try:
             token = (await asyncio.to_thread(read_limited, ends.token_file)).decode("ascii")
         except (OSError, ValueError, RingwallError):
             raise LineDownError(f"{ends.token_file} cannot be read: run `./ringwall doctor`.") from None
         path = ends.tls_socket if trunk.transport == "tls" else ends.clear_socket
-        outcome = self._outcomes.expect(source)
+        if trunk.authority:
+            try:
+                # HAProxy takes one exchange of authorities at a time.
+                async with self._trusting:
+                    await asyncio.to_thread(self._trust, trunk)
+            except RingwallError as error:
+                raise LineDownError(str(error)) from None
+        outcome = self._outcomes.expect(towards_haproxy)
         line = Line()
         try:
-            await self._open(line, path, proxy_v2(source, (address, trunk.port), trunk.tls_name), outcome)
+            await self._open(
+                line, path, proxy_v2(towards_haproxy, (address, trunk.port), trunk.tls_name), outcome
+            )
             await self._greet(line, proxy_v1(source, self._kamailio) + hello(trunk, address, token))
         except BaseException:
             line.abort()

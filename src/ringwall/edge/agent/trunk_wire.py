@@ -14,7 +14,7 @@ _EARLY_LIMIT = 4096
 _PP2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _PP2_TCP4, _PP2_PROXY, _PP2_AUTHORITY = 0x11, 0x21, 0x02  # the PROXY protocol, sections 2.2 and 2.2.1
 
-_LOG_LINE = re.compile(r"(127\.255\.0\.\d+) (\d+) (..) (\S+) (.*)")
+_LOG_LINE = re.compile(r"(127\.255\.[01]\.\d+) (\d+) (..) (\S+) (.*)")
 _MADE = "--"
 _WRONG_NAME = "Server presented an SSL certificate different from the expected one"
 

@@ -11,9 +11,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.files import read_limited, write_atomically
@@ -22,11 +25,12 @@ from ringwall.infra.settings import TRUNK_SLOTS
 log = logging.getLogger(__name__)
 
 TRANSPORTS = ("tls", "tcp")
-_FILE_LIMIT = 64 * 1024
+_FILE_LIMIT = 1024 * 1024
+_AUTHORITY_LIMIT = 8 * 1024  # what HAProxy takes in one command
 _NAME_LIMIT = 64
 _DNS_LIMIT = 253
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
-_FIELDS = frozenset({"slot", "name", "host", "port", "transport", "tls_name"})
+_FIELDS = frozenset({"slot", "name", "host", "port", "transport", "tls_name", "authority"})
 
 
 class TrunkError(RingwallError):
@@ -45,13 +49,12 @@ class Trunk:
     port: int
     transport: str
     tls_name: str
+    authority: str = ""
+    """The only authorities that may vouch for the carrier, as PEM; empty: those that this edge knows."""
 
     def same_way(self, other: "Trunk") -> bool:
         """Say whether a connection made for one will do for the other."""
-        return (self.host, self.port, self.transport, self.tls_name) == (
-            *(other.host, other.port, other.transport),
-            other.tls_name,
-        )
+        return replace(self, name="") == replace(other, name="")
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class Trunks:
             trunks = parse(json.loads(await asyncio.to_thread(read_limited, self._memory, _FILE_LIMIT)))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, RingwallError) as error:
+        except (OSError, ValueError, RecursionError, RingwallError) as error:
             log.error("The trunks in %s cannot be read, the core must set them: %s", self._memory, error)  # noqa: TRY400
             with suppress(OSError):
                 self._memory.replace(self._memory.with_suffix(".damaged"))
@@ -196,7 +199,10 @@ def _trunk(item: object) -> Trunk:
     if transport not in TRANSPORTS:
         raise TrunkError(f"{where} has an unknown transport: tls and tcp are possible.")
     host = _host(item.get("host"), where)
-    return Trunk(slot, name, host, port, transport, _tls_name(item.get("tls_name"), host, transport, where))
+    tls_name = _tls_name(item.get("tls_name"), host, transport, where)
+    return Trunk(
+        slot, name, host, port, transport, tls_name, _authority(item.get("authority"), tls_name, where)
+    )
 
 
 def _host(value: object, where: str) -> str:
@@ -217,6 +223,22 @@ def _tls_name(value: object, host: str, transport: str, where: str) -> str:
     if not isinstance(name, str) or is_address(name) or not is_dns_name(name):
         raise TrunkError(f"{where} needs a tls_name: the DNS name that its certificate is for.")
     return name.lower()
+
+
+def _authority(value: object, tls_name: str, where: str) -> str:
+    if value in (None, ""):
+        return ""
+    if not tls_name:
+        raise TrunkError(f"{where} has an authority but transport tcp: clear text proves nothing.")
+    found = []
+    if isinstance(value, str) and len(value) <= _AUTHORITY_LIMIT:
+        with suppress(ValueError):
+            found = x509.load_pem_x509_certificates(value.encode("ascii"))
+    if not found:
+        raise TrunkError(
+            f"{where} has an authority that is not certificates, as PEM, of {_AUTHORITY_LIMIT} bytes at most."
+        )
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found).decode("ascii")
 
 
 def is_address(text: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ringwall.edge.agent.trunk_line import Ends, LineDownError, LineKeeper
 from ringwall.edge.agent.trunk_wire import HaproxyLog, proxy_v2
 from ringwall.edge.agent.trunks import State, Trunk
+from ringwall.infra.errors import RingwallError
 
 TLS = Trunk(3, "a", "192.0.2.50", 5061, "tls", "sip.carrier.example")
 NAMED = Trunk(4, "b", "sip.carrier.example", 5061, "tls", "sip.carrier.example")
@@ -52,6 +54,7 @@ class World:
         self.names: dict[str, list[str]] = {}
         self.servers: list[asyncio.Server] = []
         self.state = State()
+        self.trusted: list[Trunk] = []
         self.tasks: list[asyncio.Task[None]] = []
         (folder / "token").write_text("t" * 64)
 
@@ -71,8 +74,16 @@ class World:
             own=frozenset({("192.0.2.1", 5061), ("127.0.0.1", port)}),
         )
         self.keeper = LineKeeper(
-            ends, self.outcomes, resolve=self.resolve, first_wait=0.001, resolve_seconds=0.02
+            *(ends, self.outcomes, self.trust),
+            resolve=self.resolve,
+            first_wait=0.001,
+            resolve_seconds=0.02,
         )
+
+    def trust(self, trunk: Trunk) -> None:
+        if trunk.authority == "bad":
+            raise RingwallError("HAProxy refused it.")
+        self.trusted.append(trunk)
 
     async def resolve(self, host: str) -> list[str]:
         try:
@@ -215,6 +226,23 @@ async def test_a_kamailio_that_refuses_the_agent_is_no_way_in(world) -> None:
     await world.is_now("down")
     assert "does not know this agent" in world.state.error
     assert await carrier.ended()
+
+
+async def test_the_authorities_of_a_trunk_are_in_their_place_before_it_is_dialled(world) -> None:
+    own = replace(TLS, authority="PEM")
+    world.keep(own)
+    await world.dialled()
+    assert world.trusted == [own]
+    _, words = await world.greeted()
+    assert words.startswith(b"PROXY TCP4 127.255.0.3 ")
+    await world.is_now("up")
+
+
+async def test_a_trunk_whose_authorities_haproxy_does_not_take_is_not_dialled(world) -> None:
+    world.keep(replace(TLS, authority="bad"))
+    await world.is_now("down")
+    assert world.state.error == "HAProxy refused it."
+    assert world.arrived["tls"].empty()
 
 
 async def test_a_missing_token_is_said(world, tmp_path) -> None:
