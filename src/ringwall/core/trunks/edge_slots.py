@@ -72,6 +72,7 @@ class EdgeSlots:
                     "port": line.port,
                     "transport": line.transport,
                     "tls_name": (line.certificate_name or line.host) if tls else "",
+                    **({"authority": line.authority} if tls and line.authority else {}),
                 }
             )
         return told
