@@ -135,7 +135,7 @@ class World:
             self.dispatcher.link_up()
 
     def _rights_changed(self) -> None:
-        self.trunks.refresh()
+        self.switch.trunks_changed()
 
     def restart_core(self) -> None:
         """A new process with what the old one had written down."""

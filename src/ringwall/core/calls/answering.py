@@ -145,6 +145,10 @@ async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> Non
         return
     if call.state is not CallState.ANSWERING:
         return
+    if call.on_answer is not None:
+        call.joined = True
+        call.on_answer(body)
+        return
     caller = call.caller
     caller.local_sdp = body
     call.joined = True

@@ -64,7 +64,7 @@ def nobody_answers(switch: Switch, call: Call) -> None:
 
 def divert(switch: Switch, call: Call, status: int) -> bool:
     """Nobody took the call, for the reason that `status` says: whether it goes on elsewhere."""
-    if call.state is not CallState.SETUP or not call.arrived or call.seizures or call.caller.invite is None:
+    if call.state is not CallState.SETUP or not call.arrived or call.seizures:
         return False
     action = Action.FORWARD_BUSY if status in _BUSY else Action.FORWARD_NO_ANSWER
     return _forwarded(switch, call, call.arrived[-1], action)

@@ -166,7 +166,8 @@ def provisional(switch: Switch, call: Call, leg: Leg, request: Request, response
         leg.dialog = Dialog.from_invite_sent(request, response)
     if requires_reliable(response) and not _prack(switch, leg, response):
         return
-    media = response.body if _may_be_heard_early(call, leg) else b""
+    early = call.caller.invite is not None and _may_be_heard_early(call, leg)
+    media = response.body if early else b""
     if media and not leg.remote_sdp:
         leg.remote_sdp = (
             media  # so that the next one, if it comes before the relay has answered, is not joined too

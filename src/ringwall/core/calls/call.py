@@ -192,6 +192,8 @@ class Call:
     seizures: list[Seizure] = field(default_factory=list)  # all trunks that were seized for it
     clear_text: list[str] = field(default_factory=list)  # what was not encrypted of it
     offer: bytes = field(default=b"", repr=False)  # the caller's offer, prepared for the relay
+    on_answer: Callable[[bytes], None] | None = None  # takes the answer where nobody waits for it as usual
+    notes: dict[str, object] = field(default_factory=dict)  # what its record says besides
     joined: bool = False  # the relay has made the caller's answer from the callee's
     offerer: Side = Side.A  # who made the offer that was agreed on last
 
@@ -223,6 +225,7 @@ class Call:
             "started_at": self.started_at,
             "answered_at": self.answered_at,
             "clear_text": self.clear_text,
+            "notes": self.notes,
         }
 
     @classmethod
@@ -244,6 +247,7 @@ class Call:
             answered_at=value["answered_at"],
             seizures=[leg.seizure for leg in (caller, callee) if leg.seizure is not None],
             clear_text=value.get("clear_text", []),
+            notes=value.get("notes", {}),
         )
 
 

@@ -7,6 +7,7 @@ import time
 from typing import NamedTuple
 
 from ringwall.core.calls import arrival, codes
+from ringwall.core.calls.call import Leg
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.policy import codes as policy_codes
@@ -30,6 +31,11 @@ def subject_of(switch: Switch, device: DeviceEntry) -> UserSubject | PhoneSubjec
     if phone is not None and phone.user is None:
         return PhoneSubject(device.username)
     return UserSubject(device.extension, device.username)
+
+
+def user_of(leg: Leg) -> UserSubject:
+    """The user of a device that is not there any more."""
+    return UserSubject(leg.extension, leg.device)
 
 
 def decide(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial | WrongCode:

@@ -11,7 +11,8 @@ Rules that this module keeps:
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from ringwall.core.calls import (
     answering,
@@ -24,6 +25,7 @@ from ringwall.core.calls import (
     teardown,
 )
 from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.features import transfer
 from ringwall.core.calls.switch import ALLOW, Switch
 from ringwall.core.registrar.authenticator import Challenge, Refusal
 from ringwall.core.registrar.flows import EVENT_HEADER, FLOW_HEADER, Flow
@@ -48,6 +50,16 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
 
+# What a party may ask within its call.
+_IN_DIALOG: Final[Mapping[str, Callable[[Switch, Call, Leg, str, Request], None]]] = {
+    "BYE": teardown.bye_received,
+    "INVITE": renegotiation.asked,
+    "UPDATE": renegotiation.asked,
+    "PRACK": answering.pracked,
+    "INFO": renegotiation.passed_through,
+    "REFER": transfer.referred,
+}
+
 
 class Dispatcher:
     """Feeds one edge link's bytes to the transactions, their events to call control; owns the one timer."""
@@ -65,6 +77,8 @@ class Dispatcher:
         self._next_sweep = loop.time() + SWEEP_SECONDS
         switch.wake = self.arm
         switch.divert = lambda call, status: arrival.divert(switch, call, status)
+        switch.left = lambda call, leg: transfer.left(switch, call, leg)
+        switch.ended = lambda call, status: transfer.ended(switch, call, status)
         switch.on_leg_end.append(lambda leg: outside.leg_ended(switch, leg))
         switch.registrar.on_return.append(lambda binding: keepalive.phone_returned(switch, binding))
 
@@ -368,16 +382,10 @@ class Dispatcher:
         except ParseError as error:
             switch.respond(key, request.response(error.status, error.reason))
             return
-        method = request.method
-        if method == "BYE":
-            teardown.bye_received(switch, call, leg, key, request)
-        elif method in {"INVITE", "UPDATE"}:
-            renegotiation.asked(switch, call, leg, key, request)
-        elif method == "PRACK":
-            answering.pracked(switch, call, leg, key, request)
-        elif method == "INFO":
-            renegotiation.passed_through(switch, call, leg, key, request)
-        elif method == "OPTIONS":
+        deal = _IN_DIALOG.get(request.method)
+        if deal is not None:
+            deal(switch, call, leg, key, request)
+        elif request.method == "OPTIONS":
             switch.respond(key, request.response(200, headers=[("Allow", ALLOW)]))
         else:
             switch.respond(key, request.response(405, headers=[("Allow", ALLOW)]))

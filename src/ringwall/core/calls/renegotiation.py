@@ -43,7 +43,7 @@ def dialog_is_gone(switch: Switch, leg: Leg, status: int) -> bool:
 def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A re-INVITE or UPDATE within the call."""
     other = call.other(leg)
-    if other is None or not call.talks():
+    if other is None or other.state is LegState.ENDED or not call.talks():
         # An UPDATE before the answer: what it asks for cannot be passed on yet (RFC 3311 5.2).
         headers = [("Retry-After", str(_soon()))]
         switch.respond(key, request.response(500, headers=headers))

@@ -68,7 +68,10 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
         return
     if isinstance(answer, Denial):
         if answer.rule.id in {"number.invalid", "number.missing"}:
-            refuse(404, "No Such Number", answer.rule.sentence)
+            shown = codes.hidden(dialled)[:32]
+            refuse(
+                404, "No Such Number", f"there is no number {shown}: {answer.rule.entry or 'none was given'}"
+            )
         else:
             refuse.by_policy(answer)
         return

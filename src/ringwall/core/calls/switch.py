@@ -14,7 +14,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ringwall.core.calls.call import Call, CallState, Continuation, Leg, LegState
 from ringwall.core.calls.relay import RelayControl
@@ -35,6 +35,9 @@ from ringwall.sip.message import Request, Response
 from ringwall.sip.session_timer import Refresher, TimerPolicy
 from ringwall.sip.timers import TimerQueue
 from ringwall.sip.transaction import Transactions
+
+if TYPE_CHECKING:
+    from ringwall.core.calls.features.transfer import Transfer
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +118,9 @@ class Switch:
         self.on_leg_end: list[Callable[[Leg], None]] = []
         self.on_emergency: list[Callable[[dict[str, Any]], None]] = []
         self.divert: Callable[[Call, int], bool] = _not_diverted  # forwarding's: another try for a call
+        self.transfers: dict[str, Transfer] = {}  # those under way, by the calls that they are about
+        self.left: Callable[[Call, Leg], bool] = _not_left  # transfer's: whether the call goes on
+        self.ended: Callable[[Call, int], None] = _not_heard  # transfer's: a call of it has ended
         self.wake: Callable[[], None] = _nothing  # the dispatcher's: looks at the timers anew
         self._held_since: float | None = loop.time()  # since when the link is down; it is not up yet
         self._write = write
@@ -358,6 +364,15 @@ class Switch:
 
 def _nothing() -> None:
     """Stands in until there is a dispatcher."""
+
+
+def _not_left(_call: Call, _leg: Leg) -> bool:
+    """Stands in where nobody transfers."""
+    return False
+
+
+def _not_heard(_call: Call, _status: int) -> None:
+    """Stands in where nobody listens."""
 
 
 def _not_diverted(_call: Call, _status: int) -> bool:

@@ -48,6 +48,8 @@ def refuse(
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A party hung up (RFC 3261 15.1.2)."""
     switch.respond(key, request.response(200))
+    if switch.left(call, leg):
+        return
     if leg.invite is not None:  # it ended a call that nobody has answered yet
         switch.respond(leg.key, leg.invite.response(487, to_tag=leg.tag))
     _forget(switch, leg)  # the party has ended its dialog: nothing more is said to it
@@ -85,6 +87,7 @@ def end(
     _record(switch, call, cause, by, status)
     for listener in switch.on_call_end:
         listener(call)
+    switch.ended(call, status)
 
 
 def _refuse_caller(switch: Switch, leg: Leg, status: int, reason: str, cause: str) -> None:
@@ -230,4 +233,5 @@ def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> Non
         status=200 if answered else status,
         suites=[caller.suite, callee.suite] if callee else [],
         **outside_fields(call),
+        **call.notes,
     )

@@ -1,0 +1,124 @@
+"""Two parties who each talk to somebody else are given to one another: the media side of a transfer.
+
+Rules that this module keeps:
+- The parties get a relay of their own, so that nothing of the old calls is left in the new one; each keeps
+  its dialog and is told of the new media in a re-INVITE (RFC 3261 14).
+- Every description is checked as at the beginning of a call (T5), and no key is used again.
+- A party that was on hold is taken off it.
+"""
+
+import asyncio
+import re
+from typing import Final
+
+from ringwall.core.calls import media_policy, renegotiation, session
+from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.relay import Relay, Side
+from ringwall.core.calls.switch import ALLOW, Switch
+from ringwall.sip.message import Response
+
+SDP: Final = "application/sdp"
+_DIRECTION: Final = re.compile(rb"^a=(?:sendonly|recvonly|inactive)(?=\r?$)", re.MULTILINE)
+_ORIGIN: Final = re.compile(rb"^o=(\S+ \S+) (\d{1,18}) ([^\r\n]*)", re.MULTILINE)
+_TRIES: Final = 4
+_PAUSE: Final = 0.7  # seconds between them, while the party changes something itself
+
+
+class NotJoined(Exception):  # noqa: N818 - what became of it
+    """A party did not take the new media: `status` and `reason` say why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def active(description: bytes) -> bytes:
+    """The description of a party that is to talk again."""
+    return _DIRECTION.sub(b"a=sendrecv", description)
+
+
+def continued(description: bytes, before: bytes) -> bytes:
+    """The description as the next one of a session whose last one was `before` (RFC 3264 8)."""
+    last, own = _ORIGIN.search(before), _ORIGIN.search(description)
+    if last is None or own is None:
+        return description
+    line = b"o=%b %d %b" % (last[1], int(last[2]) + 1, last[3])
+    return description[: own.start()] + line + description[own.end() :]
+
+
+def ghost_of(switch: Switch, leg: Leg) -> Leg:
+    """Somebody's name in a call that he is not in any more, or not yet: a leg without a dialog."""
+    return Leg(
+        side=leg.side,
+        tag=switch.new_tag(),
+        sip_call_id=switch.new_tag(),
+        device_id=leg.device_id,
+        extension=leg.extension,
+        device=leg.device,
+        flow=None,
+        contact=leg.contact,
+        profile=leg.profile,
+        trunk=leg.trunk,
+        number=leg.number,
+        name=leg.name,
+        state=LegState.TALKING,
+        remote_sdp=active(leg.remote_sdp),
+        suite=leg.suite,
+    )
+
+
+def offer_of(leg: Leg) -> media_policy.Checked:
+    """What a party would offer somebody else: what it said last. Raises MediaRefused."""
+    return media_policy.check_offer(active(leg.remote_sdp), SDP, prefer=leg.suite, clear_text=leg.clear_text)
+
+
+async def tell(switch: Switch, leg: Leg, body: bytes) -> Response:
+    """Offer a party other media; returns its 2xx. Raises NotJoined, LegGone."""
+    body = continued(body, leg.local_sdp)
+    for _ in range(_TRIES):
+        if leg.dialog is None or leg.state is not LegState.TALKING:
+            break
+        if leg.offers.may_invite:
+            leg.offers.sent_invite()
+            leg.offers.sent_offer()
+            headers = [("Allow", ALLOW), ("Supported", "timer"), *session.offer_headers(switch, leg.timer)]
+            response = await switch.ask(leg, leg.dialog.request("INVITE", leg.contact, headers, body))
+            leg.offers.invite_ended()
+            if response.status < 300:
+                leg.offers.received_answer()
+                session.start_from_answer(switch, leg, response)
+                leg.local_sdp = body
+                return response
+            leg.offers.rejected()
+            if response.status != 491:
+                raise NotJoined(response.status, response.reason)
+        await asyncio.sleep(_PAUSE)
+    raise NotJoined(491, "Request Pending")
+
+
+async def join(switch: Switch, relay: Relay, first: Leg, second: Leg) -> bytes:
+    """Give the second party the first one's media; returns what the first has to be told with `take_over`.
+
+    Raises NotJoined, MediaRefused, EdgeRefused, EdgeUnavailable, LegGone.
+    """
+    offer = offer_of(first)
+    given, made = await switch.relays.offer(
+        relay, Side.A, offer.for_relay, second.profile, media_policy.between_relays, first=True
+    )
+    others = (given, first.remote_sdp, first.local_sdp, second.remote_sdp, second.local_sdp)
+    body = media_policy.outgoing_offer(made, second.profile, *others)
+    response = await tell(switch, second, body)
+    answer = media_policy.check_answer(
+        response.body, response.headers.get("content-type"), second.local_sdp, second.clear_text
+    )
+    second.remote_sdp, second.suite = response.body, answer.suite
+    made = await switch.relays.answer(relay, Side.A, answer.for_relay, first.profile)
+    return media_policy.outgoing_answer(made, first.profile, ("",), offer.for_relay, answer.for_relay, body)
+
+
+async def take_over(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
+    """The caller's side of the new call is told its media. Raises NotJoined, LegGone."""
+    response = await tell(switch, leg, body)
+    renegotiation.described_anew(switch, call, leg, response.body, response.headers.get("content-type"))
+    switch.keep(call)
