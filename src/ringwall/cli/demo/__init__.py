@@ -3,12 +3,15 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ringwall.cli import readiness, starting
+from ringwall.cli.demo import outside
 from ringwall.cli.demo.acts import Report, play
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
 from ringwall.infra.layout import Layout
@@ -38,14 +41,32 @@ def demo(
     if not own and readiness.look(layout).ready:
         output.progress(f"using the running system of {layout.data}")
         report = asyncio.run(play(layout, Settings.load(layout), output.progress))
+        if report.ok:
+            # The second act changes who may do what: not where people work.
+            with _own_system(output) as (layout, settings):
+                asyncio.run(_second_act(layout, settings, report, output))
     else:
-        report = _on_a_system_of_its_own(output)
+        with _own_system(output) as (layout, settings):
+            report = asyncio.run(_both_acts(layout, settings, output))
     output.result(report.to_dict(), _text(report))
     if not report.ok:
         raise typer.Exit(1)
 
 
-def _on_a_system_of_its_own(output: Output) -> Report:
+async def _both_acts(layout: Layout, settings: Settings, output: Output) -> Report:
+    report = await play(layout, settings, output.progress)
+    if report.ok:
+        await _second_act(layout, settings, report, output)
+    return report
+
+
+async def _second_act(layout: Layout, settings: Settings, report: Report, output: Output) -> None:
+    report.outside = await outside.play(layout, settings, report.acts, output.progress)
+
+
+@contextmanager
+def _own_system(output: Output) -> Iterator[tuple[Layout, Settings]]:
+    """A system in a folder of its own; stopped and removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="ringwall-", dir=_ROOM))
     folder.chmod(0o755)
     layout = Layout.of(folder)
@@ -55,7 +76,7 @@ def _on_a_system_of_its_own(output: Output) -> Report:
         with starting.locked(layout):
             starting.start(layout, settings, die_with_caller=True, on_step=output.progress)
         try:
-            return asyncio.run(play(layout, settings, output.progress))
+            yield layout, settings
         finally:
             output.progress("stopping it")
             Supervisor(layout).stop()
@@ -99,6 +120,8 @@ def _text(report: Report) -> str:
             f"Ledger          record {report.record['seq']}: {body['caller']} called {body['dialled']}, "
             f"{body['seconds']:.1f} s, {body['cause']} by the {body['by']}; chain {whole}"
         )
+    if report.outside:
+        parts += ["", *_reports(report.outside)]
     failed = [act for act in report.acts if not act.ok]
     verdict = (
         "All of it holds."
@@ -108,3 +131,20 @@ def _text(report: Report) -> str:
         else ""
     )
     return "\n".join([*parts, "", verdict])
+
+
+def _reports(outside_calls: dict[str, Any]) -> list[str]:
+    """The two reports of the second act, as `ringwall report` shows them."""
+    codes = outside_calls["authcodes"]["rows"]
+    denied = outside_calls["denied"]["rows"]
+    return [
+        format_table(
+            ("Authorization code", "Used by", "Calls", "Seconds"),
+            [(row["code_name"], row["caller"], str(row["calls"]), f"{row['seconds']:.1f}") for row in codes],
+        ),
+        "",
+        format_table(
+            ("Denied", "Group", "Rule", "Calls"),
+            [(row["caller"], row["group"], row["rule"], str(row["calls"])) for row in denied],
+        ),
+    ]

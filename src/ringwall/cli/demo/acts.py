@@ -4,9 +4,9 @@ import asyncio
 import http.client
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ringwall.cli.client import ask
 from ringwall.cli.demo.phones import Credentials, Phone, PhoneError, Phones, Talk
@@ -45,6 +45,7 @@ class Report:
     wiretap: Findings = field(default_factory=Findings)
     record: dict[str, Any] | None = None
     ledger_ok: bool = False
+    outside: dict[str, Any] = field(default_factory=dict)  # the reports of the second act
 
     @property
     def ok(self) -> bool:
@@ -62,6 +63,7 @@ class Report:
             "wiretap": self.wiretap.to_dict(),
             "record": self.record,
             "ledger_ok": self.ledger_ok,
+            "reports": self.outside,
         }
 
 
@@ -323,21 +325,29 @@ async def play(layout: Layout, settings: Settings, say: Callable[[str], None]) -
         stage.cursor = stage.ask("status")["ledger_seq"]
         await tap.start()
         try:
-            held = await _perform(stage, LIVE)
+            held = await perform(stage, LIVE, report.acts, say)
         finally:
             report.wiretap = await tap.stop()
         if held:
-            await _perform(stage, AFTER)
+            await perform(stage, AFTER, report.acts, say)
         for extension in stage.added:
             stage.ask("user.remove", extension=extension)
     return report
 
 
-async def _perform(stage: Stage, acts: tuple[tuple[str, Work], ...]) -> bool:
-    """Play acts in order until one does not hold; returns whether all did."""
+_S = TypeVar("_S")
+
+
+async def perform(
+    stage: _S,
+    acts: Sequence[tuple[str, Callable[[_S], Awaitable[None]]]],
+    played: list[Act],
+    say: Callable[[str], None],
+) -> bool:
+    """Play acts in order until one does not hold; `played` gets each. Returns whether all held."""
     for name, work in acts:
         act = Act(name)
-        stage.report.acts.append(act)
+        played.append(act)
         try:
             await work(stage)
         except RingwallError as error:
@@ -346,7 +356,7 @@ async def _perform(stage: Stage, acts: tuple[tuple[str, Work], ...]) -> bool:
             act.why = f"{type(error).__name__}: {error}"
         else:
             act.ok = True
-        stage.say(f"{'ok  ' if act.ok else 'FAIL'}  {name}{': ' + act.why if act.why else ''}")
+        say(f"{'ok  ' if act.ok else 'FAIL'}  {name}{': ' + act.why if act.why else ''}")
         if not act.ok:
             return False
     return True

@@ -45,13 +45,23 @@ class Phones:
     """The one baresip runtime of a process, and the phones in it. Use it as an async context manager."""
 
     def __init__(
-        self, ca_file: Path, address: str, *, media: str = "srtp-mand", codecs: str = "pcmu"
+        self,
+        ca_file: Path,
+        address: str,
+        *,
+        media: str = "srtp-mand",
+        codecs: str = "pcmu",
+        listen: tuple[int, Path] | None = None,
     ) -> None:
+        """`listen` is a port, TLS being on the one behind it, and the file of a certificate with its key."""
         self._baresip = load()
         self._ca_file = ca_file
         self._address = address
         self._media = media
         self._codecs = (codecs,)
+        self._listen = (
+            f"sip_listen {address}:{listen[0]}\nsip_certificate {listen[1]}\n" if listen is not None else ""
+        )
         self.runtime: Any = None
 
     async def __aenter__(self) -> Self:
@@ -60,6 +70,7 @@ class Phones:
             max_concurrent_calls=None,
             extra_config_text=(
                 f"sip_cafile {self._ca_file}\nsip_verify_server yes\nrtp_ports 50000-58000\nrtcp_mux no\n"
+                f"{self._listen}"
             ),
         )
         self.runtime = self._baresip.Runtime()
