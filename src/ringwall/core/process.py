@@ -12,12 +12,13 @@ from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.operations import add_operations as add_call_operations
 from ringwall.core.calls.relay import RelayControl
 from ringwall.core.calls.resume import take_up
-from ringwall.core.calls.settings import Nowhere
 from ringwall.core.calls.switch import Switch
 from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.directory.snapshot import Directory
+from ringwall.core.forwarding import operations as forwarding_operations
+from ringwall.core.forwarding.service import ForwardingService
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.ledger.chain import load_key
@@ -64,6 +65,7 @@ class Core:
         self._tasks: list[asyncio.Task[None]] = []
         self.directory: DirectoryService
         self.rights: RightsService
+        self.forwarding: ForwardingService
         self.trunks: Trunks
         self.slots: EdgeSlots
         self.switch: Switch
@@ -80,6 +82,7 @@ class Core:
         core = cls(layout, settings, store, ledger)
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
+        core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
         core._build()
         await core._take_up()
         core._offer_operations()
@@ -127,7 +130,7 @@ class Core:
             watch=watch,
             rights=self.rights,
             trunks=self.trunks,
-            forwardings=Nowhere(),
+            forwardings=self.forwarding,
             loop=loop,
         )
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
@@ -195,6 +198,7 @@ class Core:
         directory_operations.register(self.operations, self.directory, phones)
         rights_operations.register(self.operations, self.rights, self.directory)
         report_operations.register(self.operations, self.store, self.rights, self.directory)
+        forwarding_operations.register(self.operations, self.forwarding, self.directory)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)

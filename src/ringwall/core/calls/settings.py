@@ -32,11 +32,3 @@ class Forwardings(Protocol):
 
 
 NO_FORWARDING: Final = Forwarding()
-
-
-class Nowhere:
-    """Nobody forwards."""
-
-    def forwarding(self, _extension: str) -> Forwarding:
-        """Return an empty one."""
-        return NO_FORWARDING

@@ -232,6 +232,19 @@ bindings = Table(
     Column("capabilities", Text, nullable=False, server_default=""),
 )
 
+# Where people's calls go; numbers as their users dial them, empty for none.
+forwardings = Table(
+    "forwardings",
+    metadata,
+    Column(
+        "user_id", Number, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column("always", Text, nullable=False),
+    Column("busy", Text, nullable=False),
+    Column("no_answer", Text, nullable=False),
+    Column("seconds", Integer, nullable=False),
+)
+
 live_calls = Table(
     "live_calls",
     metadata,
