@@ -344,7 +344,10 @@ class Dispatcher:
             headers = [("WWW-Authenticate", value) for value in found.values]
             switch.respond(key, request.response(401, to_tag=switch.new_tag(), headers=headers))
         elif isinstance(found, Refusal):
-            teardown.refuse(switch, key, request, found.status, found.reason, found.why, source=flow.peer)
+            # It is on record already, folded: one who is not known must not be able to fill the ledger.
+            headers = [teardown.warning(found.why)]
+            response = request.response(found.status, found.reason, to_tag=switch.new_tag(), headers=headers)
+            switch.respond(key, response)
         else:
             try:
                 setup.invited(switch, key, request, found, flow)

@@ -133,7 +133,18 @@ def test_a_call_in_somebody_elses_name_is_refused(world: World) -> None:
     a = phone.call("201")
     world.run()
     assert a.statuses == [403]
-    assert world.told("call.refused")[0]["status"] == 403
+    assert world.told("security.foreign_from")[0]["claimed"] == "202@voice.example"
+    phone.extension = "201"
+
+
+def test_who_is_not_known_cannot_fill_the_ledger_with_refused_calls(world: World) -> None:
+    phone, _ = world.phone("201"), world.phone("202")
+    phone.extension = "202"
+    before = len(world.records)
+    for _ in range(50):
+        phone.call("201")
+    world.run()
+    assert len(world.records) - before <= 2
     phone.extension = "201"
 
 
