@@ -11,7 +11,7 @@ from ringwall.core.api.app import create_app
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.operations import add_operations as add_call_operations
 from ringwall.core.calls.relay import RelayControl
-from ringwall.core.calls.resume import take_up
+from ringwall.core.calls.resume import load_use, recall_use, take_up
 from ringwall.core.calls.switch import Switch
 from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
@@ -148,6 +148,8 @@ class Core:
         rows = await self.store.read(load_bindings)
         snapshot = self.directory.snapshot
         kept = self.switch.registrar.restore(rows, snapshot.by_device.values())
+        yesterday = time.time() - 86400
+        recall_use(self.switch, await self.store.read(lambda found: load_use(found, yesterday)))
         calls = take_up(self.switch, await self.store.read(load_live_calls))
         if kept or calls:
             log.info("took up %d registrations and %d calls", kept, calls)

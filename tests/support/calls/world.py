@@ -8,7 +8,7 @@ from unittest import mock
 
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.relay import RelayControl
-from ringwall.core.calls.resume import take_up
+from ringwall.core.calls.resume import recall_use, take_up
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory.model import DeviceEntry, UserEntry
 from ringwall.core.directory.snapshot import Directory
@@ -149,6 +149,7 @@ class World:
         self.start_core()
         devices = self.directory.snapshot.by_device.values()
         self.registrar.restore(self.store.binding_rows(), devices)
+        recall_use(self.switch, [body for body in self.told("call.ended") if body.get("grants")])
         take_up(self.switch, self.store.call_rows())
         self.dispatcher.arm()
         if up:

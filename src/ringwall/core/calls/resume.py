@@ -4,11 +4,15 @@ import logging
 import time
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from ringwall.core.calls import session
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.switch import Switch
+from ringwall.core.ledger import reader
 from ringwall.core.store.schema import live_call_delete
 from ringwall.core.trunks.clear_text import ClearText, clear_text_of
+from ringwall.policy.usage import Charge
 from ringwall.sip.errors import SipError
 from ringwall.sip.session_timer import Refresher, SessionTimer
 
@@ -45,6 +49,31 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
     return count
 
 
+def load_use(connection: Connection, since: float) -> list[dict[str, Any]]:
+    """The bodies of the records of outside calls that have ended since then (unix seconds), oldest first."""
+    found = []
+    cursor = reader.last(connection, _RECALLED, "call.ended")
+    while rows := reader.tail(connection, cursor, reader.MOST_RECORDS, "call.ended"):
+        found += [row["body"] for row in rows]
+        cursor = rows[-1]["seq"]
+    return [body for body in found if body.get("grants") and body.get("ended", 0.0) >= since]
+
+
+def recall_use(switch: Switch, bodies: list[dict[str, Any]]) -> None:
+    """What was called and spent before counts on: a new process gives nobody a new allowance (N5)."""
+    for body in bodies:
+        for place, grant in enumerate(body["grants"]):
+            charge = grant.get("charge")
+            if charge is None:
+                continue
+            name = f"{body['call']}/{place}"
+            try:
+                switch.use.start(name, Charge(*charge), grant["trunk_group"], body["ended"] - body["seconds"])
+                switch.use.end(name, body["seconds"], body["ended"])
+            except (KeyError, TypeError, ValueError):
+                log.warning("the record of call %s says nothing of use that can be read", body.get("call"))
+
+
 def _clear_text(switch: Switch, trunk: str) -> ClearText | None:
     line = switch.trunks.line(trunk)
     return clear_text_of(line) if line is not None else None
@@ -55,15 +84,17 @@ def _count(switch: Switch, leg: Leg) -> None:
     seizure = leg.seizure
     if seizure is None:
         return
-    began = leg.answered_at or time.time()
+    now = time.time()
+    began = leg.answered_at or now
     if seizure.charge is not None:
-        switch.use.start(seizure.name, seizure.charge, seizure.trunk_group, began)
+        switch.use.start(seizure.name, seizure.charge, seizure.trunk_group, now)
     if seizure.seconds:
-        left = began + seizure.seconds - time.time()
+        left = began + seizure.seconds - now
         switch.timers.set(("longest", leg), switch.now() + max(left, 1.0))
 
 
 # Requests that may have been sent after the call was written down: numbers may be left out (RFC 3261
 # 12.2.1.1).
 _SKIPPED = 100
+_RECALLED = 20_000  # calls at most, whose use is looked at
 _ASK_AFTER = 5.0  # seconds: the links are up by then

@@ -201,7 +201,15 @@ def outside_fields(call: Call) -> dict[str, object]:
             "code": last["code"],
             "number": call.seizures[-1].number,
             "trunk": call.seizures[-1].tried[-1] if call.seizures[-1].tried else "",
-            "grants": [{**seizure.grant, "trunks_tried": seizure.tried} for seizure in call.seizures],
+            "grants": [
+                {
+                    **seizure.grant,
+                    "trunks_tried": seizure.tried,
+                    "trunk_group": seizure.trunk_group,
+                    "charge": list(seizure.charge) if seizure.charge is not None else None,
+                }
+                for seizure in call.seizures
+            ],
         }
     if call.caller.trunk:
         fields["caller_trunk"] = call.caller.trunk

@@ -85,6 +85,31 @@ def test_the_limits_of_use_count_calls_that_are_up_and_cut_a_stolen_account(worl
 
 
 @pytest.mark.req("C5")
+def test_a_new_process_gives_a_stolen_account_no_new_allowance(world: World) -> None:
+    alice = world.phone("201")
+    world.carrier()
+    world.rights.scope(Scope.INTERNATIONAL)
+    for _ in range(3):
+        call = alice.call("9011442079460123")
+        world.run(5)
+        call.bye()
+        world.run()
+    before = world.rights.use.to_value()
+    world.restart_core()
+    after = world.rights.use.to_value()
+    assert (
+        [len(times) for *_, times in after["calls"]] == [len(times) for *_, times in before["calls"]] == [3]
+    )
+    assert {payer: [[b, round(a, 4)] for b, a in spent] for payer, spent in after["users"].items()} == {
+        payer: [[b, round(a, 4)] for b, a in spent] for payer, spent in before["users"].items()
+    }
+    call = alice.call("9011442079460123")
+    world.run()
+    assert call.statuses == [403]
+    assert world.told("call.denied")[-1]["rule"] == "limit.calls-per-minute"
+
+
+@pytest.mark.req("C5")
 def test_a_call_is_ended_when_its_longest_time_is_over(world: World) -> None:
     alice = world.phone("201")
     world.carrier()
