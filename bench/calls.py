@@ -57,7 +57,7 @@ def run(
 def main() -> int:
     parser = _figures.arguments(__doc__)
     parser.add_argument("--rates", type=float, nargs="+", default=[50.0, 100.0, 200.0], help="calls a second")
-    # A user has at most eight calls at once by default, so the load is spread over enough of them.
+    # A user has at most sixteen calls at once, so the load is spread over enough of them.
     parser.add_argument("--phones", type=int, default=80, help="phones, each with its own connection (80)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the window of each rate (20)")
     parser.add_argument("--warm-up", type=float, default=4.0, help="seconds before the window (4)")
