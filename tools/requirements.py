@@ -1,8 +1,8 @@
 """Writes docs/requirements.md: for each requirement where it is built and which tests prove it.
 
 Where it is built is read from the source: a docstring or comment that names a requirement in parentheses,
-such as "(T5)" or "(W2, W5)". Which test proves it is read from the marks: `@pytest.mark.req("T5")`. Nothing is
-imported or run. `--check` writes nothing and fails when the file is not what it would be.
+such as "(T5)" or "(W2, W5)". Which test proves it is read from the marks: `@pytest.mark.req("T5")`.
+Nothing is imported or run. `--check` writes nothing and fails when the file is not what it would be.
 """
 
 import argparse

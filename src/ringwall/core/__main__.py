@@ -1,4 +1,4 @@
-"""The core's process: call control, registrar, directory, ledger and API; it listens on a unix socket only."""
+"""The core's process: call control, registrar, directory, ledger and API; listens on a unix socket only."""
 
 import argparse
 import asyncio
