@@ -1,6 +1,6 @@
 """The named operations.
 
-Everything that an administrator can ask of the core, whichever door the request came by.
+Everything that an administrator can ask of the core, whichever door the request came by (I2).
 
 Kept here:
 - The control socket and the HTTP API only carry requests here; they decide nothing.

@@ -1,4 +1,4 @@
-"""The engines' configurations as text.
+"""The engines' configurations as text: limits for each source among them (R3).
 
 All that a template may use is one frozen value, `Edge`. Its fields are numbers, addresses, names and paths
 whose form is checked when it is made, so no setting, however it got there, can put a line of its own into a

@@ -1,4 +1,4 @@
-"""The HTTP API for administrators. It is served only on connections that the core opened to the edge."""
+"""The HTTP API for administrators (T2), served only on connections that the core opened to the edge."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Bans: sources that HAProxy turns away for a time, and whose connections it ends at once.
+"""Bans: sources that HAProxy turns away for a time, and whose connections it ends at once (N4).
 
 The list is kept twice: bans.json, with reasons and ends, is this agent's memory; the list of addresses beside
 the sockets is what HAProxy reads when it starts. So neither the agent's nor HAProxy's restart opens a gap.

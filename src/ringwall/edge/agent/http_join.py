@@ -1,4 +1,4 @@
-"""Joins a request from outside with one of the core's idle connections: two byte streams, nothing read.
+"""Joins a request from outside with one of the core's idle connections: two byte streams, nothing read (W2).
 
 HAProxy has checked the request and waited for its body before it comes here. No connection of the core within
 two seconds means 503; the number of requests that wait is bounded.
