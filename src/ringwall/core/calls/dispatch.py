@@ -372,7 +372,9 @@ class Dispatcher:
             )
             switch.respond(key, request.response(403))
             return
-        if isinstance(sender, Flow) and (sender != leg.flow or switch.is_lost(leg)):
+        # A leg that was made over a trunk's slot stays there, whatever way the carrier's own words take.
+        by_slot = leg.trunk and leg.flow is None
+        if isinstance(sender, Flow) and not by_slot and (sender != leg.flow or switch.is_lost(leg)):
             moved = sender != leg.flow
             switch.move_leg(leg, sender)  # it is there after all
             if moved:

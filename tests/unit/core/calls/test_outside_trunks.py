@@ -268,3 +268,26 @@ def test_a_trunk_that_is_removed_in_a_call_leaves_nothing_behind(world: World) -
     a.bye()
     world.run()
     assert a.state == "ended"
+
+
+def test_a_carrier_whose_own_words_come_over_another_connection_is_still_reached_by_its_slot(
+    world: World,
+) -> None:
+    alice, carrier = world.phone("201"), world.carrier(sources=("192.0.2.0/24",))
+    a = alice.call("914085550123")
+    world.run()
+    slot, carrier.by_slot = carrier.connection, False
+    carrier.connect()
+    own, c = carrier.connection, carrier.last
+    assert own is not slot
+    c.change()
+    world.run()
+    assert c.status("INVITE") == [200]
+    a.change("sendonly")
+    world.run()
+    assert a.status("INVITE")[-1] == 200
+    assert b"a=sendonly" in c.remote_sdp
+    world.edge.close(own, tell=False)
+    a.bye()
+    world.run()
+    assert c.state == "ended"
