@@ -128,7 +128,7 @@ def _pss(pid: int) -> int:
 
 
 def _free_rtp() -> int:
-    """Return the first of enough media ports in a row; a few that are taken do no harm, rtpengine skips them."""
+    """Return the first of enough media ports in a row; rtpengine skips a few that are taken."""
     taken = [port for port in range(20000, 65000) if not _is_free(port)]
     starts = range(20000, 65000 - _RTP_PORTS, 1000)
     return min(starts, key=lambda first: sum(first <= port < first + _RTP_PORTS for port in taken))
