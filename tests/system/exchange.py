@@ -154,7 +154,7 @@ class House:
         }
         if encrypted:
             told |= {"certificate_name": carriers.NAME, "authority": self.papers.authority}
-        self.system.ask("trunk.add", trunk=trunk, trunk_group=group, **told, **settings)
+        self.system.ask("trunk.add", trunk=trunk, trunk_group=group, **(told | settings))
         try:
             if up:
                 await until(lambda: self.state(trunk)["up"] and exchange.asked, f"{trunk} is up", 30)
