@@ -14,14 +14,12 @@ from ringwall.cli.demo.carrier import Papers
 from ringwall.sip.message import Request
 from ringwall.sip.transaction import Event, RequestReceived
 from system.descriptions import answer_to
-from system.raw_phone import SDP, Incoming, RawCall, RawPhone
+from system.raw_phone import Incoming, RawCall, RawPhone
 from system.running import REPOSITORY, Account, System, until
 
 SITE = "zurich"
 NOWHERE = ["192.0.2.250"]  # of a trunk whose calls come in over its own connection alone
 SCOPES = ("internal", "local", "national", "national mobile", "international", "all")
-
-Asks = Callable[..., Any]
 
 
 class Line(RawPhone):
@@ -242,4 +240,4 @@ class Peer:
             await self._process.wait()
 
 
-__all__ = ["SDP", "SITE", "Employee", "Exchange", "House", "Peer", "house_in"]
+__all__ = ["SITE", "Employee", "Exchange", "House", "Peer", "house_in"]
