@@ -238,6 +238,3 @@ class Peer:
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
-
-
-__all__ = ["SITE", "Employee", "Exchange", "House", "Peer", "house_in"]
