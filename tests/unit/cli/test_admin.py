@@ -114,7 +114,14 @@ def test_users_and_devices_from_beginning_to_end(running, run):
         "sip_user": "201",
         "ca_file": str(running.ca_certificate),
     }
-    assert run(running, "user", "list")[1].splitlines()[1].split() == ["201", "Anna", "Berg", "least-privileged", "main", "1"]
+    assert run(running, "user", "list")[1].splitlines()[1].split() == [
+        "201",
+        "Anna",
+        "Berg",
+        "least-privileged",
+        "main",
+        "1",
+    ]
     assert json.loads(run(running, "user", "list", "--json")[1])["users"][0]["extension"] == "201"
     assert device["device"] in run(running, "user", "show", "201")[1]
     assert device["device"] in run(running, "device", "list", "201")[1]
