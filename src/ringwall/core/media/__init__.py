@@ -1,0 +1,1 @@
+"""What the core asks of the media servers: legs, rooms, players and recorders."""
