@@ -1,18 +1,16 @@
 """A call arrives at somebody inside: it rings there, or goes where that person's calls go.
 
 Rules that this module keeps:
-- Forwarding always comes first; then who has as many calls as allowed is busy; then the phones ring.
-- What ends without an answer goes to the destination for that case, if there is one; a refused forward
-  changes nothing.
+- What somebody has set for all calls comes first; then who has as many calls as allowed is busy; then the
+  phones ring.
+- What ends without an answer goes elsewhere, if something of `hooks.elsewhere` takes it in that case.
 """
 
 import time
 
 from ringwall.core.calls import branches, outside, teardown
 from ringwall.core.calls.call import Call, CallState, LegState
-from ringwall.core.calls.features import forwarding
 from ringwall.core.calls.outside import WhyNot
-from ringwall.core.calls.settings import NO_FORWARDING
 from ringwall.core.calls.switch import Switch
 from ringwall.policy.actions import Action, Context, TrunkSubject, UserSubject
 from ringwall.policy.decide import may
@@ -27,8 +25,7 @@ def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
     if user is None:
         return 404, "No Such Extension", f"there is no extension {extension[:32]}"
     call.callee_name = user.name
-    set_to = switch.forwardings.forwarding(extension)
-    if set_to != NO_FORWARDING:
+    if any(other.may_take(extension) for other in switch.hooks.elsewhere):
         return None
     if not _may_receive(switch, call, extension):
         return 486, "Busy Here", f"extension {extension} has as many calls as it may have"
@@ -40,10 +37,10 @@ def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
 def arrive(switch: Switch, call: Call, extension: str) -> None:
     """Ring, or go where the calls of this extension go."""
     call.arrived.append(extension)
-    if _forwarded(switch, call, extension, Action.FORWARD_ALWAYS):
+    if _goes_elsewhere(switch, call, extension, Action.FORWARD_ALWAYS):
         return
     if not _may_receive(switch, call, extension):
-        if not _forwarded(switch, call, extension, Action.FORWARD_BUSY):
+        if not _goes_elsewhere(switch, call, extension, Action.FORWARD_BUSY):
             teardown.end(switch, call, "busy", by="callee", status=486)
         return
     seconds = switch.settings.sip.ring_seconds
@@ -52,7 +49,7 @@ def arrive(switch: Switch, call: Call, extension: str) -> None:
         seconds = set_to.seconds
     if branches.ring_user(switch, call, extension):
         switch.timers.set(("ring", call), switch.now() + seconds)
-    elif not _forwarded(switch, call, extension, Action.FORWARD_NO_ANSWER):
+    elif not _goes_elsewhere(switch, call, extension, Action.FORWARD_NO_ANSWER):
         teardown.end(switch, call, "not registered", by="callee", status=480, reason="Not Registered")
 
 
@@ -67,7 +64,7 @@ def divert(switch: Switch, call: Call, status: int) -> bool:
     if call.state is not CallState.SETUP or not call.arrived or call.seizures:
         return False
     action = Action.FORWARD_BUSY if status in _BUSY else Action.FORWARD_NO_ANSWER
-    return _forwarded(switch, call, call.arrived[-1], action)
+    return _goes_elsewhere(switch, call, call.arrived[-1], action)
 
 
 def calls_of(switch: Switch, extension: str) -> int:
@@ -86,29 +83,20 @@ def _may_receive(switch: Switch, call: Call, extension: str) -> bool:
     ).allowed
 
 
-def _forwarded(switch: Switch, call: Call, extension: str, action: Action) -> bool:
-    grant = forwarding.granted(switch, call, extension, action)
-    if grant is None:
-        return False
-    if grant.way is not None and outside.why_not(switch, grant) is not None:
-        return False
+def _goes_elsewhere(switch: Switch, call: Call, extension: str, case: Action) -> bool:
+    return any(other.take(call, extension, case) for other in switch.hooks.elsewhere)
+
+
+def leave_phones(switch: Switch, call: Call) -> None:
+    """The call goes on elsewhere: nothing rings for it any more."""
     for branch in call.branches:
         if branch.state is LegState.SETUP:
             teardown.cancel_branch(switch, branch, "Call forwarded", 302)
     switch.timers.cancel(("ring", call))
-    switch.record(
-        "call.forwarded",
-        call=call.id,
-        by=extension,
-        to=grant.canonical,
-        case=action.value,
-        rule=grant.rule.id,
-    )
-    _go_on(switch, call, grant)
-    return True
 
 
-def _go_on(switch: Switch, call: Call, grant: Grant) -> None:
+def go_on(switch: Switch, call: Call, grant: Grant) -> None:
+    """The call goes to where the grant lets it go: outside, or to somebody inside."""
     if grant.way is not None:
         outside.make_leg(switch, call, grant, grant.canonical)
     elif switch.directory.snapshot.by_extension.get(grant.canonical) is None:

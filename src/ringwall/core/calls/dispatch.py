@@ -1,37 +1,18 @@
-"""From what comes over an edge link to the transition that it calls for.
+"""From what comes over an edge link, or is due, to the transition that it calls for.
 
 Rules that this module keeps:
-- Every request of an end point names its flow; what is said within a dialog is taken only from the flow of
-  that party, or from another flow on which the same device has signed in.
-- What nobody here understands is refused with what would be understood (405, Allow).
-- The edge itself speaks with P-Ringwall-Event and without a flow; the edge removes that header from
-  everything that comes from outside.
 - An error of ours in one message never touches another: it is logged and the message answered with 500.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from ringwall.core.calls import (
-    answering,
-    arrival,
-    inbound,
-    keepalive,
-    outside,
-    renegotiation,
-    setup,
-    teardown,
-)
+from ringwall.core.calls import answering, arrival, keepalive, outside, requests, teardown, together
 from ringwall.core.calls.call import Call, Leg, LegState
-from ringwall.core.calls.features import transfer
-from ringwall.core.calls.switch import ALLOW, Switch
-from ringwall.core.registrar.authenticator import Challenge, Refusal
-from ringwall.core.registrar.flows import EVENT_HEADER, FLOW_HEADER, Flow
-from ringwall.core.rights.trunk import TrunkLine
-from ringwall.core.trunks.trunks import TRUNK_HEADER
-from ringwall.sip.dialog import OutOfOrder
+from ringwall.core.calls.switch import Switch
+from ringwall.core.registrar.flows import FLOW_HEADER
 from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.message import Request, Response
 from ringwall.sip.parser import Ping, StreamParser
@@ -50,16 +31,6 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
 
-# What a party may ask within its call.
-_IN_DIALOG: Final[Mapping[str, Callable[[Switch, Call, Leg, str, Request], None]]] = {
-    "BYE": teardown.bye_received,
-    "INVITE": renegotiation.asked,
-    "UPDATE": renegotiation.asked,
-    "PRACK": answering.pracked,
-    "INFO": renegotiation.passed_through,
-    "REFER": transfer.referred,
-}
-
 
 class Dispatcher:
     """Feeds one edge link's bytes to the transactions, their events to call control; owns the one timer."""
@@ -75,12 +46,11 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._next_sweep = loop.time() + SWEEP_SECONDS
-        switch.wake = self.arm
-        switch.divert = lambda call, status: arrival.divert(switch, call, status)
-        switch.left = lambda call, leg: transfer.left(switch, call, leg)
-        switch.ended = lambda call, status: transfer.ended(switch, call, status)
-        switch.on_leg_end.append(lambda leg: outside.leg_ended(switch, leg))
-        switch.registrar.on_return.append(lambda binding: keepalive.phone_returned(switch, binding))
+        switch.hooks.wake = self.arm
+        switch.hooks.unanswered = partial(arrival.divert, switch)
+        switch.hooks.leg_ended.append(partial(outside.leg_ended, switch))
+        together.install(switch)
+        switch.registrar.on_return.append(partial(keepalive.phone_returned, switch))
 
     # The link
 
@@ -213,7 +183,7 @@ class Dispatcher:
         if isinstance(event, ResponseReceived):
             self._response(event.key, event.request, event.response)
         elif isinstance(event, RequestReceived):
-            self._request(event.key, event.request)
+            requests.received(switch, event.key, event.request)
         elif isinstance(event, AckReceived):
             found = switch.server_invites.get(event.key)
             if found is not None:
@@ -264,153 +234,3 @@ class Dispatcher:
         else:
             # A re-INVITE that is being passed on cannot be called back: its answer comes (RFC 3261 9.2).
             log.debug("a CANCEL came too late to matter")
-
-    def _request(self, key: str, request: Request) -> None:
-        switch = self._switch
-        event = request.headers.get(EVENT_HEADER)
-        if event is not None and FLOW_HEADER not in request.headers:
-            self._edge_event(event)
-            switch.respond(key, request.response(200, to_tag=switch.new_tag()))
-            return
-        slot = request.headers.get(TRUNK_HEADER)
-        if slot is not None:
-            self._request_of_carrier(key, request, switch.trunks.of_slot(slot), slot)
-            return
-        try:
-            flow = Flow.parse(request.headers.get(FLOW_HEADER))
-        except ParseError as error:
-            switch.respond(key, request.response(error.status, "No Flow", to_tag=switch.new_tag()))
-            return
-        if request.to.tag:
-            self._in_dialog(key, request, flow)
-        elif request.method == "REGISTER":
-            switch.respond(key, switch.registrar.register(request, flow, self._loop.time()))
-        elif request.method == "INVITE":
-            self._initial_invite(key, request, flow)
-        elif request.method == "OPTIONS":
-            switch.respond(key, request.response(200, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
-        elif request.method in {"BYE", "PRACK", "UPDATE", "INFO"}:
-            switch.respond(key, request.response(481, to_tag=switch.new_tag()))
-        else:
-            switch.respond(key, request.response(405, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
-
-    def _request_of_carrier(self, key: str, request: Request, line: TrunkLine | None, slot: str) -> None:
-        """A request that came over a trunk's slot at the edge."""
-        switch = self._switch
-        if line is None:
-            switch.watch.note("security.unknown_trunk", f"slot {slot[:8]}", self._loop.time())
-            switch.respond(key, request.response(403, to_tag=switch.new_tag()))
-        elif request.to.tag:
-            self._in_dialog(key, request, line)
-        elif request.method == "INVITE":
-            self._invite_of_carrier(key, request, line, None)
-        elif request.method == "OPTIONS":
-            switch.respond(key, request.response(200, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
-        else:
-            switch.respond(key, request.response(405, to_tag=switch.new_tag(), headers=[("Allow", ALLOW)]))
-
-    def _invite_of_carrier(self, key: str, request: Request, line: TrunkLine, flow: Flow | None) -> None:
-        try:
-            inbound.invited(self._switch, key, request, line, flow)
-        except ParseError as error:
-            tag = self._switch.new_tag()
-            self._switch.respond(key, request.response(error.status, error.reason, to_tag=tag))
-
-    def _is_ours(self, request: Request) -> bool:
-        """Whether the caller says that he is somebody of this house."""
-        switch = self._switch
-        return request.from_.uri.host.lower() in {switch.domain.lower(), str(switch.settings.address)}
-
-    def _initial_invite(self, key: str, request: Request, flow: Flow) -> None:
-        switch = self._switch
-        if not switch.authenticator.knows(flow):
-            line = switch.trunks.of_source(flow.source) if flow.transport == "tls" else None
-            if line is not None:
-                self._invite_of_carrier(key, request, line, flow)
-                return
-            if not self._is_ours(request):
-                uri = request.from_.uri
-                switch.watch.note(
-                    "security.foreign_call",
-                    flow.source,
-                    self._loop.time(),
-                    claimed=f"{uri.user}@{uri.host}"[:128],
-                    dialled=(request.to.uri.user or "")[:64],
-                )
-                switch.respond(key, request.response(403, to_tag=switch.new_tag()))
-                return
-        found = switch.authenticator.identify(request, flow, self._loop.time())
-        if isinstance(found, Challenge):
-            headers = [("WWW-Authenticate", value) for value in found.values]
-            switch.respond(key, request.response(401, to_tag=switch.new_tag(), headers=headers))
-        elif isinstance(found, Refusal):
-            # It is on record already, folded: one who is not known must not be able to fill the ledger.
-            headers = [teardown.warning(found.why)]
-            response = request.response(found.status, found.reason, to_tag=switch.new_tag(), headers=headers)
-            switch.respond(key, response)
-        else:
-            try:
-                setup.invited(switch, key, request, found, flow)
-            except ParseError as error:
-                switch.respond(key, request.response(error.status, error.reason, to_tag=switch.new_tag()))
-
-    def _in_dialog(self, key: str, request: Request, sender: Flow | TrunkLine) -> None:
-        switch = self._switch
-        found = switch.legs.get((request.call_id, request.to.tag or ""))
-        dialog = found[1].dialog if found is not None else None
-        if found is None or dialog is None or dialog.remote_tag != request.from_.tag:
-            switch.respond(key, request.response(481))
-            return
-        call, leg = found
-        if not self._speaks_for(sender, leg):
-            switch.watch.note(
-                "security.foreign_dialog",
-                sender.source if isinstance(sender, Flow) else f"trunk {sender.id}",
-                self._loop.time(),
-                method=request.method,
-                call=call.id,
-            )
-            switch.respond(key, request.response(403))
-            return
-        # A leg that was made over a trunk's slot stays there, whatever way the carrier's own words take.
-        by_slot = leg.trunk and leg.flow is None
-        if isinstance(sender, Flow) and not by_slot and (sender != leg.flow or switch.is_lost(leg)):
-            moved = sender != leg.flow
-            switch.move_leg(leg, sender)  # it is there after all
-            if moved:
-                switch.keep(call)
-        try:
-            dialog.receive(request)
-        except OutOfOrder:
-            switch.respond(key, request.response(500, headers=[("Retry-After", "1")]))
-            return
-        except ParseError as error:
-            switch.respond(key, request.response(error.status, error.reason))
-            return
-        deal = _IN_DIALOG.get(request.method)
-        if deal is not None:
-            deal(switch, call, leg, key, request)
-        elif request.method == "OPTIONS":
-            switch.respond(key, request.response(200, headers=[("Allow", ALLOW)]))
-        else:
-            switch.respond(key, request.response(405, headers=[("Allow", ALLOW)]))
-
-    def _speaks_for(self, sender: Flow | TrunkLine, leg: Leg) -> bool:
-        """Whether what comes from this sender is said by the leg's party."""
-        if not isinstance(sender, Flow):
-            return leg.trunk == sender.id
-        if sender == leg.flow:
-            return True
-        if leg.trunk:
-            line = self._switch.trunks.of_source(sender.source)
-            return line is not None and line.id == leg.trunk and sender.transport == "tls"
-        return self._switch.authenticator.speaks_for(sender, leg.device_id)
-
-    def _edge_event(self, text: str) -> None:
-        kind, _, rest = text.partition(";")
-        if kind.strip() == "flow-closed" and rest.strip().startswith("flow="):
-            peer = rest.strip()[5:]
-            keepalive.flow_closed(self._switch, peer)
-            self._switch.registrar.flow_closed(peer)
-        else:
-            log.warning("the edge told of something unknown: %s", kind[:40])

@@ -36,7 +36,7 @@ def notify(switch: Switch, call: Call, grant: Grant) -> None:
         "notify": list(way.notify),
     }
     switch.record("emergency.called", **told)
-    for listener in switch.on_emergency:
+    for listener in switch.hooks.emergency:
         listener(told)
 
 

@@ -48,7 +48,7 @@ def refuse(
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A party hung up (RFC 3261 15.1.2)."""
     switch.respond(key, request.response(200))
-    if switch.left(call, leg):
+    if any(goes_on(call, leg) for goes_on in switch.hooks.leaving):
         return
     if leg.invite is not None:  # it ended a call that nobody has answered yet
         switch.respond(leg.key, leg.invite.response(487, to_tag=leg.tag))
@@ -85,9 +85,8 @@ def end(
     switch.calls.pop(call.id, None)
     switch.store.submit(*live_call_delete(call_id=call.id))
     _record(switch, call, cause, by, status)
-    for listener in switch.on_call_end:
-        listener(call)
-    switch.ended(call, status)
+    for listener in switch.hooks.call_ended:
+        listener(call, status)
 
 
 def _refuse_caller(switch: Switch, leg: Leg, status: int, reason: str, cause: str) -> None:
@@ -142,7 +141,7 @@ def branch_failed(switch: Switch, call: Call, leg: Leg, status: int, reason: str
     if any(branch.state is not LegState.ENDED for branch in call.branches):
         return
     status, reason = best_failure(call.failures)
-    if switch.divert(call, status):
+    if switch.hooks.unanswered(call, status):
         return
     end(switch, call, _CAUSES.get(status, "refused"), by="callee", status=status, reason=reason)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ringwall.core.calls import setup
-from ringwall.core.calls.switch import HELD_MESSAGES
+from ringwall.core.calls.wire import HELD_MESSAGES
 from support.calls.world import World
 
 

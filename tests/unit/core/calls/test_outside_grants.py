@@ -85,7 +85,7 @@ def test_only_the_door_makes_a_leg_that_calls_a_trunk() -> None:
         for call in calls_in(tree, "Leg") if any(k.arg == "trunk" for k in call.keywords)
     }  # fmt: skip
     # The second takes what a carrier brings; the third makes names without a dialog, for records.
-    assert on_trunk == {DOOR, "core/calls/inbound.py", "core/calls/features/joining.py"}
+    assert on_trunk == {DOOR, "core/calls/inbound.py", "core/calls/joining.py"}
     named = files_with(
         lambda tree: any(
             isinstance(n, ast.Constant) and n.value == "P-Ringwall-Trunk" for n in ast.walk(tree)

@@ -9,7 +9,9 @@ Rules that this module keeps:
 import time
 from typing import Final
 
+from ringwall.core.calls import arrival, outside
 from ringwall.core.calls.call import Call
+from ringwall.core.calls.settings import NO_FORWARDING
 from ringwall.core.calls.switch import Switch
 from ringwall.policy.actions import Action, Context, UserSubject
 from ringwall.policy.decide import may
@@ -18,7 +20,41 @@ from ringwall.policy.grant import Grant
 MOST: Final = 5
 
 
-def granted(switch: Switch, call: Call, extension: str, action: Action) -> Grant | None:
+def install(switch: Switch) -> None:
+    """Let calls go where their users send them."""
+    switch.hooks.elsewhere.append(Forwarded(switch))
+
+
+class Forwarded:
+    """The numbers that users have set as destinations of their calls."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+
+    def may_take(self, extension: str) -> bool:
+        """Whether the user has set any destination."""
+        return self._switch.forwardings.forwarding(extension) != NO_FORWARDING
+
+    def take(self, call: Call, extension: str, case: Action) -> bool:
+        """Send the call on, where the user has set a destination for the case and may forward to it."""
+        switch = self._switch
+        grant = _granted(switch, call, extension, case)
+        if grant is None or (grant.way is not None and outside.why_not(switch, grant) is not None):
+            return False
+        arrival.leave_phones(switch, call)
+        switch.record(
+            "call.forwarded",
+            call=call.id,
+            by=extension,
+            to=grant.canonical,
+            case=case.value,
+            rule=grant.rule.id,
+        )
+        arrival.go_on(switch, call, grant)
+        return True
+
+
+def _granted(switch: Switch, call: Call, extension: str, action: Action) -> Grant | None:
     """The grant by which this call may go where the user's calls go in this case.
 
     None where they go nowhere, or must not.

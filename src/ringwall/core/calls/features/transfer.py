@@ -9,17 +9,17 @@ Rules that this module keeps:
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from ringwall.core.calls import arrival, dialling, outside, teardown
+from ringwall.core.calls import arrival, dialling, joining, outside, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
-from ringwall.core.calls.features import joining
 from ringwall.core.calls.media_policy import MediaRefused, needs_chain
 from ringwall.core.calls.relay import Relay, Side
-from ringwall.core.calls.switch import LegGone, Switch
+from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.wire import LegGone
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.policy.actions import Action, Context, Party
 from ringwall.policy.decide import may
@@ -41,11 +41,23 @@ class Transfer:
     transferor: Leg
     party: Leg
     told: bool  # whether it hears of the progress in NOTIFYs
+    under_way: "UnderWay" = field(repr=False)
     attempt: Call | None = None
     done: bool = False
 
 
-def referred(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
+UnderWay = dict[str, Transfer]  # the transfers of this moment, by the calls that they are about
+
+
+def install(switch: Switch) -> None:
+    """Let parties transfer one another."""
+    under_way: UnderWay = {}
+    switch.hooks.within["REFER"] = partial(referred, switch, under_way)
+    switch.hooks.leaving.append(partial(left, switch, under_way))
+    switch.hooks.call_ended.append(partial(ended, switch, under_way))
+
+
+def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A party asks us to give the other one away."""
 
     def refuse(status: int, why: str, reason: str | None = None) -> None:
@@ -58,7 +70,7 @@ def referred(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -
     if party is None or not call.talks() or party.state is not LegState.TALKING:
         refuse(480, "there is nobody to transfer yet")
         return
-    if call.id in switch.transfers:
+    if call.id in under_way:
         refuse(491, "this call is being transferred already")
         return
     try:
@@ -86,8 +98,8 @@ def referred(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -
         return
     told = (request.headers.get("refer-sub") or "true").strip().lower() != "false"
     switch.respond(key, request.response(202, headers=[] if told else [("Refer-Sub", "false")]))
-    transfer = Transfer(call, leg, party, told)
-    switch.transfers[call.id] = transfer
+    transfer = Transfer(call, leg, party, told, under_way)
+    under_way[call.id] = transfer
     _notify(switch, transfer, 100)
     switch.record(
         "call.transfer",
@@ -167,7 +179,7 @@ def _call_target(switch: Switch, transfer: Transfer, grant: Grant) -> None:
         return
     transfer.attempt = attempt
     switch.calls[attempt.id] = attempt
-    switch.transfers[attempt.id] = transfer
+    transfer.under_way[attempt.id] = transfer
     if inside:
         arrival.arrive(switch, attempt, number)
     else:
@@ -242,7 +254,7 @@ def _hand_over(switch: Switch, transfer: Transfer, new: Call) -> None:
     switch.add_leg(new, party)
     transfer.done = True
     _notify(switch, transfer, 200)
-    _forget(switch, transfer)
+    _forget(transfer)
     old.notes["transferred_to"] = new.id
     teardown.end(switch, old, "transferred", by=_who(old, transfer.transferor))
 
@@ -274,15 +286,15 @@ def _failed(switch: Switch, transfer: Transfer, status: int) -> None:
         return
     transfer.done = True
     _notify(switch, transfer, status)
-    _forget(switch, transfer)
+    _forget(transfer)
     if transfer.transferor.state is LegState.ENDED:
         teardown.end(switch, transfer.call, "the transfer failed", status=status)
 
 
-def _forget(switch: Switch, transfer: Transfer) -> None:
-    switch.transfers.pop(transfer.call.id, None)
+def _forget(transfer: Transfer) -> None:
+    transfer.under_way.pop(transfer.call.id, None)
     if transfer.attempt is not None:
-        switch.transfers.pop(transfer.attempt.id, None)
+        transfer.under_way.pop(transfer.attempt.id, None)
 
 
 def _notify(switch: Switch, transfer: Transfer, status: int) -> None:
@@ -304,24 +316,24 @@ def _ignore(_request: Request, _response: Response) -> None:
 # What happens meanwhile
 
 
-def left(switch: Switch, call: Call, leg: Leg) -> bool:
+def left(switch: Switch, under_way: UnderWay, call: Call, leg: Leg) -> bool:
     """Who transferred hangs up before the target has answered: whether the call goes on without him."""
-    transfer = switch.transfers.get(call.id)
+    transfer = under_way.get(call.id)
     if transfer is None or transfer.transferor is not leg or transfer.call is not call:
         return False
     switch.drop_leg(leg)
     return True
 
 
-def ended(switch: Switch, call: Call, status: int) -> None:
+def ended(switch: Switch, under_way: UnderWay, call: Call, status: int) -> None:
     """A call has ended that may be one of a transfer."""
-    transfer = switch.transfers.get(call.id)
+    transfer = under_way.get(call.id)
     if transfer is None or transfer.done:
         return
     if call is transfer.attempt:
         _failed(switch, transfer, status)
         return
     transfer.done = True
-    _forget(switch, transfer)
+    _forget(transfer)
     if transfer.attempt is not None:
         teardown.end(switch, transfer.attempt, "the transferred party hung up", by="caller", status=487)

@@ -1,0 +1,61 @@
+"""Where what stands above call control is told of a call: each hook has one name, one type, and few users.
+
+Rules that this module keeps:
+- What stands below never imports what stands above it: it calls a hook, which the other has put itself into.
+- Hooks of a list are asked in the order in which they came; the first one that says yes has dealt with it.
+- A feature puts itself into its hooks once, when the switch is made (`together`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ringwall.core.calls.call import Call, Leg
+from ringwall.policy.actions import Action
+from ringwall.sip.message import Request
+
+# A request within a call: the call, the party that sent it, the transaction's key, the request.
+Within = Callable[[Call, Leg, str, Request], None]
+
+
+class Elsewhere(Protocol):
+    """Where calls go that somebody does not take: another number, a mailbox."""
+
+    def may_take(self, extension: str) -> bool:
+        """Whether a call to this extension may go there in some case."""
+        ...
+
+    def take(self, call: Call, extension: str, case: Action) -> bool:
+        """Take the call there in this case (always, busy, no answer); False where it does not go there."""
+        ...
+
+
+def _nothing() -> None:
+    """Stands in until there is a dispatcher."""
+
+
+def _not_taken(_call: Call, _status: int) -> bool:
+    """Stands in where a call that nobody answers goes nowhere."""
+    return False
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What the parts of call control and its features have put themselves into."""
+
+    within: dict[str, Within] = field(default_factory=dict)
+    """What a party may ask of a feature within a call, by SIP method."""
+    elsewhere: list[Elsewhere] = field(default_factory=list)
+    """Where a call goes that its user does not take, in order."""
+    leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)
+    """A party hangs up: whether the call goes on without it."""
+    call_ended: list[Callable[[Call, int], None]] = field(default_factory=list)
+    """A call is over, with the status that its caller got if it waited for one."""
+    leg_ended: list[Callable[[Leg], None]] = field(default_factory=list)
+    """A leg is over."""
+    emergency: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
+    """An emergency number is called: the facts that stand in the record, too."""
+    unanswered: Callable[[Call, int], bool] = _not_taken
+    """Nobody took a call, for the reason that the status says: whether it goes on (`arrival`)."""
+    wake: Callable[[], None] = _nothing
+    """Something may be due earlier than it was: look at the timers anew (`dispatch`)."""

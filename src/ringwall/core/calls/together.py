@@ -1,0 +1,20 @@
+"""The features of calls, put together: one line for each.
+
+A feature is a module under `features/` with `install(switch)`, which puts it into the hooks that it needs.
+"""
+
+from typing import Final
+
+from ringwall.core.calls.features import forwarding, transfer
+from ringwall.core.calls.switch import Switch
+
+FEATURES: Final = (
+    forwarding,
+    transfer,
+)
+
+
+def install(switch: Switch) -> None:
+    """Give the switch all features; those that are asked in order are asked in the order above."""
+    for feature in FEATURES:
+        feature.install(switch)
