@@ -22,7 +22,7 @@ _ADDRESS: Final = re.compile(r"[^@\s,;<>\"\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,1
 
 
 class Folder(StrEnum):
-    """Where a message is. A draft is being recorded; a deleted one can be taken back until the bin is full."""
+    """Where a message is. A draft is being recorded; a deleted one can be taken back for a while."""
 
     DRAFT = "draft"
     NEW = "new"

@@ -27,7 +27,7 @@ class Caller:
     """Who is at the other end.
 
     `extension` is there only if the party proved that it is that user: what a caller from outside claims is
-    its `number` or `name`, whatever they look like. `source` is what wrong PINs are counted by: the device, or
+    its `number` or `name`, whatever they look like. `source` is what wrong PINs are counted by: device, or
     the number and trunk; an empty one counts with all others that say nothing.
     """
 
@@ -59,7 +59,7 @@ class ToAssistant:
 
 @dataclass(frozen=True, slots=True)
 class CallSender:
-    """The owner wants to call the sender of a message: `extension`, inside, as Action.CALLBACK of the mailbox.
+    """The owner wants to call the sender of a message: `extension`, inside, as CALLBACK of the mailbox.
 
     Comes only from a session at a phone inside.
     """
