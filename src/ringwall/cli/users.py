@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ringwall.cli import pins
 from ringwall.cli.client import ask
 from ringwall.cli.forms import argument, given_values, options, with_options
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
@@ -14,7 +15,8 @@ from ringwall.core.rights.kinds import USER_SETTINGS
 from ringwall.core.rights.settings import to_text
 from ringwall.infra.layout import Layout
 
-app = typer.Typer(help="Users: add, set, list, show, remove, import, export.", no_args_is_help=True)
+app = typer.Typer(help="Users: add, set, list, show, remove, pin, import, export.", no_args_is_help=True)
+app.add_typer(pins.app, name="pin")
 add_sheets(app, "user", "users", f"extension, {', '.join(one.name for one in USER_SETTINGS)}")
 
 Extension = Annotated[str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits, such as 201.")]

@@ -27,6 +27,8 @@ from ringwall.core.links.http_pool import HttpPool
 from ringwall.core.links.sip_link import SipLink
 from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
 from ringwall.core.operations import Actor, NoArguments, Operations
+from ringwall.core.pins import operations as pin_operations
+from ringwall.core.pins.service import PinService
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
@@ -66,6 +68,7 @@ class Core:
         self.directory: DirectoryService
         self.rights: RightsService
         self.forwarding: ForwardingService
+        self.pins: PinService
         self.trunks: Trunks
         self.slots: EdgeSlots
         self.switch: Switch
@@ -83,6 +86,7 @@ class Core:
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
         core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
+        core.pins = await PinService.open(store, ledger, core.directory, core.rights)
         core._build()
         await core._take_up()
         core._offer_operations()
@@ -201,6 +205,7 @@ class Core:
         rights_operations.register(self.operations, self.rights, self.directory)
         report_operations.register(self.operations, self.store, self.rights, self.directory)
         forwarding_operations.register(self.operations, self.forwarding, self.directory)
+        pin_operations.register(self.operations, self.pins)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)
@@ -250,6 +255,7 @@ class Core:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.pins.close()
         self.ledger.record("system.stopped")
         lost = await self.store.close()
         if lost:

@@ -10,9 +10,7 @@ Kept here:
 import asyncio
 import hashlib
 import logging
-import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +31,6 @@ log = logging.getLogger(__name__)
 TOKEN_S = 12 * 3600.0
 MOST_TOKENS = 50
 MOST_WAITING = 16
-NICE = 10
 
 _ADD = insert(schema.api_tokens)
 _REMOVE = delete(schema.api_tokens).where(schema.api_tokens.c.digest == bindparam("token_digest"))
@@ -72,7 +69,7 @@ class Accounts:
         self._sessions: dict[str, Session] | None = None
         self._loading = asyncio.Lock()
         self._waiting = 0
-        self._checker = ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=_step_back)
+        self._checker = ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=passwords.step_back)
 
     async def sign_in(self, name: str, password: str, source: str) -> tuple[str, Session]:
         """Return a new token and its session.
@@ -166,12 +163,6 @@ class Accounts:
     def close(self) -> None:
         """End the thread that checks passwords."""
         self._checker.shutdown(wait=False, cancel_futures=True)
-
-
-def _step_back() -> None:
-    """Lower the priority of this thread (on Linux a thread has its own) and prepare for unknown names."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-    passwords.prepare()
 
 
 def _digest(token: str) -> str:

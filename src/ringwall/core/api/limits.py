@@ -27,6 +27,10 @@ class Window:
             events.popleft()
         return events[0] + self._seconds - now if len(events) >= self._most else 0.0
 
+    def count(self, key: str, now: float) -> int:
+        """Return how many events there were within the window."""
+        return sum(at > now - self._seconds for at in self._events.get(key, ()))
+
     def add(self, key: str, now: float) -> None:
         """Count an event."""
         self._events.setdefault(key, deque(maxlen=self._most)).append(now)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from ringwall.core.api import models
 from ringwall.core.directory import schema as directory
 from ringwall.core.operations import Actor, Operations
+from ringwall.core.pins import schema as pins
 
 
 def directory_routes(operations: Operations, signed_in: Any) -> APIRouter:
@@ -34,6 +35,23 @@ def directory_routes(operations: Operations, signed_in: Any) -> APIRouter:
     @router.delete("/users/{extension}", response_model=directory.User)
     async def remove_user(extension: str, actor: ByAdmin) -> Any:
         return await operations.run("user.remove", {"extension": extension}, actor)
+
+    @router.get("/users/{extension}/pin", response_model=pins.PinState)
+    async def show_pin(extension: str, actor: ByAdmin) -> Any:
+        return await operations.run("user.pin.show", {"extension": extension}, actor)
+
+    @router.put("/users/{extension}/pin", response_model=pins.PinState)
+    async def set_pin(extension: str, change: pins.PinChange, actor: ByAdmin) -> Any:
+        given = change.model_dump(exclude_unset=True)
+        return await operations.run("user.pin.set", {**given, "extension": extension}, actor)
+
+    @router.post("/users/{extension}/pin/reset", response_model=pins.FirstPin)
+    async def reset_pin(extension: str, actor: ByAdmin) -> Any:
+        return await operations.run("user.pin.reset", {"extension": extension}, actor)
+
+    @router.post("/users/{extension}/pin/unlock", response_model=pins.PinState)
+    async def unlock_pin(extension: str, actor: ByAdmin) -> Any:
+        return await operations.run("user.pin.unlock", {"extension": extension}, actor)
 
     @router.get("/devices", response_model=list[directory.Device])
     async def list_devices(actor: ByAdmin, extension: str | None = None) -> Any:

@@ -29,6 +29,7 @@ class Keys:
     """The keys that are derived from the file."""
 
     def __init__(self, master: bytes) -> None:
+        self._master = master
         self._codes = _derived(master, b"ringwall authorization codes 1")
         self._passwords = AESGCM(_derived(master, b"ringwall trunk passwords 1"))
 
@@ -49,6 +50,10 @@ class Keys:
         if len(master) != KEY_BYTES:
             raise CoreError(f"The key {path} is damaged: restore it from a backup.", code="keys")
         return cls(master)
+
+    def derived(self, purpose: bytes) -> bytes:
+        """Return a key of 32 bytes for one purpose: another for each, and the same at each start."""
+        return _derived(self._master, purpose)
 
     def code_digest(self, digits: str) -> bytes:
         """The digest by which a code is kept and found."""

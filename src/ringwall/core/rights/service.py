@@ -16,6 +16,7 @@ from ringwall.core.directory import Directory, DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor
+from ringwall.core.pins import rows as pin_rows
 from ringwall.core.rights import kinds, rows
 from ringwall.core.rights.compiling import Compiler, person
 from ringwall.core.rights.keys import Keys
@@ -48,7 +49,7 @@ class RightsService:
         self._store = store
         self._ledger = ledger
         self._directory = directory
-        self._keys = keys
+        self.keys = keys
         self._compiler = Compiler()
         self._listeners: list[Listener] = []
         self._code_of: dict[bytes, str] = {}
@@ -65,6 +66,7 @@ class RightsService:
         book = await store.read(rows.load)
         secret = [kind for kind in kinds.KINDS if kind.secret]
         needed = any(entry.sealed is not None for kind in secret for entry in book.of(kind).values())
+        needed = needed or await store.read(pin_rows.any_pins)
         loop = asyncio.get_running_loop()
         keys = await loop.run_in_executor(None, lambda: Keys.open(key_file, needed=needed))
         return cls(store, ledger, directory, keys, book)
@@ -83,11 +85,11 @@ class RightsService:
     def trunk_password(self, trunk: str) -> str | None:
         """The password of a trunk's digest login, None without one; raise OperationError or CoreError."""
         sealed = self.book.get(kinds.TRUNK, trunk).sealed
-        return None if sealed is None else self._keys.unseal(trunk, sealed)
+        return None if sealed is None else self.keys.unseal(trunk, sealed)
 
     def find_code(self, digits: str) -> str | None:
         """The id of the code with exactly these digits, for `policy.codes.check`; None if there is none."""
-        return self._code_of.get(self._keys.code_digest(digits))
+        return self._code_of.get(self.keys.code_digest(digits))
 
     # What administrators change.
 
@@ -199,7 +201,7 @@ class RightsService:
                 f"{kind.secret}: has to have at most {LONGEST_PASSWORD} printable characters.",
                 kind.secret,
             )
-        return self._keys.seal(key, secret)
+        return self.keys.seal(key, secret)
 
     def code_digest(self, typed: str) -> bytes:
         """The digest of a code that an administrator gave; raise OperationError, which does not repeat it."""
@@ -210,7 +212,7 @@ class RightsService:
                 f"code: has to have {SHORTEST_CODE} to 20 digits; blanks and - / . ( ) are dropped.",
                 "code",
             )
-        return self._keys.code_digest(digits)
+        return self.keys.code_digest(digits)
 
     # What the directory of users asks.
 
