@@ -142,7 +142,8 @@ class Opener:
             self.end = End.CUT
             return None
         if length != _TAG if last else not _TAG < length <= MAX_CHUNK + _TAG:
-            return self._bad()
+            self._bad()
+            return None
         sealed = _read(self._file, length)
         if len(sealed) < length:
             self.end = End.CUT
@@ -150,7 +151,8 @@ class Opener:
         try:
             content = self.cipher.decrypt(_nonce(self.chunks_read, last=last), sealed, None)
         except InvalidTag:
-            return self._bad()
+            self._bad()
+            return None
         if last:
             self.end = End.DAMAGED if _read(self._file, 1) else End.COMPLETE
             return None
