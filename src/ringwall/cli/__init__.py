@@ -26,6 +26,7 @@ def _assemble() -> typer.Typer:
         demo,
         devices,
         ledger,
+        mail,
         pki,
         policy,
         reports,
@@ -53,6 +54,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(policy.app, name="policy")
     app.add_typer(reports.app, name="report")
     app.add_typer(calls.app, name="call")
+    app.add_typer(mail.app, name="mail")
     app.add_typer(ledger.app, name="ledger")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
     # their module.

@@ -26,6 +26,8 @@ from ringwall.core.links.control import ControlLink
 from ringwall.core.links.http_pool import HttpPool
 from ringwall.core.links.sip_link import SipLink
 from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.mail import MailService
+from ringwall.core.mail import operations as mail_operations
 from ringwall.core.operations import Actor, NoArguments, Operations
 from ringwall.core.pins import operations as pin_operations
 from ringwall.core.pins.service import PinService
@@ -69,6 +71,7 @@ class Core:
         self.rights: RightsService
         self.forwarding: ForwardingService
         self.pins: PinService
+        self.mail: MailService
         self.trunks: Trunks
         self.slots: EdgeSlots
         self.switch: Switch
@@ -87,6 +90,7 @@ class Core:
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
         core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
         core.pins = await PinService.open(store, ledger, core.directory, core.rights)
+        core.mail = await MailService.open(settings, layout, store, ledger)
         core._build()
         await core._take_up()
         core._offer_operations()
@@ -96,6 +100,7 @@ class Core:
         core._run(core.http.run())
         core._run(core.sip.run())
         core._run(core.slots.run())
+        core._run(core.mail.run())
         ledger.record("system.started", version=__version__)
         return core
 
@@ -206,6 +211,7 @@ class Core:
         report_operations.register(self.operations, self.store, self.rights, self.directory)
         forwarding_operations.register(self.operations, self.forwarding, self.directory)
         pin_operations.register(self.operations, self.pins)
+        mail_operations.register(self.operations, self.mail)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)
@@ -232,6 +238,7 @@ class Core:
             "registrations": len(self.switch.bindings),
             "calls": len(self.switch.calls),
             "trunks": self.trunks.describe(),
+            "mail": self.mail.describe(),
             "ledger_seq": self.ledger.seq,
             "store": {"ok": self.store.failing is None, "detail": self.store.failing or ""},
         }

@@ -241,6 +241,11 @@ class Layout:
         return self.core / "secrets.key"
 
     @property
+    def mail_password(self) -> Path:
+        """The password of the login at the mail server; need not be there."""
+        return self.core / "mail.password"
+
+    @property
     def link_certificate(self) -> Path:
         """The core's client certificate for its links to the edge."""
         return self.core / "link.crt"

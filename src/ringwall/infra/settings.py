@@ -8,7 +8,7 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -189,6 +189,38 @@ class Links(_Section):
     """How soon a lost link is dialled again."""
 
 
+class Mail(_Section):
+    """Outgoing mail. Its password is no setting: `ringwall mail password` asks for it."""
+
+    host: str = Field(default="", max_length=253)
+    """The mail server that takes messages, a name or an IPv4 address; empty: no mail is sent."""
+    port: Port = 587
+    """Its port: 587 with STARTTLS, 465 with TLS from the first byte."""
+    security: Literal["starttls", "tls"] = "starttls"
+    """How TLS begins: starttls, or tls from the first byte. There is no way without."""
+    username: str = Field(default="", max_length=256, pattern=r"^[\x21-\x7e]*$")
+    """The name of the login; empty: the server takes our messages without one."""
+    sender: str = Field(default="", max_length=254)
+    """The address that messages come from, such as ringwall@example.com."""
+    authority: str = Field(default="", max_length=1024)
+    """A PEM file with the certificates that may sign the server's; empty: the public authorities."""
+    give_up_hours: int = Field(default=48, ge=1, le=240)
+    """How long a message is tried before it is set aside as undelivered."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.host:
+            return self
+        _domain(self.host)
+        local, _, domain = self.sender.rpartition("@")
+        if not local or not local.isascii() or not local.isprintable() or " " in local:
+            raise ValueError("sender must be an address such as ringwall@example.com")
+        _dns_name(domain)
+        if self.authority and not Path(self.authority).is_absolute():
+            raise ValueError("authority must be an absolute path")
+        return self
+
+
 class Settings(_Section):
     """All settings; read with ``load``, made with ``for_address``, written with ``save``."""
 
@@ -203,6 +235,7 @@ class Settings(_Section):
     sip: Sip = Sip()
     limits: Limits = Limits()
     links: Links = Links()
+    mail: Mail = Mail()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

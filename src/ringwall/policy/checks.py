@@ -9,6 +9,11 @@ from ringwall.policy.errors import PolicyError
 LONGEST_NAME = 64
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+\-]{0,63}\Z")
 _DIGITS = re.compile(r"[0-9]+\Z")
+# What mail servers take without asking back (RFC 5321, 4.1.2): no quoted local parts, no address literals.
+_MAIL = re.compile(
+    r"(?=.{3,254}\Z)(?=[^@]{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
 
 
 def integer(value: object, field: str, least: int, most: int) -> None:
@@ -34,6 +39,12 @@ def identifier(value: object, field: str) -> None:
     """Require what other values refer to: letters, digits and `. _ @ + -`, at most 64."""
     if not isinstance(value, str) or not _ID.match(value):
         raise PolicyError(field, "has to have 1 to 64 letters, digits or . _ @ + -, and begin with one.")
+
+
+def mail_address(value: object, field: str) -> None:
+    """Require a mail address in ASCII, such as anna@example.com."""
+    if not isinstance(value, str) or not _MAIL.match(value):
+        raise PolicyError(field, "has to be a mail address, such as anna@example.com.")
 
 
 def digits(value: object, field: str, least: int, most: int) -> None:

@@ -1,26 +1,14 @@
 """The commands for users, devices, calls and the ledger, against the control socket of a real core's data."""
 
-import asyncio
 import json
 import sqlite3
-import sys
-import tempfile
-import threading
-from pathlib import Path
 
 import pytest
 
-import ringwall.cli
-from ringwall.core.control_socket import ControlSocket
-from ringwall.core.directory import operations as directory_operations
-from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import operations as ledger_operations
-from ringwall.core.operations import Arguments, NoArguments, Operations
-from ringwall.core.setup import set_up
-from ringwall.infra.layout import Layout
-from ringwall.infra.settings import Settings
-from support.core_data import REALM, open_core
+from ringwall.core.operations import Arguments, NoArguments
+from support.control import core_behind_socket
 
 CALL = {
     "call": "c-0001",
@@ -37,11 +25,7 @@ class HangUp(Arguments):
     call: str
 
 
-async def _serve(layout, ready, stop):
-    core = await open_core(layout.core)
-    operations = Operations(core.ledger)
-    phones = PhoneSettings("192.0.2.10", 5061, REALM, str(layout.ca_certificate))
-    directory_operations.register(operations, core.directory, phones)
+async def _offer(operations, core):
     ledger_operations.register(operations, core.store, core.ledger)
     calls = [CALL]
 
@@ -55,49 +39,18 @@ async def _serve(layout, ready, stop):
 
     operations.add("call.list", NoArguments, call_list)
     operations.add("call.hangup", HangUp, hang_up, changes=True)
-    door = ControlSocket(layout.core_socket, operations)
-    await door.start()
-    ready.set()
-    await asyncio.get_running_loop().run_in_executor(None, stop.wait)
-    await door.close()
-    await core.store.close()
-
-
-@pytest.fixture
-def data():
-    """A data directory with a short name (unix sockets), set up, nothing running."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        layout = Layout(Path(folder))
-        layout.core_run.mkdir(parents=True)
-        settings = Settings.for_address("192.0.2.10")
-        settings.save(layout)
-        asyncio.run(set_up(layout, settings))
-        yield layout
 
 
 @pytest.fixture
 def running(data):
     """The same with a core behind the control socket."""
-    ready, stop = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(data, ready, stop)))
-    thread.start()
-    assert ready.wait(20)
-    yield data
-    stop.set()
-    thread.join(20)
+    with core_behind_socket(data, _offer):
+        yield data
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(layout, *arguments):
-        """Run `ringwall ARGUMENTS` and return its exit code and what it printed."""
-        monkeypatch.setattr(sys, "argv", ["ringwall", *arguments, "--data", str(layout.data)])
-        with pytest.raises(SystemExit) as ended:
-            ringwall.cli.main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return run
+def run(ringwall_on):
+    return ringwall_on
 
 
 def test_users_and_devices_from_beginning_to_end(running, run):

@@ -1,28 +1,18 @@
 """The commands for rights, policy and reports, against the control socket of a real core's data."""
 
-import asyncio
 import csv
 import io
 import json
 import shlex
-import sys
-import tempfile
-import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import ringwall.cli
-from ringwall.core.control_socket import ControlSocket
-from ringwall.core.directory import operations as directory_operations
-from ringwall.core.directory.operations import PhoneSettings
-from ringwall.core.operations import Operations
 from ringwall.core.reports import operations as report_operations
 from ringwall.core.rights import operations as rights_operations
-from ringwall.core.setup import set_up
-from ringwall.infra.layout import Layout
-from ringwall.infra.settings import Settings
-from support.core_data import REALM, open_core, open_rights
+from support.control import core_behind_socket
+from support.core_data import open_rights
 
 GRANTED = {
     "subject": {"kind": "user", "user": "201", "phone": "d1"},
@@ -37,55 +27,24 @@ CALLS = [
 ]
 
 
-async def _serve(layout, ready, stop):
-    core = await open_core(layout.core)
+async def _offer(operations, core):
     rights = await open_rights(core)
-    operations = Operations(core.ledger)
-    phones = PhoneSettings("192.0.2.10", 5061, REALM, str(layout.ca_certificate))
-    directory_operations.register(operations, core.directory, phones)
     rights_operations.register(operations, rights, core.directory)
     report_operations.register(operations, core.store, rights, core.directory)
     for kind, body in CALLS:
         await core.ledger.record_durably(kind, **body)
-    door = ControlSocket(layout.core_socket, operations)
-    await door.start()
-    ready.set()
-    await asyncio.get_running_loop().run_in_executor(None, stop.wait)
-    await door.close()
-    await core.store.close()
 
 
 @pytest.fixture
-def system():
+def system(data):
     """A core's data behind its control socket, in a folder with a short name."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        layout = Layout(Path(folder))
-        layout.core_run.mkdir(parents=True)
-        settings = Settings.for_address("192.0.2.10")
-        settings.save(layout)
-        asyncio.run(set_up(layout, settings))
-        ready, stop = threading.Event(), threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(_serve(layout, ready, stop)))
-        thread.start()
-        assert ready.wait(20)
-        yield layout
-        stop.set()
-        thread.join(20)
+    with core_behind_socket(data, _offer):
+        yield data
 
 
 @pytest.fixture
-def run(system, monkeypatch, capsys):
-    def run(*arguments, typed=None):
-        """Run `ringwall ARGUMENTS` and return its exit code and what it printed."""
-        monkeypatch.setattr(sys, "argv", ["ringwall", *arguments, "--data", str(system.data)])
-        if typed is not None:
-            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
-        with pytest.raises(SystemExit) as ended:
-            ringwall.cli.main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return run
+def run(system, ringwall_on):
+    return partial(ringwall_on, system)
 
 
 def _json(told):

@@ -245,6 +245,24 @@ forwardings = Table(
     Column("seconds", Integer, nullable=False),
 )
 
+# Mail that waits for the mail server, and what it did not take. One row for each recipient.
+mail = Table(
+    "mail",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("undelivered_at", Float),
+    Column("why", Text, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+)
+
 live_calls = Table(
     "live_calls",
     metadata,

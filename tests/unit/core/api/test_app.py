@@ -138,6 +138,12 @@ ROUTES = [
     ("GET", "/api/policy/explain"),
     ("GET", "/api/policy/lint"),
     ("GET", "/api/reports/calls"),
+    ("GET", "/api/mail"),
+    ("GET", "/api/mail/messages"),
+    ("POST", "/api/mail/test"),
+    ("PUT", "/api/mail/password"),
+    ("POST", "/api/mail/messages/m1/retry"),
+    ("DELETE", "/api/mail/messages/m1"),
     *(
         (method, f"/api/{kind}{rest}")
         for kind in (
@@ -161,6 +167,7 @@ def test_every_route_is_known_to_these_tests(app):
     for path, methods in inner.openapi()["paths"].items():
         paths |= {(method.upper(), path) for method in methods}
     examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
+    examples["{mail}"] = "m1"
     filled = set()
     for method, path in paths:
         for name, value in examples.items():

@@ -1,39 +1,26 @@
 """The routes to who may do what: typed, documented, and the same as the operations behind them."""
 
-import httpx
 import pytest
-from sqlalchemy import insert
 
-from ringwall.core.api import passwords
-from ringwall.core.api.app import create_app
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.operations import Operations
 from ringwall.core.reports import operations as report_operations
 from ringwall.core.rights import operations as rights_operations
-from ringwall.core.store import schema
 from support.core_data import REALM, open_rights
 
-PASSWORD = "correct horse battery staple"
 CARRIER = "correct-horse-carrier"
 
 
 @pytest.fixture
-async def admin(core):
+async def operations(core):
     operations = Operations(core.ledger)
     rights = await open_rights(core)
     phones = PhoneSettings("192.0.2.10", 5061, REALM, "ca.crt")
     directory_operations.register(operations, core.directory, phones)
     rights_operations.register(operations, rights, core.directory)
     report_operations.register(operations, core.store, rights, core.directory)
-    row = {"name": "admin", "password_hash": passwords.hash_password(PASSWORD), "created_at": 1.0}
-    await core.store.commit([(insert(schema.administrators), row)])
-    transport = httpx.ASGITransport(app=create_app(operations, core.store, core.ledger))
-    headers = {"X-Ringwall-Source": "203.0.113.7"}
-    async with httpx.AsyncClient(transport=transport, base_url="https://test", headers=headers) as client:
-        answer = await client.post("/api/tokens", json={"name": "admin", "password": PASSWORD})
-        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
-        yield client
+    return operations
 
 
 @pytest.mark.req("C1", "C3", "I2")
