@@ -25,6 +25,7 @@ def _assemble() -> typer.Typer:
         calls,
         demo,
         devices,
+        forwarding,
         ledger,
         mail,
         pki,
@@ -51,6 +52,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(devices.app, name="device")
     rights.register(app)
     app.add_typer(authcodes.app, name="authcode")
+    app.add_typer(forwarding.app, name="forwarding")
     app.add_typer(policy.app, name="policy")
     app.add_typer(reports.app, name="report")
     app.add_typer(calls.app, name="call")

@@ -67,6 +67,26 @@ def test_a_data_directory_that_no_configuration_can_name_is_refused(tmp_path) ->
         engines.configure(layout, settings, chown=False)
 
 
+@pytest.fixture
+def installed(tmp_path, monkeypatch) -> Path:
+    """A folder with something under the engines' names: these tests run where no engine is installed."""
+    folder = tmp_path / "sbin"
+    folder.mkdir()
+    for name in (engines.HAPROXY, engines.KAMAILIO, engines.RTPENGINE):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setattr(engines, "SYSTEM_PATH", str(folder))
+    return folder
+
+
+def test_an_engine_that_is_not_installed_is_named_with_the_cure(system, installed) -> None:
+    layout, _ = system
+    (installed / engines.HAPROXY).unlink()
+    with pytest.raises(EngineConfigError, match=r"haproxy is not installed: run `\./ringwall up`"):
+        engines.haproxy_command(layout)
+
+
+@pytest.mark.usefixtures("installed")
 def test_no_secret_is_in_a_command(system) -> None:
     layout, settings = system
     pki.ensure_pki(layout, settings, chown=False)
@@ -80,6 +100,7 @@ def test_no_secret_is_in_a_command(system) -> None:
         assert token not in " ".join(command)
 
 
+@pytest.mark.usefixtures("installed")
 def test_engines_stay_in_the_foreground_and_kamailio_has_the_cheap_allocator(system) -> None:
     layout, settings = system
     assert "-db" in engines.haproxy_command(layout)

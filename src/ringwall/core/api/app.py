@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
+from ringwall.core.api.forwarding_routes import forwarding_routes
 from ringwall.core.api.mail_routes import mail_routes
 from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
@@ -66,6 +67,7 @@ def create_app(
     app.include_router(rights_routes(operations, signed_in))
     app.include_router(directory_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
+    app.include_router(forwarding_routes(operations, signed_in))
     app.include_router(mail_routes(operations, signed_in))
     _add_errors(app)
     return Entrance(app)

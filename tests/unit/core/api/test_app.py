@@ -138,6 +138,8 @@ ROUTES = [
     ("GET", "/api/policy/explain"),
     ("GET", "/api/policy/lint"),
     ("GET", "/api/reports/calls"),
+    ("GET", "/api/forwarding"),
+    *((method, "/api/users/201/forwarding") for method in ("GET", "PATCH", "DELETE")),
     ("GET", "/api/mail"),
     ("GET", "/api/mail/messages"),
     ("POST", "/api/mail/test"),
