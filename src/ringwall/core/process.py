@@ -4,11 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from ringwall import __version__
 from ringwall.core.api.app import create_app
 from ringwall.core.calls.dispatch import Dispatcher
+from ringwall.core.calls.messages import send_text
 from ringwall.core.calls.operations import add_operations as add_call_operations
 from ringwall.core.calls.relay import RelayControl
 from ringwall.core.calls.resume import load_use, recall_use, take_up
@@ -28,6 +30,7 @@ from ringwall.core.links.sip_link import SipLink
 from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
 from ringwall.core.mail import MailService
 from ringwall.core.mail import operations as mail_operations
+from ringwall.core.notices.emergency import EmergencyNotices
 from ringwall.core.operations import Actor, NoArguments, Operations
 from ringwall.core.pins import operations as pin_operations
 from ringwall.core.pins.service import PinService
@@ -142,6 +145,10 @@ class Core:
             forwardings=self.forwarding,
             loop=loop,
         )
+        notices = EmergencyNotices(
+            self.mail, partial(send_text, self.switch), self.ledger.record, self._name_of
+        )
+        self.switch.hooks.emergency.append(notices.told)
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
         self.directory.on_change(self._directory_changed)
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
@@ -190,6 +197,10 @@ class Core:
     def _rights_changed(self, _snapshot: PolicySnapshot) -> None:
         self.switch.trunks_changed()
         self.slots.changed()
+
+    def _name_of(self, extension: str) -> str:
+        user = self.directory.snapshot.by_extension.get(extension)
+        return "" if user is None else user.name
 
     def _directory_changed(self, old: Directory, new: Directory) -> None:
         """Let devices that are no longer there lose what they had."""

@@ -42,7 +42,8 @@ class Way(NamedTuple):
     """How an outside leg may leave.
 
     `trunk_groups` in the order in which they are to be tried. `caller_id` is the canonical number to show,
-    empty for the trunk's own. `location`, `notify` (extensions) and `emergency` are for emergency calls.
+    empty for the trunk's own. `location`, `notify` (extensions and mail addresses) and `emergency` are for
+    emergency calls.
     `seconds` is when the leg has to be ended; 0 is never. `charge` goes to `Use.start`; None costs nothing.
     """
 

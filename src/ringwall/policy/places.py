@@ -12,6 +12,7 @@ from ringwall.policy.scope import NumberClass
 _ACCESS_CODE: Final = re.compile(r"[0-9]{1,3}\Z")
 _MOST_EMERGENCY: Final = 20
 _MOST_AREAS: Final = 200
+_MOST_TOLD: Final = 50
 
 
 def _access_code(value: str, field: str) -> None:
@@ -35,8 +36,8 @@ class Site:
     form: 408 in the United States, 20 for London, 30 for Berlin. `emergency_numbers` are those of the
     country where none are given. `access_code` may be empty: then a number that is not inside is outside.
     `unassigned_emergency` says whether a telephone at which nobody has logged in may call emergency numbers
-    (P2). `location` goes with an emergency call; `notify` names the extensions that hear of one. `proxy` is
-    the site whose trunks stand in for missing ones.
+    (P2). `location` goes with an emergency call; `notify` names the extensions and mail addresses that hear
+    of one. `proxy` is the site whose trunks stand in for missing ones.
     """
 
     id: str
@@ -64,7 +65,13 @@ class Site:
         _area_codes(self.local_area_codes, "local area codes")
         _access_code(self.access_code, "access code")
         checks.flag(self.unassigned_emergency, "unassigned phones may call emergency")
-        checks.names(self.notify, "notify")
+        if len(self.notify) > _MOST_TOLD:
+            raise PolicyError("notify", f"has {len(self.notify)} entries; {_MOST_TOLD} are accepted.")
+        for one in self.notify:
+            if "@" in one:
+                checks.mail_address(one, "notify")
+            else:
+                checks.identifier(one, "notify")
         if self.proxy is not None:
             checks.identifier(self.proxy, "proxy site")
         numbers = self.emergency_numbers or world.emergency_numbers(self.country)

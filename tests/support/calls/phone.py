@@ -135,6 +135,8 @@ class Phone:
         self.allow = "INVITE, ACK, BYE, CANCEL, UPDATE, INFO, PRACK"
         self.on_invite = "answer"  # answer, ring, early, silence, or a status
         self.on_change = "accept"  # accept, silence, or a status
+        self.on_message = 200
+        self.texts: list[str] = []
         self.supports = "timer"
         self.auto_ack = True
         self.auto_prack = True
@@ -304,6 +306,10 @@ class Phone:
 
     def _request(self, key: str, request: Request) -> None:
         call = self.by_call_id.get(request.call_id)
+        if request.method == "MESSAGE":
+            self.texts.append(request.body.decode())
+            self.tx.respond(key, request.response(self.on_message, to_tag="text"), self.now())
+            return
         if request.to.tag is None:
             assert request.method == "INVITE", request.method
             self._called(key, request)

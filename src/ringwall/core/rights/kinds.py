@@ -82,7 +82,12 @@ _SITE = (
         default=True,
     ),
     text("location", "The place that goes with an emergency call, such as street and floor."),
-    words("notify", "Extensions that are told of an emergency call.", refers="user"),
+    words(
+        "notify",
+        "Who is told of an emergency call: mail addresses, and extensions, whose phones show a text.",
+        refers="user",
+        mails=True,
+    ),
     text(
         "callback_number", "What an emergency call shows where the phone has no number, such as +14085550100."
     ),

@@ -84,7 +84,9 @@ class Entry:
             given = self.values[setting.name]
             named = given if isinstance(given, list) else [given] if isinstance(given, str) and given else []
             if setting.refers:
-                yield from ((setting, setting.refers, key) for key in named)
+                yield from (
+                    (setting, setting.refers, key) for key in named if not (setting.mails and "@" in key)
+                )
             elif setting.accepts:
                 for word in named:
                     if word.startswith("group:"):

@@ -41,8 +41,8 @@ class Setting:
     """One setting.
 
     `help` says what it means and what is accepted. `refers` is the kind of thing that the text, or each of
-    the words, names; for `accepts` each word is an extension or `group:` and a group. A `nullable` one may be
-    none.
+    the words, names; for `accepts` each word is an extension or `group:` and a group. With `mails` a word may
+    be a mail address instead. A `nullable` one may be none.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     refers: str = ""
     accepts: bool = False
+    mails: bool = False
 
     @property
     def option(self) -> str:

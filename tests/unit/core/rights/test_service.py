@@ -73,6 +73,7 @@ async def test_listeners_get_each_new_snapshot_also_when_users_change(core, offi
         (kinds.SITE, "x", {"name": "X", "country": "US", "access_code": "99999"}, "access_code", "1 to 3"),
         (kinds.SITE, "x", {"name": "X", "country": "US", "proxy": "y"}, "proxy", "accepted are main"),
         (kinds.SITE, "x", {"name": "X", "country": "US", "notify": ["299"]}, "notify", "accepted are 201"),
+        (kinds.SITE, "x", {"name": "X", "country": "US", "notify": ["a@"]}, "notify", "mail address"),
         (
             kinds.SITE,
             "x",

@@ -1,0 +1,116 @@
+"""Tells the people whom a site names that there is an emergency call, from where and how to call back (P2).
+
+Rules that this module keeps:
+- The call goes on whatever becomes of the notices: nothing here raises, and nothing is waited for.
+- A mail address gets mail, before all other mail. An extension gets a text on each phone that is signed in
+  (MESSAGE, RFC 3428); where no phone takes it, that is on record, so name a mail address beside it.
+- How each of them was told, or why not, is on record.
+- One caller cannot have people told without end: beyond a number of notices only the record is made.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from ringwall.core.errors import CoreError
+
+log = logging.getLogger(__name__)
+
+MOST_CALLS: Final = 10  # of one caller, whose notices go out
+WITHIN_SECONDS: Final = 600.0
+_MOST_CALLERS: Final = 10_000
+
+SendText = Callable[[str, str, Callable[[int, str], None]], None]
+"""`send_text(extension, text, then)`: then(phones that took it, why not)."""
+
+
+class Mail(Protocol):
+    """What is needed of outgoing mail."""
+
+    def post(self, to: str, subject: str, text: str, *, about: str = "", urgent: bool = False) -> list[str]:
+        """Queue a message."""
+        ...
+
+
+class EmergencyNotices:
+    """A listener of `Hooks.emergency`."""
+
+    def __init__(
+        self,
+        mail: Mail,
+        send_text: SendText,
+        record: Callable[..., None],
+        name_of: Callable[[str], str],
+    ) -> None:
+        """`name_of` gives the name of an extension, or nothing."""
+        self._mail = mail
+        self._send_text = send_text
+        self._record = record
+        self._name_of = name_of
+        self._recent: dict[str, deque[float]] = {}
+
+    def told(self, facts: Mapping[str, Any]) -> None:
+        """There is an emergency call; `facts` as in the record `emergency.called`."""
+        people = [str(one) for one in facts["notify"]]
+        if not people:
+            return
+        if self._too_many(str(facts["caller"]), time.monotonic()):
+            self._not_told(facts, ", ".join(people), "this caller has had too many notices sent")
+            return
+        subject, text = self._words(facts)
+        for one in people:
+            try:
+                if "@" in one:
+                    (mail,) = self._mail.post(one, subject, text, about="emergency", urgent=True)
+                    self._record("emergency.told", call=facts["call"], to=one, how="mail", mail=mail)
+                else:
+                    self._tell_phones(facts, one, text)
+            except CoreError as error:
+                self._not_told(facts, one, str(error))
+            except Exception:
+                log.exception("somebody could not be told of an emergency call")
+                self._not_told(facts, one, "this failed inside Ringwall: the log of the core says why")
+
+    def _tell_phones(self, facts: Mapping[str, Any], extension: str, text: str) -> None:
+        def then(phones: int, why: str) -> None:
+            if phones:
+                self._record("emergency.told", call=facts["call"], to=extension, how="message", phones=phones)
+            else:
+                self._not_told(facts, extension, why)
+
+        self._send_text(extension, text, then)
+
+    def _not_told(self, facts: Mapping[str, Any], to: str, why: str) -> None:
+        try:
+            self._record("emergency.not_told", call=facts["call"], to=to, why=why)
+        except CoreError:
+            log.error("an emergency notice to %s failed, and the record of it: %s", to, why)  # noqa: TRY400
+
+    def _words(self, facts: Mapping[str, Any]) -> tuple[str, str]:
+        caller = str(facts["caller"] or facts["caller_device"] or "unknown")
+        name = self._name_of(caller)
+        who = f"{caller} {name}" if name else caller
+        number = str(facts["number"]).rpartition("/")[2]  # such as 1/911: it exists in one country only
+        at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        lines = [
+            f"EMERGENCY CALL to {number}",
+            f"Who: {who}",
+            f"Where: {facts['location'] or 'not known'}",
+            f"Call back: {facts['callback'] or 'not known'}",
+            f"When: {at}",
+        ]
+        return f"EMERGENCY CALL to {number} from {who}", "\n".join(lines) + "\n"
+
+    def _too_many(self, caller: str, now: float) -> bool:
+        if len(self._recent) > _MOST_CALLERS:
+            self._recent = {
+                who: times for who, times in self._recent.items() if times[-1] > now - WITHIN_SECONDS
+            }
+        times = self._recent.setdefault(caller, deque(maxlen=MOST_CALLS))
+        if len(times) == MOST_CALLS and times[0] > now - WITHIN_SECONDS:
+            return True
+        times.append(now)
+        return False
