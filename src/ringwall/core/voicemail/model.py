@@ -30,6 +30,15 @@ class Folder(StrEnum):
     DELETED = "deleted"
 
 
+class Reason(StrEnum):
+    """Why a call came to a mailbox."""
+
+    NO_ANSWER = "no answer"
+    BUSY = "busy"
+    ALWAYS = "always"  # the owner's mode or forwarding sends every call there
+    UNREACHABLE = "unreachable"  # no phone is signed in
+
+
 class Mode(StrEnum):
     """The five call-handling modes; their order is that of the keys 1 to 5 in the menus."""
 
