@@ -84,6 +84,8 @@ class Rtpengine:
         source = command[b"from-tag"].decode()
         # A first offer names one side only: the other one is whoever answers. "m" is the middle of a chain.
         unnamed = b"m" if source == "a" and call_id.endswith("-1") and call_id.count("-") == 2 else b"b"
+        if source == "b":
+            unnamed = b"a"
         target = command.get(b"to-tag", unnamed).decode()
         one, other = call.setdefault(source, _Party()), call.setdefault(target, _Party())
         sdp = SessionDescription.parse(command[b"sdp"])

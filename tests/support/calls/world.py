@@ -12,6 +12,7 @@ from ringwall.core.calls.resume import recall_use, take_up
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory.model import DeviceEntry, UserEntry
 from ringwall.core.directory.snapshot import Directory
+from ringwall.core.media.control import Media
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
@@ -26,6 +27,7 @@ from support.calls.carrier import Carrier, line
 from support.calls.clock import VirtualLoop
 from support.calls.edge import Edge
 from support.calls.media import BOTH, Witness
+from support.calls.media_server import MediaServer
 from support.calls.phone import Phone
 from support.calls.rights import RigRights
 from support.calls.rtpengine import Rtpengine
@@ -90,6 +92,7 @@ class World:
         self.store = MemoryStore()
         self.records: list[tuple[str, dict]] = []
         self.rtpengine = Rtpengine(self.loop)
+        self.media_server = MediaServer(self.loop)
         self.edge = Edge(self.loop, self._to_core)
         self.witness = Witness()
         self.phones: list[Phone] = []
@@ -128,11 +131,16 @@ class World:
             trunks=self.trunks,
             forwardings=self.rights,
             loop=self.loop,
+            media=Media([self.media_server]),
         )
         self.dispatcher = Dispatcher(self.switch, self.loop, lambda _call_id, _status: False)
         self.dispatcher.arm()
         if self.edge.core_up:
             self.dispatcher.link_up()
+
+    def media_up(self) -> None:
+        """The link to the media server comes up."""
+        self.media_server.connect()
 
     def _rights_changed(self) -> None:
         self.switch.trunks_changed()
@@ -146,6 +154,10 @@ class World:
         old.arm = lambda: None
         up, self.edge.core_up = self.edge.core_up, False
         self.rights.use = Use()
+        self.media_server.lose()
+        for task in self.switch._tasks:
+            task.cancel()
+        self.loop.pass_time(0)
         self.start_core()
         devices = self.directory.snapshot.by_device.values()
         self.registrar.restore(self.store.binding_rows(), devices)
@@ -247,6 +259,10 @@ class World:
             assert len(switch.timers) == 0, list(switch.timers.items())
             assert len(switch.tx) == 0, "transactions are left"
             assert not self.rtpengine.calls, self.rtpengine.calls
+            assert not switch.rooms, switch.rooms
+            assert not switch.media._legs, switch.media._legs
+            assert not switch.media._then, switch.media._then
+            assert not self.media_server.legs, self.media_server.legs
             assert not self.store.live_calls
             assert not self.trunks.live, self.trunks.live
             assert not switch.errands

@@ -10,7 +10,7 @@ Rules that this module keeps:
 import secrets
 import time
 
-from ringwall.core.calls import media_policy, renegotiation, session, teardown
+from ringwall.core.calls import agreement, media_policy, session, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused
 from ringwall.core.calls.relay import Side
@@ -149,6 +149,11 @@ async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> Non
         call.joined = True
         call.on_answer(body)
         return
+    answer_caller(switch, call, body)
+
+
+def answer_caller(switch: Switch, call: Call, body: bytes) -> None:
+    """Give the caller its answer, at once or when it has acknowledged what was said before it."""
     caller = call.caller
     caller.local_sdp = body
     call.joined = True
@@ -220,7 +225,7 @@ def acknowledged(switch: Switch, call: Call, leg: Leg, key: str, ack: Request) -
     if leg.state is LegState.ANSWERED:
         leg.state = LegState.TALKING
     if leg.late_offer == key:
-        renegotiation.answered_late(switch, call, leg, ack)
+        agreement.answered_late(switch, call, leg, ack)
 
 
 def never_acknowledged(switch: Switch, call: Call, leg: Leg, key: str) -> None:

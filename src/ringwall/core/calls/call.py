@@ -19,6 +19,7 @@ from typing import Any
 
 from ringwall.core.calls.relay import Profile, Relay, Side
 from ringwall.core.calls.seizure import Seizure
+from ringwall.core.media.leg import MediaLeg
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.trunks.clear_text import ClearText
 from ringwall.sip.dialog import Dialog
@@ -81,7 +82,8 @@ class Leg:
     invite: Request | None = None  # the INVITE that we have to answer, until it is
     dialog: Dialog | None = None
     offers: OfferAnswer = field(default_factory=OfferAnswer)
-    relay: Relay | None = None  # a branch has a relay of its own; the one that answers becomes the call's
+    relay: Relay | None = None  # a relay of its own: of a branch until it answers, or to the media server
+    media: MediaLeg | None = None  # its leg at the media server, if its media goes there
     local_sdp: bytes = field(default=b"", repr=False)  # what we sent last
     remote_sdp: bytes = field(default=b"", repr=False)  # what it sent last, as it came
     declined: tuple[str, ...] = ()  # the media of its last offer that we did not take, as m= lines by place
@@ -99,6 +101,7 @@ class Leg:
     pracks: ReliableReceiver | None = None
     bye_wanted: str = ""  # why to hang up as soon as its ACK is here
     ringing_sent: int = 0  # the last provisional status that it was told
+    on_end: list[Callable[[], None]] = field(default_factory=list)  # who is told that it is over
 
     @property
     def party(self) -> str:
@@ -135,6 +138,8 @@ class Leg:
             "suite": self.suite,
             "timer": self.timer.to_value() if self.timer else None,
             "allows_update": self.allows_update,
+            "relay": self.relay.id if self.relay else None,
+            "media": self.media.to_value() if self.media else None,
         }
 
     @classmethod
@@ -170,12 +175,18 @@ class Leg:
             suite=value["suite"],
             timer=SessionTimer.from_value(value["timer"]) if value["timer"] else None,
             allows_update=value["allows_update"],
+            relay=Relay(value["relay"]) if value.get("relay") else None,
+            media=MediaLeg.from_value(value["media"]) if value.get("media") else None,
         )
 
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """Two parties and how their media is joined. Times are unix seconds."""
+    """Two parties and how their media is joined. Times are unix seconds.
+
+    Their media is joined by the call's `relay`, or by the media server, where each leg has a relay and a
+    media leg of its own. A call with the system has a caller alone, who talks with the media server.
+    """
 
     id: str
     caller: Leg
@@ -196,6 +207,10 @@ class Call:
     notes: dict[str, object] = field(default_factory=dict)  # what its record says besides
     joined: bool = False  # the relay has made the caller's answer from the callee's
     offerer: Side = Side.A  # who made the offer that was agreed on last
+    moving: bool = False  # its media is on the way from one way of being joined to another
+    system: str = ""  # what answered in the place of a party, such as a menu
+    on_end: list[Callable[[int], None]] = field(default_factory=list)  # who is told that it is over: status
+    on_record: bool = True  # whether its end makes a record; not if it was only to hear why it is refused
 
     def talks(self) -> bool:
         """Whether both parties talk. A method, since it may change while a task waits."""
@@ -210,17 +225,16 @@ class Call:
         return self.callee if leg is self.caller else self.caller
 
     def to_value(self) -> dict[str, Any]:
-        """JSON-able value of a call in which both parties talk."""
-        assert self.callee is not None
-        assert self.relay is not None
+        """JSON-able value of a call in which both parties talk, or one with the system."""
         return {
-            "v": 1,
+            "v": 2,
             "id": self.id,
             "dialled": self.dialled,
             "callee_name": self.callee_name,
             "caller": self.caller.to_value(),
-            "callee": self.callee.to_value(),
-            "relay": {"id": self.relay.id, "chained": self.relay.chained},
+            "callee": self.callee.to_value() if self.callee else None,
+            "relay": {"id": self.relay.id, "chained": self.relay.chained} if self.relay else None,
+            "system": self.system,
             "offerer": self.offerer.value,
             "started_at": self.started_at,
             "answered_at": self.answered_at,
@@ -231,21 +245,23 @@ class Call:
     @classmethod
     def from_value(cls, value: dict[str, Any], clear_text: ClearTextSource = _no_trunks) -> "Call":
         """Take up a call of the process before this one. Raises ValueError as `Leg.from_value`."""
-        caller, callee = (Leg.from_value(value[each], clear_text) for each in ("caller", "callee"))
+        caller = Leg.from_value(value["caller"], clear_text)
+        callee = Leg.from_value(value["callee"], clear_text) if value["callee"] else None
         return cls(
             id=value["id"],
             caller=caller,
             dialled=value["dialled"],
             callee_name=value["callee_name"],
-            branches=[callee],
+            branches=[callee] if callee else [],
             callee=callee,
-            relay=Relay(value["relay"]["id"], value["relay"]["chained"]),
+            relay=Relay(value["relay"]["id"], value["relay"]["chained"]) if value["relay"] else None,
+            system=value.get("system", ""),
             joined=True,
             offerer=Side(value["offerer"]),
             state=CallState.TALKING,
             started_at=value["started_at"],
             answered_at=value["answered_at"],
-            seizures=[leg.seizure for leg in (caller, callee) if leg.seizure is not None],
+            seizures=[leg.seizure for leg in (caller, callee) if leg is not None and leg.seizure is not None],
             clear_text=value.get("clear_text", []),
             notes=value.get("notes", {}),
         )

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ringwall.core.calls import answering, arrival, keepalive, outside, requests, teardown, together
+from ringwall.core.calls import answering, arrival, keepalive, outside, requests, rooms, teardown, together
 from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.switch import Switch
 from ringwall.core.registrar.flows import FLOW_HEADER
@@ -49,6 +49,7 @@ class Dispatcher:
         switch.hooks.wake = self.arm
         switch.hooks.unanswered = partial(arrival.divert, switch)
         switch.hooks.leg_ended.append(partial(outside.leg_ended, switch))
+        rooms.install(switch)
         together.install(switch)
         switch.registrar.on_return.append(partial(keepalive.phone_returned, switch))
 

@@ -45,6 +45,8 @@ class Hooks:
 
     within: dict[str, Within] = field(default_factory=dict)
     """What a party may ask of a feature within a call, by SIP method."""
+    dialled: dict[str, Callable[[Call, str], None]] = field(default_factory=dict)
+    """What answers a feature number, by the feature's name: the call, and what stands behind the code."""
     elsewhere: list[Elsewhere] = field(default_factory=list)
     """Where a call goes that its user does not take, in order."""
     leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)

@@ -5,13 +5,14 @@ Rules that this module keeps:
   its dialog and is told of the new media in a re-INVITE (RFC 3261 14).
 - Every description is checked as at the beginning of a call (T5), and no key is used again.
 - A party that was on hold is taken off it.
+- A party whose media went to the media server leaves it when it has taken the other one's.
 """
 
 import asyncio
 import re
 from typing import Final
 
-from ringwall.core.calls import media_policy, renegotiation, session
+from ringwall.core.calls import agreement, media_policy, media_side, session
 from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.relay import Relay, Side
 from ringwall.core.calls.switch import ALLOW, Switch
@@ -19,7 +20,6 @@ from ringwall.sip.message import Response
 
 SDP: Final = "application/sdp"
 _DIRECTION: Final = re.compile(rb"^a=(?:sendonly|recvonly|inactive)(?=\r?$)", re.MULTILINE)
-_ORIGIN: Final = re.compile(rb"^o=(\S+ \S+) (\d{1,18}) ([^\r\n]*)", re.MULTILINE)
 _TRIES: Final = 4
 _PAUSE: Final = 0.7  # seconds between them, while the party changes something itself
 
@@ -36,15 +36,6 @@ class NotJoined(Exception):  # noqa: N818 - what became of it
 def active(description: bytes) -> bytes:
     """The description of a party that is to talk again."""
     return _DIRECTION.sub(b"a=sendrecv", description)
-
-
-def continued(description: bytes, before: bytes) -> bytes:
-    """The description as the next one of a session whose last one was `before` (RFC 3264 8)."""
-    last, own = _ORIGIN.search(before), _ORIGIN.search(description)
-    if last is None or own is None:
-        return description
-    line = b"o=%b %d %b" % (last[1], int(last[2]) + 1, last[3])
-    return description[: own.start()] + line + description[own.end() :]
 
 
 def ghost_of(switch: Switch, leg: Leg) -> Leg:
@@ -75,7 +66,7 @@ def offer_of(leg: Leg) -> media_policy.Checked:
 
 async def tell(switch: Switch, leg: Leg, body: bytes) -> Response:
     """Offer a party other media; returns its 2xx. Raises NotJoined, LegGone."""
-    body = continued(body, leg.local_sdp)
+    body = media_policy.continued(body, leg.local_sdp)
     for _ in range(_TRIES):
         if leg.dialog is None or leg.state is not LegState.TALKING:
             break
@@ -113,6 +104,7 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg) -> bytes:
         response.body, response.headers.get("content-type"), second.local_sdp, second.clear_text
     )
     second.remote_sdp, second.suite = response.body, answer.suite
+    media_side.leave(switch, second)
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, first.profile)
     return media_policy.outgoing_answer(made, first.profile, ("",), offer.for_relay, answer.for_relay, body)
 
@@ -120,5 +112,6 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg) -> bytes:
 async def take_over(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
     """The caller's side of the new call is told its media. Raises NotJoined, LegGone."""
     response = await tell(switch, leg, body)
-    renegotiation.described_anew(switch, call, leg, response.body, response.headers.get("content-type"))
+    media_side.leave(switch, leg)
+    agreement.described_anew(switch, call, leg, response.body, response.headers.get("content-type"))
     switch.keep(call)

@@ -10,7 +10,7 @@ RFC 4028, RFC 5626. Rules that this module keeps:
 import secrets
 from dataclasses import replace
 
-from ringwall.core.calls import renegotiation, session, teardown
+from ringwall.core.calls import agreement, session, teardown, turns
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.switch import ALLOW, Switch
 from ringwall.core.registrar.bindings import Binding
@@ -62,7 +62,7 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
     if status < 300:
         if not invite:
             leg.dialog.refresh_target(response)
-        elif leg.offers.received_answer() and not renegotiation.described_anew(
+        elif leg.offers.received_answer() and not agreement.described_anew(
             switch, call, leg, response.body, response.headers.get("content-type")
         ):
             return
@@ -70,7 +70,7 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
         return
     if invite:
         leg.offers.rejected()
-    if renegotiation.dialog_is_gone(switch, leg, status):
+    if turns.dialog_is_gone(switch, leg, status):
         teardown.end(switch, call, "phone lost")
         return
     pause = _RETRY_SECONDS

@@ -40,6 +40,7 @@ _CRYPTO_LINE = re.compile(
 _MEDIA_LINE = re.compile(rb"^m=audio (\d{1,5}) (\S+)", re.MULTILINE)
 _NOT_SDES: tuple[bytes, ...] = (b"a=crypto:", b"a=fingerprint:", b"a=setup:")
 _NOT_DTLS: tuple[bytes, ...] = (b"a=crypto:",)
+_ORIGIN = re.compile(rb"^o=(\S+ \S+) (\d{1,18}) ([^\r\n]*)", re.MULTILINE)
 _ANY_MEDIA_LINE = re.compile(rb"^m=\S+ (\d{1,5})\S* (\S+)", re.MULTILINE)
 
 
@@ -190,6 +191,15 @@ def outgoing_answer(
             if lines[0][2] in keys_of(other):
                 raise MediaRefused("the relay gave one leg the key of the other")
     return _with_declined(made, declined) if len(declined) > 1 else made
+
+
+def continued(description: bytes, before: bytes) -> bytes:
+    """The description as the next one of a session whose last one was `before` (RFC 3264 8)."""
+    last, own = _ORIGIN.search(before), _ORIGIN.search(description)
+    if last is None or own is None:
+        return description
+    line = b"o=%b %d %b" % (last[1], int(last[2]) + 1, last[3])
+    return description[: own.start()] + line + description[own.end() :]
 
 
 def keys_of(sdp: bytes) -> set[bytes]:

@@ -36,6 +36,7 @@ class Profile(Enum):
 
     SDES = "sdes"
     DTLS = "dtls"
+    MEDIA = "media"  # our own media server: as SDES, with RTCP on the port of RTP
 
 
 class Side(Enum):
@@ -90,6 +91,13 @@ _FOR_PROFILE = {
         + b"7:replace" + _words("origin", "session-connection")
         + b"5:flags" + _words("generate-mid", "original-sendrecv")
         + b"4:SDES" + _words("off")
+    ),
+    Profile.MEDIA: (
+        b"18:transport-protocol8:RTP/SAVP3:ICE6:remove4:DTLS3:off8:rtcp-mux"
+        + _words("offer", "accept")
+        + b"7:replace" + _words("origin", "session-connection")
+        + b"5:flags" + _words("original-sendrecv")
+        + b"4:SDES" + _words("pad", *_UNWANTED)
     ),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ringwall.core.calls import answering, inbound, keepalive, renegotiation, setup, teardown
+from ringwall.core.calls import answering, inbound, info, keepalive, renegotiation, setup, teardown
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.switch import ALLOW, Switch
 from ringwall.core.registrar.authenticator import Challenge, Refusal
@@ -31,7 +31,7 @@ _WITHIN: Final[Mapping[str, Callable[[Switch, Call, Leg, str, Request], None]]] 
     "INVITE": renegotiation.asked,
     "UPDATE": renegotiation.asked,
     "PRACK": answering.pracked,
-    "INFO": renegotiation.passed_through,
+    "INFO": info.passed_through,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ringwall.core.calls import session
+from ringwall.core.calls import media_side, session, teardown
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.switch import Switch
 from ringwall.core.ledger import reader
@@ -36,6 +36,7 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
         switch.calls[call.id] = call
         for leg in call.legs():
             switch.add_leg(call, leg)
+            _sit_down(switch, leg)
             if leg.dialog is not None:
                 leg.dialog.local_cseq += _SKIPPED
             _count(switch, leg)
@@ -43,10 +44,22 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
             session.start(switch, leg, timer)
             # A phone may have hung up while nobody was there to hear it: ask soon, not in half an hour.
             switch.timers.set(("refresh", leg), switch.now() + _ASK_AFTER)
+        if call.system:  # what it talked with has died with the process before
+            teardown.end(switch, call, "the system was started anew")
         count += 1
     if count:
         switch.record("system.calls_taken_up", count=count)
     return count
+
+
+def _sit_down(switch: Switch, leg: Leg) -> None:
+    """A leg of the media server is ours again, and in its room."""
+    if leg.media is None:
+        return
+    party, outside = media_side.party_of(leg), bool(leg.trunk)
+    switch.media.adopt(leg.tag, party, leg.media.server, outside=outside)
+    if leg.media.room:
+        media_side.seat(switch, leg, leg.media.room)
 
 
 def load_use(connection: Connection, since: float) -> list[dict[str, Any]]:

@@ -7,14 +7,26 @@ Rules that this module keeps:
 - Whoever is told no is told why: each refusal carries a Warning, and the record the same words.
 """
 
-from ringwall.core.calls import answering, arrival, codes, dialling, media_policy, outside, session, teardown
+from ringwall.core.calls import (
+    answering,
+    arrival,
+    codes,
+    dialling,
+    media_policy,
+    outside,
+    session,
+    star_codes,
+    teardown,
+)
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.media_policy import Checked, MediaRefused
 from ringwall.core.calls.relay import Side
+from ringwall.core.calls.star_codes import StarCode
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.trunks.clear_text import ClearText
+from ringwall.policy.actions import PhoneSubject
 from ringwall.policy.grant import Denial, Grant
 from ringwall.policy.rules import RULES, Rule
 from ringwall.policy.scope import NumberClass
@@ -42,10 +54,13 @@ class Refused:
     def by_policy(self, denial: Denial, rule: Rule | None = None) -> None:
         """What the policy said, with its rule, or with another one that came after it."""
         said = denial.record()
-        rule = rule or denial.rule
+        del said["status"]
+        self.by_rule(rule or denial.rule, **said)
+
+    def by_rule(self, rule: Rule, /, **said: object) -> None:
+        """What a rule says."""
         status, reason = RULES[rule.id].status, RULES[rule.id].reason
         said |= {"rule": rule.id, "because": rule.sentence}
-        del said["status"]
         self(status, reason, rule.sentence, kind="call.denied", **{**said, **self.who})
 
 
@@ -56,6 +71,10 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     )
     dialled = dialled_in(switch, request)
     refuse.who["dialled"] = codes.hidden(dialled)[:64]
+    feature = star_codes.find(dialled)
+    if feature is not None:
+        _feature(switch, key, request, device, flow, refuse, *feature)
+        return
     answer = dialling.decide(switch, device, dialled)
     emergency = isinstance(answer, Grant) and answer.number_class is NumberClass.EMERGENCY
     if not emergency and not has_room(switch, refuse):
@@ -75,8 +94,16 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
         else:
             refuse.by_policy(answer)
         return
+    caller = _leg_of(switch, request, device, flow, offer)
+    begin(switch, key, request, caller, offer, answer, refuse, dialled=codes.hidden(dialled))
+
+
+def _leg_of(switch: Switch, request: Request, device: DeviceEntry, flow: Flow, offer: Checked) -> Leg:
+    """The leg of a phone that calls."""
     tag = switch.new_tag()
-    caller = Leg(
+    for binding in switch.bindings.of_device(device.id):
+        switch.registrar.note_suites(binding, offer.suites)
+    return Leg(
         side=Side.A,
         tag=tag,
         sip_call_id=request.call_id,
@@ -87,8 +114,34 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
         contact=switch.contact_for(tag),
         profile=offer.profile,
     )
-    _note_own_suites(switch, device, offer.suites)
-    begin(switch, key, request, caller, offer, answer, refuse, dialled=codes.hidden(dialled))
+
+
+def _feature(
+    switch: Switch,
+    key: str,
+    request: Request,
+    device: DeviceEntry,
+    flow: Flow,
+    refuse: Refused,
+    code: StarCode,
+    typed: str,
+) -> None:
+    """A phone has dialled a feature number."""
+    answers = switch.hooks.dialled.get(code.feature)
+    nobody = isinstance(dialling.subject_of(switch, device), PhoneSubject)
+    if not has_room(switch, refuse):
+        return
+    offer = admitted(switch, key, request, refuse)
+    if offer is None:
+        return
+    if answers is None or (typed and not code.takes):
+        refuse(404, "No Such Number", f"{code.code} is not available here")
+    elif nobody and not code.without_user:
+        refuse.by_rule(Rule("phone.unassigned", f"phone {device.username}"))
+    else:
+        call = Call(switch.new_tag(), _leg_of(switch, request, device, flow, offer), code.code + typed)
+        _let_in(switch, key, request, call, offer)
+        answers(call, typed)
 
 
 def has_room(switch: Switch, refuse: Refused) -> bool:
@@ -144,29 +197,35 @@ def begin(
     dialled: str,
 ) -> None:
     """Make the call that was granted: `caller` wants to talk, with this offer."""
-    caller.key, caller.invite = key, request
-    caller.dialog = Dialog.from_invite_received(request, caller.tag)
-    caller.remote_sdp, caller.declined, caller.suite = request.body, offer.declined, offer.suite
-    caller.allows_update = "UPDATE" in request.headers.all("allow")
-    caller.offers.received_offer()
     number = grant.canonical
     call = Call(id=switch.new_tag(), caller=caller, dialled=number if grant.way is None else dialled)
-    call.offer = offer.for_relay
     inside = grant.way is None
     why_not = arrival.why_not(switch, call, number) if inside else outside.why_not(switch, grant)
     if why_not is not None:
         refuse(*why_not)
         return
-    switch.calls[call.id] = call
-    switch.add_leg(call, caller)
-    switch.server_invites[key] = (call, caller)
-    switch.timers.set(("trying", caller), switch.now() + answering.TRYING_SECONDS)
+    _let_in(switch, key, request, call, offer)
     if caller.clear_text is not None:
         outside.in_clear_text(switch, call, caller)
     if inside:
         arrival.arrive(switch, call, number)
     else:
         outside.make_leg(switch, call, grant, number)
+
+
+def _let_in(switch: Switch, key: str, request: Request, call: Call, offer: Checked) -> None:
+    """Put a call into the tables; its caller waits for an answer from now on."""
+    caller = call.caller
+    caller.key, caller.invite = key, request
+    caller.dialog = Dialog.from_invite_received(request, caller.tag)
+    caller.remote_sdp, caller.declined, caller.suite = request.body, offer.declined, offer.suite
+    caller.allows_update = "UPDATE" in request.headers.all("allow")
+    caller.offers.received_offer()
+    call.offer = offer.for_relay
+    switch.calls[call.id] = call
+    switch.add_leg(call, caller)
+    switch.server_invites[key] = (call, caller)
+    switch.timers.set(("trying", caller), switch.now() + answering.TRYING_SECONDS)
 
 
 def dialled_in(switch: Switch, request: Request) -> str:
@@ -177,8 +236,3 @@ def dialled_in(switch: Switch, request: Request) -> str:
         str(switch.settings.address),
     }
     return (uri.user or "").replace("%23", "#") if ours else ""
-
-
-def _note_own_suites(switch: Switch, device: DeviceEntry, suites: tuple[str, ...]) -> None:
-    for binding in switch.bindings.of_device(device.id):
-        switch.registrar.note_suites(binding, suites)

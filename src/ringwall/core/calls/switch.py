@@ -18,6 +18,7 @@ from ringwall.core.calls.relay import RelayControl
 from ringwall.core.calls.seizure import SpentGrants
 from ringwall.core.calls.settings import Forwardings
 from ringwall.core.calls.wire import LegGone, Wire
+from ringwall.core.media.control import Media
 from ringwall.core.registrar.authenticator import Authenticator, DirectorySource
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.flows import Flow
@@ -74,6 +75,7 @@ class Switch(Wire):
         trunks: Trunks,
         forwardings: Forwardings,
         loop: asyncio.AbstractEventLoop,
+        media: Media | None = None,
     ) -> None:
         super().__init__(transactions, write, rights, trunks, loop)
         self.settings = settings
@@ -89,6 +91,7 @@ class Switch(Wire):
         self.record = record
         self.watch = watch
         self.forwardings = forwardings
+        self.media = media or Media()
         self.use = rights.use  # of outside calls, for the limits of the policy
         self.spent = SpentGrants()
         self.timers: TimerQueue[TimerKey] = TimerQueue()
@@ -97,6 +100,7 @@ class Switch(Wire):
         self.server_invites: dict[str, tuple[Call, Leg]] = {}  # by transaction key, until the ACK
         self.flows: dict[str, set[Leg]] = {}  # legs by "address:port" of their connection
         self.devices: dict[int, set[Leg]] = {}  # legs by device
+        self.rooms: dict[str, dict[str, Leg]] = {}  # legs by their tags, in the rooms of the media server
         self._tasks: set[asyncio.Task[None]] = set()
         self._contact_host = _host_port(str(settings.address), settings.ports.sips)
         self.supervision = Supervision(
@@ -183,6 +187,9 @@ class Switch(Wire):
     def drop_leg(self, leg: Leg) -> None:
         """The leg is over: no table, no timer, no task knows it any longer."""
         leg.state = LegState.ENDED
+        listeners, leg.on_end = leg.on_end, []
+        for told in listeners:
+            told()
         if self.legs.pop((leg.sip_call_id, leg.tag), None) is not None:
             if leg.trunk:
                 self.trunks.let_go(leg.trunk)

@@ -79,14 +79,18 @@ def end(
             leg.bye_wanted = cause  # RFC 3261 15: no BYE before the ACK; `acknowledged` sends it
         else:
             send_bye(switch, leg, cause)
-    for relay in {leg.relay for leg in call.branches if leg.relay} | ({call.relay} if call.relay else set()):
-        switch.relays.delete(relay)
+    for relay in {call.relay, *(leg.relay for leg in (caller, *call.branches))}:
+        if relay is not None:
+            switch.relays.delete(relay)
     switch.timers.cancel(("ring", call))
     switch.calls.pop(call.id, None)
     switch.store.submit(*live_call_delete(call_id=call.id))
-    _record(switch, call, cause, by, status)
+    if call.on_record:
+        _record(switch, call, cause, by, status)
     for listener in switch.hooks.call_ended:
         listener(call, status)
+    for told in call.on_end:
+        told(status)
 
 
 def _refuse_caller(switch: Switch, leg: Leg, status: int, reason: str, cause: str) -> None:

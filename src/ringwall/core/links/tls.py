@@ -139,19 +139,19 @@ class Backoff:
 class Complaints:
     """Logs a lost link once for each new reason, not at every attempt."""
 
-    def __init__(self, link: str) -> None:
-        self._link = link
+    def __init__(self, link: str, to: str = "the edge") -> None:
+        self._link = f"{link} link to {to}"
         self._last: str | None = ""
 
     def down(self, why: str) -> None:
         """Say why the link is down, unless that was said already."""
         if why != self._last:
             self._last = why
-            log.warning("The %s link to the edge is down: %s", self._link, why)
+            log.warning("The %s is down: %s", self._link, why)
 
     def up(self) -> None:
         """Say that the link is up, unless that was said already."""
         if self._last is None:
             return
         self._last = None
-        log.info("The %s link to the edge is up", self._link)
+        log.info("The %s is up", self._link)

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from ringwall.core.calls import arrival, dialling, joining, outside, teardown
-from ringwall.core.calls.call import Call, CallState, Leg, LegState
+from ringwall.core.calls import dialling, handover, joining, teardown
+from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused, needs_chain
 from ringwall.core.calls.relay import Relay, Side
 from ringwall.core.calls.switch import Switch
@@ -161,42 +161,17 @@ def _rule(grant: Grant) -> dict[str, object]:
 
 def _call_target(switch: Switch, transfer: Transfer, grant: Grant) -> None:
     """Call the target in the name of the transferred party."""
-    party, number = transfer.party, grant.canonical
-    ghost = joining.ghost_of(switch, party)
-    ghost.side = Side.A
-    attempt = Call(id=switch.new_tag(), caller=ghost, dialled=number)
-    attempt.notes = {"transferred_by": transfer.transferor.extension, "transferred_from": transfer.call.id}
-    attempt.on_answer = partial(_answered, switch, transfer)
-    try:
-        attempt.offer = joining.offer_of(party).for_relay
-    except MediaRefused:
-        _failed(switch, transfer, 488)
+    notes: dict[str, object] = {
+        "transferred_by": transfer.transferor.extension,
+        "transferred_from": transfer.call.id,
+    }
+    made = handover.attempt(switch, transfer.party, grant, notes, partial(_hand_over, switch, transfer))
+    if not isinstance(made, Call):
+        _failed(switch, transfer, made[0])
         return
-    inside = grant.way is None
-    why_not = arrival.why_not(switch, attempt, number) if inside else outside.why_not(switch, grant)
-    if why_not is not None:
-        _failed(switch, transfer, why_not[0])
-        return
-    transfer.attempt = attempt
-    switch.calls[attempt.id] = attempt
-    transfer.under_way[attempt.id] = transfer
-    if inside:
-        arrival.arrive(switch, attempt, number)
-    else:
-        outside.make_leg(switch, attempt, grant, number)
-
-
-def _answered(switch: Switch, transfer: Transfer, body: bytes) -> None:
-    """The target has answered: the transferred party goes to it."""
-    attempt = transfer.attempt
-    if attempt is None or transfer.party.state is not LegState.TALKING:
-        return
-    _hand_over(switch, transfer, attempt)
-    switch.spawn(
-        attempt,
-        _take_over(switch, attempt, body),
-        lambda _error: teardown.end(switch, attempt, "an error in the system"),
-    )
+    transfer.attempt = made
+    transfer.under_way[made.id] = transfer
+    handover.go(switch, made, grant)
 
 
 # Attended
@@ -230,12 +205,12 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
     new.relay, new.branches, new.callee = relay, [second], second
     new.joined, new.callee_name = True, second_call.callee_name
     switch.calls[new.id] = new
-    _swap_out(switch, second_call, second)
+    handover.swap_out(switch, second_call, second)
     second.side = Side.B
     switch.add_leg(new, second)
     _hand_over(switch, transfer, new)
     teardown.end(switch, second_call, "transferred", by=_who(second_call, own))
-    await _take_over(switch, new, body)
+    await handover.take_over(switch, new, body)
 
 
 # Both
@@ -243,37 +218,13 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
 
 def _hand_over(switch: Switch, transfer: Transfer, new: Call) -> None:
     """The transferred party leaves its call for the new one, which is up from now on."""
-    old, party = transfer.call, transfer.party
-    _swap_out(switch, old, party)
-    party.side = Side.A
-    new.caller = party
-    new.state, new.answered_at = CallState.TALKING, time.time()
-    new.offerer = Side.A
-    new.offer, new.on_answer = b"", None
-    new.clear_text += [told for told in old.clear_text if told not in new.clear_text]
-    switch.add_leg(new, party)
+    old = transfer.call
+    handover.hand_over(switch, old, transfer.party, new)
     transfer.done = True
     _notify(switch, transfer, 200)
     _forget(transfer)
     old.notes["transferred_to"] = new.id
     teardown.end(switch, old, "transferred", by=_who(old, transfer.transferor))
-
-
-def _swap_out(switch: Switch, call: Call, leg: Leg) -> None:
-    """Leave somebody's name in a call that he leaves."""
-    ghost = joining.ghost_of(switch, leg)
-    if call.caller is leg:
-        call.caller = ghost
-        return
-    call.branches = [ghost if branch is leg else branch for branch in call.branches]
-    call.callee = ghost if call.callee is leg else call.callee
-
-
-async def _take_over(switch: Switch, call: Call, body: bytes) -> None:
-    try:
-        await joining.take_over(switch, call, call.caller, body)
-    except joining.NotJoined as error:
-        teardown.end(switch, call, f"the transferred party does not follow: {error.reason}")
 
 
 def _who(call: Call, leg: Leg) -> str:

@@ -1,0 +1,239 @@
+"""Rooms of the media server: calls whose parties are joined there, and who hears whom.
+
+Rules that this module keeps:
+- What a party hears of the others is written at its own leg (`leg.media.hears`): who, and how loud. `apply`
+  tells the server the whole of it; nobody is heard whom nobody named.
+- A call moves from its relay to a room and back while its parties talk; who does not follow leaves the call
+  where it was, and a call of which one half cannot be brought back ends.
+- An emergency call never moves: nothing may come between it and its relay.
+- When a media server has died its rooms are made anew on the one that comes after it, each leg for itself;
+  what talked with the system alone is over.
+
+How a feature uses it:
+
+    room = await rooms.gather(switch, call)              # both parties are there and hear one another
+    await rooms.enter(switch, own_call, leg, room)       # one more, who hears nobody yet
+    rooms.hear(leg, call.caller); rooms.hear(leg, call.callee)
+    await rooms.apply(switch, room)                      # a silent monitor
+    ...
+    await rooms.part(switch, call)                       # back to a relay, when nobody else is there
+"""
+
+import asyncio
+import logging
+
+from ringwall.core.calls import joining, media_side, teardown
+from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.media_policy import MediaRefused, needs_chain
+from ringwall.core.calls.relay import Relay
+from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.wire import LegGone
+from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.media.errors import MediaError
+
+log = logging.getLogger(__name__)
+
+_TROUBLE = (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, joining.NotJoined, LegGone)
+
+
+class NotMoved(Exception):  # noqa: N818 - what became of it
+    """The call is joined as it was before; the text says why."""
+
+
+def install(switch: Switch) -> None:
+    """Close what ends at the media server, and make anew what was lost there."""
+
+    def ended(leg: Leg) -> None:
+        media_side.leave(switch, leg)
+
+    def lost(tags: list[str]) -> None:
+        for call, leg in list(switch.legs.values()):
+            if leg.tag in tags:
+                _lost(switch, call, leg)
+
+    switch.hooks.leg_ended.append(ended)
+    switch.media.on_lost = lost
+
+
+def hear(listener: Leg, speaker: Leg, gain: float = 1.0) -> None:
+    """Let a leg of a room hear another one of it, so loud; 0: not any more."""
+    assert listener.media is not None
+    if gain > 0:
+        listener.media.hears[speaker.tag] = gain
+    else:
+        listener.media.hears.pop(speaker.tag, None)
+
+
+async def apply(switch: Switch, room: str) -> None:
+    """Tell the media server who hears whom. Raises MediaError."""
+    there = {
+        tag: leg.media.hears
+        for tag, leg in switch.rooms.get(room, {}).items()
+        if leg.media is not None and switch.media.has(tag)
+    }
+    hears = {
+        listener: {speaker: gain for speaker, gain in heard.items() if speaker in there}
+        for listener, heard in there.items()
+    }
+    await switch.media.set_room(room, hears)
+
+
+def is_emergency(call: Call) -> bool:
+    """Whether a call is an emergency call, or was one."""
+    return any(seizure.emergency for seizure in call.seizures)
+
+
+async def enter(switch: Switch, call: Call, leg: Leg, room: str) -> None:
+    """Bring the media of a party that talks into a room; it hears nobody yet. Raises NotMoved, LegGone."""
+    try:
+        server = switch.media.choose(switch.rooms.get(room, ()))
+    except MediaError as error:
+        raise NotMoved(str(error)) from error
+    if leg.media is not None and leg.media.server == server and switch.media.has(leg.tag):
+        media_side.seat(switch, leg, room)
+        return
+    old = leg.relay
+    offered = None
+    try:
+        offered = await media_side.offer(switch, call, leg, server)
+        await _follow(switch, leg, offered, room)
+    except LegGone:
+        _undo(switch, leg, offered)
+        raise
+    except _TROUBLE as error:
+        _undo(switch, leg, offered)
+        raise NotMoved(str(error)) from error
+    if old is not None:
+        switch.relays.delete(old)
+
+
+async def _follow(switch: Switch, leg: Leg, offered: media_side.Offered, room: str) -> None:
+    response = await joining.tell(switch, leg, offered.body)
+    if leg.state is not LegState.TALKING:
+        raise LegGone
+    before = leg.media
+    leg.media, leg.relay = offered.media, offered.relay
+    if before is not None:
+        leg.media.hears, leg.media.music = before.hears, before.music
+    media_side.seat(switch, leg, room)
+    await media_side.taken(switch, leg, offered, response)
+
+
+def _undo(switch: Switch, leg: Leg, offered: media_side.Offered | None) -> None:
+    """The party has not followed to the media server."""
+    if offered is not None:
+        switch.relays.delete(offered.relay)
+    if leg.media is None or (offered is not None and leg.media is offered.media):
+        leg.relay = None if leg.media is not None else leg.relay
+        media_side.leave(switch, leg)
+
+
+async def gather(switch: Switch, call: Call) -> str:
+    """Move a call of two from its relay to a room, in which they hear one another; returns the room.
+
+    Raises NotMoved.
+    """
+    caller, callee = call.caller, call.callee
+    if caller.media is not None and callee is not None and callee.media is not None:
+        return caller.media.room
+    if callee is None or call.moving or any(leg.state is not LegState.TALKING for leg in (caller, callee)):
+        raise NotMoved("the call is not up yet, or is being changed")
+    if is_emergency(call):
+        raise NotMoved("an emergency call stays as it is")
+    call.moving = True
+    try:
+        await _gather(switch, call, (caller, callee))
+    finally:
+        call.moving = False
+    old, call.relay = call.relay, None
+    if old is not None:
+        switch.relays.delete(old)
+    if not call.talks():
+        raise NotMoved("a party has left")
+    switch.keep(call)
+    return call.id
+
+
+async def _gather(switch: Switch, call: Call, legs: tuple[Leg, Leg]) -> None:
+    room, one, other = call.id, *legs
+    offers: list[media_side.Offered] = []
+    try:
+        server = switch.media.choose()
+        offers.append(await media_side.offer(switch, call, one, server))
+        offers.append(await media_side.offer(switch, call, other, server))
+        # Who hears whom is told before anybody is asked to follow: so the last one is heard at once.
+        await switch.media.set_room(room, {one.tag: {other.tag: 1.0}, other.tag: {one.tag: 1.0}})
+    except _TROUBLE as error:
+        for leg, offered in zip(legs, [*offers, None, None], strict=False):
+            _undo(switch, leg, offered)
+        raise NotMoved(str(error)) from error
+    moves = [_follow(switch, leg, offered, room) for leg, offered in zip(legs, offers, strict=True)]
+    failed = [result for result in await asyncio.gather(*moves, return_exceptions=True) if result is not None]
+    if not failed:
+        hear(one, other)
+        hear(other, one)
+        return
+    for leg, offered in zip(legs, offers, strict=True):
+        if leg.media is not offered.media:
+            _undo(switch, leg, offered)
+    unforeseen = [error for error in failed if not isinstance(error, _TROUBLE)]
+    if unforeseen:
+        raise unforeseen[0]
+    if call.talks() and any(leg.media is not None for leg in legs):
+        await _back(switch, call)
+    raise NotMoved(str(failed[0]) or "a party has left")
+
+
+async def part(switch: Switch, call: Call) -> None:
+    """Move a call of two from its room to a relay of its own. Raises NotMoved."""
+    if call.moving or not call.talks() or call.callee is None:
+        raise NotMoved("the call is being changed")
+    if call.caller.media is None and call.callee.media is None:
+        return
+    call.moving = True
+    try:
+        await _back(switch, call)
+    finally:
+        call.moving = False
+
+
+async def _back(switch: Switch, call: Call) -> None:
+    """Join the two parties by a new relay. Raises NotMoved; ends the call if only one of them follows."""
+    first, second = call.caller, call.callee
+    assert second is not None
+    chained = needs_chain(first.suite, second.profile, (second.suite,))
+    relay = Relay(f"{call.id}-r{switch.new_tag()[:6]}", chained)
+    here = second.media
+    try:
+        body = await joining.join(switch, relay, first, second)
+        old, call.relay, call.offerer = call.relay, relay, first.side
+        if old is not None:
+            switch.relays.delete(old)
+        await joining.take_over(switch, call, first, body)
+    except _TROUBLE as error:
+        if call.relay is not relay:
+            switch.relays.delete(relay)
+        if call.talks() and (second.media is not here or here is None):
+            teardown.end(switch, call, "the parties could not be joined again")
+        raise NotMoved(str(error) or "a party has left") from error
+
+
+def _lost(switch: Switch, call: Call, leg: Leg) -> None:
+    """The media server does not know a leg any more."""
+    if leg.media is None:
+        return
+    if call.system or not call.talks():
+        teardown.end(switch, call, "the media server was lost", status=503)
+        return
+    room = leg.media.room
+
+    async def again() -> None:
+        try:
+            await enter(switch, call, leg, room)
+            await apply(switch, room)
+        except (NotMoved, MediaError) as error:
+            teardown.end(switch, call, f"the media server was lost: {error}")
+        else:
+            switch.keep(call)
+
+    switch.spawn(call, again(), lambda _error: teardown.end(switch, call, "an error in the system"))

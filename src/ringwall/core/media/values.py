@@ -1,0 +1,64 @@
+"""What the core and a media server say to each other, as values, and who is told of what happens there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+Reconcile = Callable[[Answer, Answer], list[Request]]
+
+
+class Place(NamedTuple):
+    """Where a leg of a media server listens."""
+
+    address: str
+    port: int
+
+
+class Player(NamedTuple):
+    """Something that plays: its name, and for how many seconds; None has no end."""
+
+    name: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How a leg is joined to its relay: where that listens, and the keys of both ways (base64)."""
+
+    host: str
+    port: int
+    suite: str
+    send_key: str = field(repr=False)
+    receive_key: str = field(repr=False)
+    payload: int
+    dtmf: int | None
+    ptime: int
+
+
+class Link(Protocol):
+    """The link to one server."""
+
+    up: bool
+    event: Callable[[Answer], None]
+    settled: Reconcile
+    after: Callable[[], None]
+
+    async def call(self, op: str, **fields: Any) -> Answer:
+        """Ask for something. Raises MediaError."""
+        ...
+
+    def tell(self, op: str, **fields: Any) -> None:
+        """Ask for something whose answer changes nothing."""
+        ...
+
+
+class Listener(Protocol):
+    """Who wants to know what the party of a leg does."""
+
+    def pressed(self, key: str) -> None:
+        """The party has pressed a key."""
+
+    def silent(self, seconds: float) -> None:
+        """Nothing came from the party for so long; 0: it is heard again."""
