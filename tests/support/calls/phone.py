@@ -137,6 +137,8 @@ class Phone:
         self.on_change = "accept"  # accept, silence, or a status
         self.on_message = 200
         self.texts: list[str] = []
+        self.on_notify = 200
+        self.notified: list[Request] = []  # outside of calls
         self.supports = "timer"
         self.auto_ack = True
         self.auto_prack = True
@@ -306,6 +308,10 @@ class Phone:
 
     def _request(self, key: str, request: Request) -> None:
         call = self.by_call_id.get(request.call_id)
+        if request.method == "NOTIFY" and call is None:
+            self.notified.append(request)
+            self.tx.respond(key, request.response(self.on_notify, to_tag="lamp"), self.now())
+            return
         if request.method == "MESSAGE":
             self.texts.append(request.body.decode())
             self.tx.respond(key, request.response(self.on_message, to_tag="text"), self.now())

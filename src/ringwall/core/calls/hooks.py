@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ringwall.core.calls.call import Call, Leg
+from ringwall.core.registrar.flows import Flow
 from ringwall.policy.actions import Action
 from ringwall.sip.message import Request
 
 # A request within a call: the call, the party that sent it, the transaction's key, the request.
 Within = Callable[[Call, Leg, str, Request], None]
+# A request of a phone that belongs to no call: the transaction's key, the request, its connection.
+Apart = Callable[[str, Request, Flow], None]
 
 
 class Elsewhere(Protocol):
@@ -47,6 +50,8 @@ class Hooks:
     """What a party may ask of a feature within a call, by SIP method."""
     dialled: dict[str, Callable[[Call, str], None]] = field(default_factory=dict)
     """What answers a feature number, by the feature's name: the call, and what stands behind the code."""
+    apart: dict[str, Apart] = field(default_factory=dict)
+    """What a phone may ask that belongs to no call, by SIP method; whoever answers it asks who it is."""
     elsewhere: list[Elsewhere] = field(default_factory=list)
     """Where a call goes that its user does not take, in order."""
     leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)

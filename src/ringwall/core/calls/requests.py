@@ -51,7 +51,10 @@ def received(switch: Switch, key: str, request: Request) -> None:
     except ParseError as error:
         switch.respond(key, request.response(error.status, "No Flow", to_tag=switch.new_tag()))
         return
-    if request.to.tag:
+    apart = switch.hooks.apart.get(request.method)
+    if apart is not None:
+        apart(key, request, flow)
+    elif request.to.tag:
         _in_dialog(switch, key, request, flow)
     elif request.method == "REGISTER":
         switch.respond(key, switch.registrar.register(request, flow, switch.now()))

@@ -35,7 +35,7 @@ from ringwall.sip.transaction import Transactions
 
 log = logging.getLogger(__name__)
 
-ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER"
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE"
 PRODUCT = "Ringwall"
 
 TimerKey = tuple[str, object]
