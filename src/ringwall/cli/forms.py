@@ -107,7 +107,7 @@ def _option(setting: Setting, *, fresh: bool) -> inspect.Parameter:
         told = f"{told} Default: {to_text(setting.default)}."
     if setting.nullable or setting.form is Form.WORDS:
         told = f"{told} `none` empties it."
-    kind: Any = {Form.FLAG: bool, Form.NUMBER: int}.get(setting.form, str)
+    kind: Any = {Form.FLAG: bool, Form.NUMBER: int, Form.AMOUNT: float}.get(setting.form, str)
     opposite = setting.option[3:] if setting.option.startswith("no-") else f"no-{setting.option}"
     names = [f"{name}/--{opposite}"] if setting.form is Form.FLAG else [name]
     metavar = {Form.WORDS: "LIST", Form.FILE: "FILE"}.get(setting.form)

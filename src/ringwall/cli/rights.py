@@ -1,4 +1,4 @@
-"""``ringwall site``, ``group``, ``cos``, ``trunk-group``, ``trunk`` and ``authcode``: who may do what.
+"""``ringwall site``, ``group``, ``cos``, ``limits``, ``trunk`` and others: who may do what.
 
 All have the commands add, set, list, show and remove, whose options are the settings of each kind.
 """
@@ -12,6 +12,7 @@ import typer
 from ringwall.cli.client import ask
 from ringwall.cli.forms import argument, ask_option, ask_secret, given_values, options, with_options
 from ringwall.cli.output import Output, format_table
+from ringwall.cli.sheets import add_sheets
 from ringwall.core.rights import kinds
 from ringwall.core.rights.kinds import Kind
 from ringwall.core.rights.settings import to_text
@@ -27,8 +28,11 @@ _COLUMNS = {
     "trunk-group": ("name", "site", "access_code", "services", "max_calls"),
     "trunk": ("name", "trunk_group", "host", "port", "transport", "media", "enabled"),
     "authcode": ("name", "owner", "scope", "wildcard", "locked"),
+    "limits": ("user_concurrent", "group_concurrent", "user_spend", "group_spend"),
+    "range": ("kind", "name"),
+    "object": ("kind", "name", "group", "site"),
 }
-_PLURALS = {"cos.telephony": "cos", "cos.call": "cos", "cos.voice-mail": "cos"}
+_PLURALS = {"cos.telephony": "cos", "cos.call": "cos", "cos.voice-mail": "cos", "limits": "limits"}
 _LONGEST_CELL = 40
 
 
@@ -139,6 +143,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_classes(), name="cos")
     app.add_typer(app_of(kinds.TRUNK_GROUP, "Trunk groups: lines of one kind."), name="trunk-group")
     app.add_typer(app_of(kinds.TRUNK, "Trunks: how carriers are reached."), name="trunk")
+    app.add_typer(
+        app_of(kinds.LIMITS, "Limits: how much may be called and spent before it is cut."), name="limits"
+    )
+    ranges = app_of(kinds.RANGE, "Ranges of numbers that are dear or abused, closed unless opened by name.")
+    add_sheets(ranges, "range", "ranges", f"range, {', '.join(one.name for one in kinds.RANGE.settings)}")
+    app.add_typer(ranges, name="range")
+    app.add_typer(
+        app_of(kinds.OBJECT, "Inside objects: extensions that are not a person's, and their rights."),
+        name="object",
+    )
 
 
 def _classes() -> typer.Typer:

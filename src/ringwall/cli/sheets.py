@@ -1,4 +1,4 @@
-"""``ringwall user import|export`` and ``ringwall authcode import|export``: CSV files."""
+"""``import`` and ``export`` of ``ringwall user``, ``authcode`` and ``range``: CSV files."""
 
 from pathlib import Path
 from typing import Annotated

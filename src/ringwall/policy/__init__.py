@@ -65,6 +65,7 @@ from ringwall.policy.limits import DEFAULT_LIMITS, Limits, Rate
 from ringwall.policy.lint import lint
 from ringwall.policy.numbers import Number
 from ringwall.policy.places import Service, Site, Trunk, TrunkGroup
+from ringwall.policy.ranges import DEFAULT_RANGES, DangerRange
 from ringwall.policy.rules import Heard, Rule, Step
 from ringwall.policy.scope import NumberClass, Scope
 from ringwall.policy.snapshot import Directory, PolicySnapshot, compile_snapshot
@@ -73,6 +74,7 @@ from ringwall.policy.world import warm
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "DEFAULT_RANGES",
     "FROM_ALL",
     "FROM_NOBODY",
     "LEAST_CALL",
@@ -93,6 +95,7 @@ __all__ = [
     "CodeMode",
     "CodeSubject",
     "Context",
+    "DangerRange",
     "Denial",
     "Directory",
     "Explanation",

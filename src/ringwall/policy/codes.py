@@ -24,6 +24,7 @@ from ringwall.policy.case import Case
 from ringwall.policy.code_pass import make_pass
 from ringwall.policy.grant import Denial
 from ringwall.policy.groups import AuthCode, CodeMode
+from ringwall.policy.limits import Limits
 from ringwall.policy.rules import Heard, Rule
 from ringwall.policy.snapshot import PolicySnapshot
 from ringwall.policy.usage import Use
@@ -78,7 +79,7 @@ def prompt(snapshot: PolicySnapshot, denial: Denial, use: Use) -> Prompt | None:
     service = snapshot.groups.get(snapshot.directory.code_group or "")
     if service is None or service.call is None:
         return None
-    if use.codes_locked(_payer(snapshot, denial, use), snapshot.limits, denial.answer.at):
+    if use.codes_locked(*_who(snapshot, denial, use), denial.answer.at):
         return None
     return Prompt(denial.codes is CodeMode.OPTIONAL)
 
@@ -98,11 +99,11 @@ def check(
     `find` looks digits up and returns the id of the code; `tried` is how many wrong tries this call has had.
     Never raises for what was typed.
     """
-    payer = _payer(snapshot, denial, use)
+    payer, limits = _who(snapshot, denial, use)
     asked = prompt(snapshot, denial, use)
     caller = denial.subject
     if asked is None or not isinstance(caller, UserSubject | PhoneSubject):
-        locked = use.codes_locked(payer, snapshot.limits, now)
+        locked = use.codes_locked(payer, limits, now)
         rule = Rule("code.locked") if locked else Rule("code.service-away")
         return Wrong(rule, Heard.INTERCEPT, again=False, alarm=locked)
     digits = tidy(typed)
@@ -111,7 +112,7 @@ def check(
     found = _find(snapshot, digits, find) if digits else None
     if found is not None and tried < TRIES:
         return Accepted(_subject(caller, denial, payer, found.id, now))
-    alarm = use.wrong_codes_before(payer, now) + 1 >= snapshot.limits.wrong_codes
+    alarm = use.wrong_codes_before(payer, now) + 1 >= limits.wrong_codes
     return Wrong(Rule("code.unknown"), Heard.SPOKEN, again=tried + 1 < TRIES, alarm=alarm)
 
 
@@ -126,8 +127,11 @@ def _find(snapshot: PolicySnapshot, digits: str, find: Callable[[str], str | Non
     return None
 
 
-def _payer(snapshot: PolicySnapshot, denial: Denial, use: Use) -> str:
-    return Case(snapshot, denial.subject, denial.action, None, Context(denial.answer.at, use)).member.payer
+def _who(snapshot: PolicySnapshot, denial: Denial, use: Use) -> tuple[str, Limits]:
+    """Whose account counts the tries, and the limits for it."""
+    case = Case(snapshot, denial.subject, denial.action, None, Context(denial.answer.at, use))
+    group = case.member.group
+    return case.member.payer, snapshot.limits if group is None else group.limits
 
 
 def _subject(caller: Caller, denial: Denial, payer: str, code: str, now: float) -> CodeSubject:

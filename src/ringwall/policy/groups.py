@@ -41,6 +41,7 @@ class UserGroup:
     codes: CodeMode = CodeMode.DISABLED
     emergency_caller_id: bool = True  # send the user's caller ID on an emergency call
     emergency_did: bool = True  # send the user's own number on an emergency call
+    limits: str | None = None  # the set of limits that counts for its members; None: the organisation's
 
     def __post_init__(self) -> None:
         checks.identifier(self.id, "group")
@@ -49,6 +50,8 @@ class UserGroup:
         checks.member(self.codes, "authorization codes", CodeMode)
         checks.flag(self.emergency_caller_id, "emergency caller id")
         checks.flag(self.emergency_did, "emergency did")
+        if self.limits is not None:
+            checks.name(self.limits, "limits")
 
 
 @dataclass(frozen=True, slots=True)

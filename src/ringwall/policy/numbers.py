@@ -22,9 +22,9 @@ from types import MappingProxyType
 from typing import Final
 
 from ringwall.policy import world
-from ringwall.policy.expressions import Expressions, country_code_length
+from ringwall.policy.expressions import country_code_length
 from ringwall.policy.places import Site
-from ringwall.policy.ranges import SATELLITE_TEXTS, danger_ranges
+from ringwall.policy.ranges import DEFAULT_DANGER, DangerRanges
 from ringwall.policy.scope import NumberClass
 from ringwall.policy.world import Line, Plan, Short
 
@@ -66,7 +66,7 @@ class Number:
     access_code: str | None = None
     behind: "Number | None" = None
     why: str = ""
-    danger: str = ""  # the satellite or fraud range that it lies in
+    danger: str = ""  # the range of closed numbers that it lies in
 
     @property
     def outside(self) -> bool:
@@ -106,7 +106,7 @@ class SitePlan:
         star_codes: Collection[str] = (),
         access_codes: Iterable[str] = (),
         own_numbers: Mapping[str, str] = MappingProxyType({}),
-        danger: Expressions | None = None,
+        danger: DangerRanges = DEFAULT_DANGER,
     ) -> None:
         found = world.plan(site.country)
         if found is None:  # Site has checked it
@@ -117,7 +117,7 @@ class SitePlan:
         self._inside = inside
         self._stars = star_codes
         self._own = own_numbers
-        self._danger = danger if danger is not None else danger_ranges()
+        self._danger = danger
         codes = {code for code in (site.access_code, *access_codes) if code}
         self._access = tuple(sorted(codes, key=len, reverse=True))
         self._emergency = frozenset(site.emergency_numbers)
@@ -312,11 +312,8 @@ class SitePlan:
         if own is not None and own in self._inside:
             return Number(dialled, own, NumberClass.INSIDE)
         danger = self._danger.match(canonical)
-        if danger is not None:
-            if danger.text in SATELLITE_TEXTS:
-                return Number(dialled, canonical, NumberClass.SATELLITE, region, code, danger=danger.text)
-            if region != self.site.country:
-                return Number(dialled, canonical, NumberClass.FRAUD_TEST, region, code, danger=danger.text)
+        if danger is not None and (danger.at_home or region != self.site.country):
+            return Number(dialled, canonical, danger.number_class, region, code, danger=danger.prefix)
         number_class = self._class(country_code, national, region, line)
         return Number(dialled, canonical, number_class, region, code)
 

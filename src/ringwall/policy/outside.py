@@ -232,7 +232,7 @@ def _by_trunk(case: Case, group: CompiledGroup, number: Number, rule: Rule, code
     route = snapshot.route(group, case.plan, number)
     if not route:
         return case.deny(Rule("trunk.none", group.source, number.number_class.value))
-    use, limits = context.use, snapshot.limits
+    use, limits = context.use, group.limits
     free = tuple([one.id for one in route if use.trunk_calls(one.id) < one.max_calls])
     if not free:
         return case.deny(Rule("trunk.full", group.source, number.number_class.value))

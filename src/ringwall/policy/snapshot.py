@@ -19,7 +19,7 @@ from ringwall.policy.groups import AuthCode, InsideObject, Phone, User, UserGrou
 from ringwall.policy.limits import DEFAULT_LIMITS, Limits
 from ringwall.policy.numbers import Number, SitePlan
 from ringwall.policy.places import SERVICE_FOR, Service, Site, Trunk, TrunkGroup
-from ringwall.policy.ranges import FRAUD_TEST, danger_ranges
+from ringwall.policy.ranges import DEFAULT_RANGES, DangerRange, DangerRanges
 from ringwall.policy.scope import NumberClass
 from ringwall.policy.verdict import CompiledRules
 
@@ -49,14 +49,25 @@ class Directory:
     code_group: str | None = None  # the user group of the authorization-code service
     own_numbers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     star_codes: frozenset[str] = STAR_CODES
-    fraud_ranges: tuple[str, ...] = FRAUD_TEST
-    limits: Limits = DEFAULT_LIMITS
+    danger: tuple[DangerRange, ...] = DEFAULT_RANGES
+    limits: Limits = DEFAULT_LIMITS  # of groups that name no others
+    limit_sets: Mapping[str, Limits] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class CompiledGroup:
     """A user group with what its names lead to."""
 
-    __slots__ = ("call", "forwarding", "group", "id", "source", "telephony", "telephony_source", "voice_mail")
+    __slots__ = (
+        "call",
+        "forwarding",
+        "group",
+        "id",
+        "limits",
+        "source",
+        "telephony",
+        "telephony_source",
+        "voice_mail",
+    )
 
     def __init__(
         self,
@@ -64,8 +75,10 @@ class CompiledGroup:
         telephony: TelephonyCos | None,
         call: CallCos | None,
         voice_mail: VoiceMailCos | None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.group = group
+        self.limits = limits
         self.id = group.id
         self.source = f"Group {group.name}"
         self.telephony = telephony
@@ -84,7 +97,7 @@ class CompiledGroup:
 
     def with_scope(self, rules: CallRules, source: str) -> "CompiledGroup":
         """The same group with other call rules."""
-        other = CompiledGroup(self.group, self.telephony, None, self.voice_mail)
+        other = CompiledGroup(self.group, self.telephony, None, self.voice_mail, self.limits)
         other.call = CompiledRules(rules, source)
         return other
 
@@ -145,6 +158,7 @@ class PolicySnapshot:
                 telephony.get(group.telephony or ""),
                 calls.get(group.call or ""),
                 voice_mail.get(group.voice_mail or ""),
+                directory.limit_sets.get(group.limits or "", directory.limits),
             )
             for group in _once("group", directory.groups, "id")
         }
@@ -173,7 +187,7 @@ class PolicySnapshot:
             if extension in inside:
                 raise PolicyError("extension", f"{extension} is given twice.")
             inside.add(extension)
-        danger = danger_ranges(directory.fraud_ranges)
+        danger = DangerRanges(directory.danger)
         access = tuple({one.access_code for one in directory.trunk_groups if one.access_code})
         extensions = frozenset(inside)
         return {

@@ -161,10 +161,10 @@ class Use:
     ) -> str | None:
         """The rule by which one more call is too many; None if it may be made."""
         user = self._users.get(payer)
-        if user is not None and user.live >= limits.user_concurrent:
+        if (user.live if user is not None else 0) >= limits.user_concurrent:
             return "limit.user-calls"
         mates = self._groups.get(group)
-        if mates is not None and mates.live >= limits.group_concurrent:
+        if (mates.live if mates is not None else 0) >= limits.group_concurrent:
             return "limit.group-calls"
         rate = limits.rate(number_class)
         times = self._calls.get((payer, number_class))

@@ -23,7 +23,6 @@ from ringwall.policy.scope import CLOSED, RUNG, NumberClass
 
 _NEEDS_NAME: Final = CLOSED | {NumberClass.UNALLOCATED}
 _MOST_JUDGED: Final = 1024
-_RANGES: Final = frozenset({NumberClass.SATELLITE, NumberClass.FRAUD_TEST})
 
 
 class Verdict(NamedTuple):
@@ -89,6 +88,6 @@ def compiled(entries: tuple[Expression, ...]) -> Expressions:
 
 def _names(entry: Expression, number: Number) -> bool:
     """Whether an entry names what its number is, rather than the country it happens to lie in."""
-    if number.number_class in _RANGES:
+    if number.danger:
         return len(entry.text) >= len(number.danger)
     return entry.goes_beyond_country

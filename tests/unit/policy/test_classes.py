@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ringwall.policy import (
+    DEFAULT_RANGES,
     FROM_ALL,
     FROM_NOBODY,
     LEAST_CALL,
@@ -17,6 +18,7 @@ from ringwall.policy import (
     CallCos,
     CallRules,
     CodeMode,
+    DangerRange,
     Directory,
     NumberClass,
     Phone,
@@ -106,7 +108,15 @@ BAD: list[tuple[Callable[[], object], str]] = [
         "extension: 20 is given twice",
     ),
     (lambda: compile_snapshot(Directory(groups=(UserGroup("g", "a"),) * 2)), "group: g is given twice"),
-    (lambda: compile_snapshot(Directory(sites=(Site("s", "S", "US"),), fraud_ranges=("x",))), "fraud ranges"),
+    (
+        lambda: compile_snapshot(
+            Directory(sites=(Site("s", "S", "US"),), danger=(DangerRange("x", NumberClass.PREMIUM),))
+        ),
+        "range",
+    ),
+    (lambda: DangerRange("+222", NumberClass.LOCAL), "class: .*premium"),
+    (lambda: DangerRange("1/411", NumberClass.PREMIUM), r"range: .*\+222"),
+    (lambda: compile_snapshot(Directory(danger=(DEFAULT_RANGES[0],) * 2)), "given twice"),
 ]
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ringwall.policy import NumberClass, PolicyError, Site
+from ringwall.policy import NumberClass, Site
 from ringwall.policy.numbers import SitePlan
-from ringwall.policy.ranges import FRAUD_TEST, SATELLITE, danger_ranges
+from ringwall.policy.ranges import DEFAULT_RANGES, DangerRange, DangerRanges
 
 from .house import SITES
 
@@ -47,14 +47,23 @@ def test_what_is_no_number_says_why() -> None:
 
 @pytest.mark.req("C5")
 def test_the_ranges_can_be_the_administrators_own() -> None:
-    plan = SitePlan(SITES[0], set(), danger=danger_ranges(["+4420794601"]))
+    ranges = [
+        DangerRange("+4420794601", NumberClass.FRAUD_TEST),
+        DangerRange("+442079460199", NumberClass.PREMIUM),
+        DangerRange("+1408555019x", NumberClass.PREMIUM),
+        DangerRange("+1", NumberClass.FRAUD_TEST),
+    ]
+    plan = SitePlan(SITES[0], set(), danger=DangerRanges(ranges))
     assert plan.read("+442079460123").number_class is NumberClass.FRAUD_TEST
+    assert plan.read("+442079460199").number_class is NumberClass.PREMIUM  # the longest one counts
     assert plan.read("+5352345678").number_class is NumberClass.INTERNATIONAL
-    assert plan.read("+881612345678").number_class is NumberClass.SATELLITE
-    with pytest.raises(PolicyError, match="fraud ranges"):
-        danger_ranges(["44"])
+    assert plan.read("+14085550195").number_class is NumberClass.PREMIUM  # at home, too
+    assert plan.read("+14085550185").number_class is NumberClass.LOCAL  # but not the whole country
 
 
 @pytest.mark.req("C5")
 def test_the_ranges_that_ship_can_be_read_and_do_not_overlap() -> None:
-    assert len(danger_ranges().entries) == len(FRAUD_TEST) + len(SATELLITE)
+    assert len(DangerRanges()) == len(DEFAULT_RANGES)
+    for one in DEFAULT_RANGES:
+        covering = [other for other in DEFAULT_RANGES if one.prefix.startswith(other.prefix)]
+        assert covering == [one]

@@ -19,6 +19,9 @@ PATHS = {
     "trunk-group": "/trunk-groups",
     "trunk": "/trunks",
     "authcode": "/authcodes",
+    "limits": "/limits",
+    "range": "/ranges",
+    "object": "/objects",
 }
 
 
@@ -98,6 +101,14 @@ def _add_sheets(router: APIRouter, operations: Operations, signed_in: Any) -> No
     @router.get("/authcodes/export", response_class=Response, responses=csv)
     async def export_codes(actor: ByAdmin) -> Any:
         return await given("authcode", actor)
+
+    @router.post("/ranges/import", response_model=Imported)
+    async def import_ranges(sheet: Csv, actor: ByAdmin) -> Any:
+        return await taken("range", sheet, actor)
+
+    @router.get("/ranges/export", response_class=Response, responses=csv)
+    async def export_ranges(actor: ByAdmin) -> Any:
+        return await given("range", actor)
 
 
 def _add_questions(router: APIRouter, operations: Operations, signed_in: Any) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 from ringwall.core.directory import Directory, UserEntry
 from ringwall.core.rights import kinds
 from ringwall.core.rights.kinds import Kind
-from ringwall.core.rights.model import CODE_GROUP, Book
+from ringwall.core.rights.model import CODE_GROUP, USUAL_LIMITS, Book
 from ringwall.core.rights.trunk import TrunkLine
+from ringwall.policy import DEFAULT_LIMITS, Limits, PolicySnapshot, Trunk, User, compile_snapshot
 from ringwall.policy import Directory as PolicyDirectory
-from ringwall.policy import PolicySnapshot, Trunk, User, compile_snapshot
 
 
 class Compiler:
@@ -22,6 +22,7 @@ class Compiler:
         """Return the snapshot for decisions; raise PolicyError where it cannot be."""
         lines: tuple[TrunkLine, ...] = _values(book, kinds.TRUNK)
         users = directory.by_extension
+        limits: dict[str, Limits] = {key: one.value for key, one in book.of(kinds.LIMITS).items()}
         people = {
             extension: kept
             if (kept := self._people.get(extension)) is not None and kept[0] is user
@@ -40,6 +41,10 @@ class Compiler:
                 trunks=tuple(Trunk(line.id, line.name, line.trunk_group) for line in lines),
                 users=tuple(one for _, one in people.values()),
                 codes=_values(book, kinds.CODE),
+                objects=_values(book, kinds.OBJECT),
+                danger=_values(book, kinds.RANGE),
+                limits=limits.get(USUAL_LIMITS, DEFAULT_LIMITS),
+                limit_sets=limits,
                 code_group=CODE_GROUP,
                 own_numbers=own_numbers(lines, users.values()),
             )

@@ -1,30 +1,38 @@
 """The kinds of things that an administrator makes: their names, settings and the values they become."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ringwall.core.numbers import outside_number
-from ringwall.core.rights.settings import SCOPES, Setting, Value, Values, flag, number, text, words
-from ringwall.core.rights.trunk_settings import TRUNK_SETTINGS, build_trunk
-from ringwall.policy.classes import (
-    FROM_ALL,
-    FROM_NOBODY,
-    Accept,
-    Callback,
-    CallCos,
-    CallRules,
-    TelephonyCos,
-    VoiceMailCos,
-    published_names,
+from ringwall.core.rights.class_settings import (
+    CALL_SETTINGS,
+    TELEPHONY_SETTINGS,
+    VOICE_MAIL_SETTINGS,
+    build_call,
+    build_telephony,
+    build_voice_mail,
 )
+from ringwall.core.rights.limit_settings import LIMIT_SETTINGS, RANGE_SETTINGS, build_limits, build_range
+from ringwall.core.rights.settings import (
+    SCOPES,
+    Built,
+    Setting,
+    Value,
+    Values,
+    flag,
+    many,
+    number,
+    plain,
+    scope_of,
+    text,
+    words,
+)
+from ringwall.core.rights.trunk_settings import TRUNK_SETTINGS, build_trunk
+from ringwall.policy.classes import TelephonyCos, VoiceMailCos, published_names
 from ringwall.policy.errors import PolicyError
-from ringwall.policy.expressions import parse_list
-from ringwall.policy.groups import AuthCode, CodeMode, UserGroup
+from ringwall.policy.groups import AuthCode, CodeMode, InsideObject, ObjectKind, UserGroup
 from ringwall.policy.places import ORDINARY_SERVICES, Service, Site, TrunkGroup
-from ringwall.policy.scope import CLOSED, Scope
-
-Built = tuple[Any, Values]  # the policy's value, and settings that are now in their tidy form
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,19 +60,6 @@ class Kind:
     def record(self) -> str:
         """Its word as it stands in the kinds of the ledger's records."""
         return self.word.replace("-", "_").replace(".", "_")
-
-
-def scope_of(word: str) -> Scope:
-    """The rung of a word of SCOPES."""
-    return Scope(SCOPES.index(word))
-
-
-def _many(value: Value) -> tuple[str, ...]:
-    return tuple(value) if isinstance(value, list) else ()
-
-
-def _plain(values: Values) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 # Sites
@@ -101,113 +96,7 @@ def _build_site(key: str, values: Values) -> Built:
         tidy["callback_number"] = outside_number(str(values["callback_number"]), "callback_number")
     if values["proxy"] == key:
         raise PolicyError("proxy", "has to be another site.")
-    return Site(key, **_plain({**values, **tidy})), tidy
-
-
-# Classes of service
-
-_OPENED = tuple(sorted(one.value for one in CLOSED))
-_LISTS = "Entries such as +1408, +1xxx976 or 1/411; x is any digit."
-_ACCEPTS = frozenset({"accept_intercom", "accept_barge_in", "accept_record", "accept_monitor"})
-
-
-def _rules(prefix: str, told: str, scopes: tuple[str, ...], default: str) -> tuple[Setting, ...]:
-    return (
-        text(f"{prefix}scope", f"{told} reaches: {', '.join(scopes)}.", default, choices=scopes),
-        words(f"{prefix}restrictions", f"{told} never reaches these. {_LISTS}"),
-        words(
-            f"{prefix}permissions", f"{told} reaches these whatever the scope and the restrictions. {_LISTS}"
-        ),
-        words(
-            f"{prefix}opened",
-            f"Closed classes that the scope reaches: {', '.join(_OPENED)}.",
-            choices=_OPENED,
-        ),
-    )
-
-
-def _permissions(cos: type) -> tuple[Setting, ...]:
-    """The settings of a class of service, out of the policy's own description of its permissions."""
-    found: list[Setting] = []
-    for one in fields(cos):
-        published = one.metadata.get("published")
-        if published is None:
-            continue
-        if one.name in _ACCEPTS:
-            told = f"{published}: none, all, or extensions and groups (201, group:desk)."
-            default = ("all",) if one.default == FROM_ALL else ()
-            found.append(words(one.name, told, default, accepts=True))
-        elif one.type is bool:
-            found.append(flag(one.name, f"{published}.", default=bool(one.default)))
-        elif one.type is int:
-            least, most = one.metadata["range"]
-            found.append(number(one.name, f"{published}: {least} to {most}.", int(str(one.default))))
-    return tuple(found)
-
-
-_TELEPHONY = (
-    *_permissions(TelephonyCos),
-    *_rules("forwarding_", "External forwarding", SCOPES[1:], "local"),
-    words("pickup_from", "Groups whose calls may be picked up; none: everybody's.", refers="group"),
-)
-_CALL = _rules("", "A call", SCOPES, "national")
-_VOICE_MAIL = (
-    *_permissions(VoiceMailCos),
-    text("callback", "Whom a mailbox may call back: off, inside, outside.", "off", choices=tuple(Callback)),
-)
-
-
-def _call_rules(values: Values, prefix: str = "") -> tuple[CallRules, dict[str, Value]]:
-    lists = {}
-    for name in ("restrictions", "permissions"):
-        try:
-            lists[name] = parse_list(_many(values[prefix + name]), prefix + name)
-        except PolicyError as error:
-            raise PolicyError(prefix + name, error.message) from error
-    opened = frozenset(one for one in CLOSED if one.value in _many(values[prefix + "opened"]))
-    rules = CallRules(scope_of(str(values[prefix + "scope"])), **lists, opened=opened)
-    return rules, {prefix + name: [one.text for one in found] for name, found in lists.items()}
-
-
-def accept_of(name: str, given: Value) -> tuple[Accept, list[str]]:
-    """From whom something is accepted, and the words in their tidy form; raise PolicyError."""
-    wanted = [one for one in _many(given) if one.casefold() not in {"none", "nobody"}]
-    if not wanted:
-        return FROM_NOBODY, []
-    if any(one.casefold() == "all" for one in wanted):
-        if len(wanted) > 1:
-            raise PolicyError(name, "has to be all, or extensions and groups, not both.")
-        return FROM_ALL, ["all"]
-    groups = [one[6:].strip() for one in wanted if one.startswith("group:")]
-    users = [one for one in wanted if not one.startswith("group:")]
-    try:
-        accept = Accept.only_from(users=users, groups=groups)
-    except PolicyError as error:
-        raise PolicyError(name, f"names an extension or group that {error.message}") from error
-    return accept, [*users, *(f"group:{one}" for one in groups)]
-
-
-def _build_telephony(key: str, values: Values) -> Built:
-    forwarding, tidy = _call_rules(values, "forwarding_")
-    plain: dict[str, Any] = {
-        name: value
-        for name, value in values.items()
-        if not name.startswith("forwarding_") or name == "forwarding_overrides"
-    }
-    for name in _ACCEPTS:
-        plain[name], tidy[name] = accept_of(name, values[name])
-    plain["pickup_from"] = frozenset(_many(values["pickup_from"]))
-    return TelephonyCos(key, **plain, forwarding=forwarding), tidy
-
-
-def _build_call(key: str, values: Values) -> Built:
-    rules, tidy = _call_rules(values)
-    return CallCos(key, rules), tidy
-
-
-def _build_voice_mail(key: str, values: Values) -> Built:
-    plain: dict[str, Any] = {**values, "callback": Callback(str(values["callback"]))}
-    return VoiceMailCos(key, **plain), {}
+    return Site(key, **plain({**values, **tidy})), tidy
 
 
 # Groups, trunk groups, authorization codes
@@ -227,12 +116,19 @@ _GROUP = (
     ),
     flag("emergency_caller_id", "Send the user's caller ID on an emergency call.", default=True),
     flag("emergency_did", "Send the user's own number on an emergency call.", default=True),
+    text(
+        "limits",
+        "The set of limits that counts for its members; none: the one called organisation.",
+        None,
+        nullable=True,
+        refers="limits",
+    ),
 )
 
 
 def _build_group(key: str, values: Values) -> Built:
-    plain: dict[str, Any] = {**_plain(values), "codes": CodeMode(str(values["codes"]))}
-    return UserGroup(key, **plain), {}
+    given: dict[str, Any] = {**plain(values), "codes": CodeMode(str(values["codes"]))}
+    return UserGroup(key, **given), {}
 
 
 _TRUNK_GROUP = (
@@ -258,9 +154,9 @@ _TRUNK_GROUP = (
 
 
 def _build_trunk_group(key: str, values: Values) -> Built:
-    plain = _plain(values)
-    plain["services"] = frozenset(Service(one) for one in _many(values["services"]))
-    return TrunkGroup(key, **plain), {}
+    given = plain(values)
+    given["services"] = frozenset(Service(one) for one in many(values["services"]))
+    return TrunkGroup(key, **given), {}
 
 
 _CODE = (
@@ -280,10 +176,29 @@ _CODE = (
 
 
 def _build_code(key: str, values: Values) -> Built:
-    plain: dict[str, Any] = dict(values)
+    given: dict[str, Any] = dict(values)
     if values["scope"] is not None:
-        plain["scope"] = scope_of(str(values["scope"]))
-    return AuthCode(key, **plain), {}
+        given["scope"] = scope_of(str(values["scope"]))
+    return AuthCode(key, **given), {}
+
+
+_OBJECT = (
+    text("kind", f"What it is: {', '.join(ObjectKind)}.", None, required=True, choices=tuple(ObjectKind)),
+    text("name", "What people call it."),
+    text(
+        "group",
+        "The user group whose rights it has where it sends callers outside; none: it sends nobody there.",
+        None,
+        nullable=True,
+        refers="group",
+    ),
+    text("site", "The site whose numbering counts for it.", "main", nullable=True, refers="site"),
+)
+
+
+def _build_object(key: str, values: Values) -> Built:
+    given: dict[str, Any] = {"group": values["group"], "site": values["site"]}
+    return InsideObject(key, ObjectKind(str(values["kind"])), **given), {}
 
 
 SITE: Final = Kind("site", "site", "site", "sites", _SITE, _build_site)
@@ -292,18 +207,20 @@ TELEPHONY: Final = Kind(
     "telephony class of service",
     "cos",
     "cos_telephony",
-    _TELEPHONY,
-    _build_telephony,
+    TELEPHONY_SETTINGS,
+    build_telephony,
     in_json=True,
 )
-CALL: Final = Kind("cos.call", "call class of service", "cos", "cos_call", _CALL, _build_call, in_json=True)
+CALL: Final = Kind(
+    "cos.call", "call class of service", "cos", "cos_call", CALL_SETTINGS, build_call, in_json=True
+)
 VOICE_MAIL: Final = Kind(
     "cos.voice-mail",
     "voice-mail class of service",
     "cos",
     "cos_voice_mail",
-    _VOICE_MAIL,
-    _build_voice_mail,
+    VOICE_MAIL_SETTINGS,
+    build_voice_mail,
     in_json=True,
 )
 GROUP: Final = Kind("group", "group", "group", "user_groups", _GROUP, _build_group)
@@ -313,8 +230,26 @@ TRUNK_GROUP: Final = Kind(
 TRUNK: Final = Kind("trunk", "trunk", "trunk", "trunks", TRUNK_SETTINGS, build_trunk, "password")
 CODE: Final = Kind("authcode", "authorization code", "authcode", "auth_codes", _CODE, _build_code, "code")
 
+LIMITS: Final = Kind(
+    "limits", "set of limits", "limits", "limits", LIMIT_SETTINGS, build_limits, in_json=True
+)
+RANGE: Final = Kind("range", "range of numbers", "range", "danger_ranges", RANGE_SETTINGS, build_range)
+OBJECT: Final = Kind("object", "inside object", "extension", "inside_objects", _OBJECT, _build_object)
+
 # Each refers to those before it; groups and trunk groups also name each other.
-KINDS: Final = (SITE, TELEPHONY, CALL, VOICE_MAIL, GROUP, TRUNK_GROUP, TRUNK, CODE)
+KINDS: Final = (
+    SITE,
+    TELEPHONY,
+    CALL,
+    VOICE_MAIL,
+    LIMITS,
+    GROUP,
+    TRUNK_GROUP,
+    TRUNK,
+    CODE,
+    RANGE,
+    OBJECT,
+)
 BY_WORD: Final = {kind.word: kind for kind in KINDS}
 
 

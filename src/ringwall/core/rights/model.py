@@ -11,7 +11,15 @@ from ringwall.core.rights.kinds import BY_WORD, KINDS, Kind, setting_at_fault
 from ringwall.core.rights.settings import Setting, Value, Values
 from ringwall.policy import PolicyError
 
-MOST = {"authcode": 50_000, "site": 1000, "group": 1000, "trunk-group": 1000, "trunk": 1000}
+MOST = {
+    "authcode": 50_000,
+    "site": 1000,
+    "group": 1000,
+    "trunk-group": 1000,
+    "trunk": 1000,
+    "range": 5000,
+    "object": 5000,
+}
 MOST_CLASSES = 500
 _SHOWN = 10
 
@@ -25,7 +33,8 @@ FIXED = frozenset(
     }
 )
 CODE_GROUP = "authorization-codes"
-LASTING = FIXED | {("group", CODE_GROUP), ("site", "main")}
+USUAL_LIMITS = "organisation"
+LASTING = FIXED | {("group", CODE_GROUP), ("site", "main"), ("limits", USUAL_LIMITS)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from ringwall.core.rights.schema import (
 from ringwall.core.rights.service import RightsService
 from ringwall.policy import PolicyError, Severity, explain, lint
 
+SHEETS = (kinds.CODE, kinds.RANGE)  # what comes and goes as CSV files, beside users
 CODE_DIGITS = 10  # of a code that is chosen here
 
 
@@ -81,21 +82,28 @@ def _register_sheets(operations: Operations, rights: RightsService, directory: D
     async def users_in(actor: Actor, args: Csv) -> Imported:
         return Imported(**await sheets.import_users(rights, directory, actor, args.csv))
 
-    async def codes_in(actor: Actor, args: Csv) -> Imported:
-        return Imported(**await sheets.import_codes(rights, directory, actor, args.csv))
-
     async def users_out(_actor: Actor, _args: NoArguments) -> Exported:
         people = directory.snapshot.by_extension
         return Exported(csv=sheets.export_users(people.values()), lines=len(people))
 
-    async def codes_out(_actor: Actor, _args: NoArguments) -> Exported:
-        codes = rights.book.of(kinds.CODE)
-        return Exported(csv=sheets.export_codes(codes.values()), lines=len(codes))
-
     operations.add("user.import", Csv, users_in, changes=True)
     operations.add("user.export", NoArguments, users_out)
-    operations.add("authcode.import", Csv, codes_in, changes=True)
-    operations.add("authcode.export", NoArguments, codes_out)
+    for kind in SHEETS:
+        _register_sheet(operations, rights, directory, kind)
+
+
+def _register_sheet(
+    operations: Operations, rights: RightsService, directory: DirectoryService, kind: Kind
+) -> None:
+    async def taken(actor: Actor, args: Csv) -> Imported:
+        return Imported(**await sheets.import_entries(rights, directory, actor, kind, args.csv))
+
+    async def given(_actor: Actor, _args: NoArguments) -> Exported:
+        there = rights.book.of(kind)
+        return Exported(csv=sheets.export_entries(kind, there.values()), lines=len(there))
+
+    operations.add(f"{kind.word}.import", Csv, taken, changes=True)
+    operations.add(f"{kind.word}.export", NoArguments, given)
 
 
 def _register_questions(operations: Operations, rights: RightsService) -> None:

@@ -20,6 +20,7 @@ _TYPES: dict[Form, Any] = {
     Form.FILE: Annotated[str, Field(max_length=2 * LONGEST_FILE)],
     Form.FLAG: bool,
     Form.NUMBER: int,
+    Form.AMOUNT: float,
     Form.WORDS: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=2 * MOST_WORDS)],
 }
 

@@ -178,6 +178,8 @@ class RightsService:
                 "invalid", "codes: has to be disabled for the group of the code service itself.", "codes"
             )
         after.check_references(entry, self._directory.snapshot.by_extension)
+        if kind is kinds.OBJECT and key in self._directory.snapshot.by_extension:
+            raise OperationError("conflict", f"extension: {key} is that of a user.", kind.argument)
         if kind is kinds.CODE:
             self._check_code(entry)
 
@@ -238,6 +240,11 @@ class RightsService:
                     f"{field}: there is no {kind.title} {key[:64]!r}; accepted are {accepted}.",
                     field,
                 )
+        if user.extension in self.book.of(kinds.OBJECT):
+            title = self.book.get(kinds.OBJECT, user.extension).values["kind"]
+            raise OperationError(
+                "conflict", f"extension: {user.extension} is that of a {title}.", "extension"
+            )
         try:
             person(user)
         except PolicyError as error:

@@ -8,16 +8,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Final
 
 from ringwall.policy.errors import PolicyError
+from ringwall.policy.scope import Scope
 
 LONGEST_TEXT: Final = 256
 LONGEST_FILE: Final = 6 * 1024  # a record of the ledger holds it whole
 MOST_WORDS: Final = 2000
 LONGEST_WORD: Final = 64
 
-Value = str | bool | int | list[str] | None  # as JSON has it
+Value = str | bool | int | float | list[str] | None  # as JSON has it
 Values = Mapping[str, Value]
 
 _SEPARATORS: Final = re.compile(r"[,;]")
@@ -33,6 +35,7 @@ class Form(StrEnum):
     FILE = "file"  # a longer text, which the command line reads from a file
     FLAG = "flag"
     NUMBER = "number"
+    AMOUNT = "amount"  # of money
     WORDS = "words"  # a list of short texts
 
 
@@ -75,6 +78,10 @@ class Setting:
             if isinstance(given, bool) or not isinstance(given, int):
                 raise PolicyError(self.name, "has to be a whole number.")
             return given
+        if self.form is Form.AMOUNT:
+            if isinstance(given, bool) or not isinstance(given, int | float) or not isfinite(given):
+                raise PolicyError(self.name, "has to be a number, such as 0.35.")
+            return round(float(given), 6)
         if self.form is Form.WORDS:
             if not isinstance(given, (list, tuple)) or not all(isinstance(word, str) for word in given):
                 raise PolicyError(self.name, "has to be a list of texts.")
@@ -122,6 +129,10 @@ class Setting:
             if not re.fullmatch(r"[0-9]{1,9}", plain):
                 raise PolicyError(self.name, f"has to be a whole number, not {plain[:64]!r}.")
             return int(plain)
+        if self.form is Form.AMOUNT:
+            if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", plain):
+                raise PolicyError(self.name, f"has to be a number, such as 0.35, not {plain[:64]!r}.")
+            return float(plain)
         if self.form is Form.WORDS:
             return self.read([] if plain.casefold() in _NOTHING else _SEPARATORS.split(text))
         return self.read(text)
@@ -135,6 +146,8 @@ def to_text(value: Value) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ", ".join(value) if value else "none"
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
     return str(value)
 
 
@@ -153,6 +166,11 @@ def number(name: str, told: str, default: int) -> Setting:
     return Setting(name, Form.NUMBER, told, default)
 
 
+def amount(name: str, told: str, default: float) -> Setting:
+    """Return a setting that holds an amount of money."""
+    return Setting(name, Form.AMOUNT, told, default)
+
+
 def words(name: str, told: str, default: tuple[str, ...] = (), **more: Any) -> Setting:
     """Return a setting that holds a list of texts."""
     return Setting(name, Form.WORDS, told, list(default), **more)
@@ -167,3 +185,21 @@ _PUBLISHED: Final = {
     "international": "international long distance",
     "all": "all calls",
 }
+
+
+Built = tuple[Any, Values]  # the policy's value, and settings that are now in their tidy form
+
+
+def scope_of(word: str) -> Scope:
+    """The rung of a word of SCOPES."""
+    return Scope(SCOPES.index(word))
+
+
+def many(value: Value) -> tuple[str, ...]:
+    """The words of a setting that holds a list."""
+    return tuple(value) if isinstance(value, list) else ()
+
+
+def plain(values: Values) -> dict[str, Any]:
+    """The settings as the policy's values take them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Users and authorization codes as CSV files.
+"""Users, authorization codes and ranges of numbers as CSV files.
 
 Kept here:
 - A file is taken as a whole or not at all; every bad line is told, with the field and what is accepted.
@@ -17,8 +17,7 @@ from ringwall.core.directory import DirectoryService, UserEntry
 from ringwall.core.directory.model import NEW_USERS_GROUP, NEW_USERS_SITE, check_extension
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Actor
-from ringwall.core.rights import kinds
-from ringwall.core.rights.kinds import USER_SETTINGS
+from ringwall.core.rights.kinds import USER_SETTINGS, Kind
 from ringwall.core.rights.model import Entry
 from ringwall.core.rights.service import RightsService
 from ringwall.core.rights.settings import Setting, Value, to_text
@@ -179,14 +178,13 @@ def _check_numbers(sheet: _Sheet, after: Mapping[str, UserEntry], users: Mapping
                 break
 
 
-async def import_codes(
-    rights: RightsService, directory: DirectoryService, actor: Actor, content: str
+async def import_entries(
+    rights: RightsService, directory: DirectoryService, actor: Actor, kind: Kind, content: str
 ) -> dict[str, int]:
-    """Add and change codes as a file says; raise OperationError with every bad line, or StoreError.
+    """Add and change codes or ranges as a file says; raise OperationError with every bad line, or StoreError.
 
     No error repeats the digits of a code.
     """
-    kind = kinds.CODE
     sheet = _Sheet(content, kind.argument, kind.settings, kind.secret)
     async with directory.changing:
         before = rights.book.of(kind)
@@ -197,7 +195,7 @@ async def import_codes(
             given = _given(kind.settings, line)
             old = before.get(line[kind.argument])
             entry = old.changed(given) if old is not None else Entry.of(kind, line[kind.argument], given)
-            typed = line.get(kind.secret)
+            typed = line.get(kind.secret) if kind.secret else None
             if typed:
                 entry = entry.with_sealed(rights.code_digest(typed))
             rights.check_entry(rights.book, entry)
@@ -230,15 +228,15 @@ def export_users(users: Iterable[UserEntry]) -> str:
     return _written(["extension", *names], rows)
 
 
-def export_codes(codes: Iterable[Entry]) -> str:
-    """Return all codes without their digits, as a file that `import_codes` takes where they are there."""
-    kind = kinds.CODE
+def export_entries(kind: Kind, entries: Iterable[Entry]) -> str:
+    """Return all of a kind as a file that `import_entries` takes where they are there; no secrets."""
     names = [one.name for one in kind.settings]
+    secret = [kind.secret] if kind.secret else []
     rows = [
-        [entry.key, *(to_text(entry.values[name]) for name in names), ""]
-        for entry in sorted(codes, key=lambda entry: entry.key)
+        [entry.key, *(to_text(entry.values[name]) for name in names), *("" for _ in secret)]
+        for entry in sorted(entries, key=lambda entry: entry.key)
     ]
-    return _written([kind.argument, *names, kind.secret], rows)
+    return _written([kind.argument, *names, *secret], rows)
 
 
 def _written(heading: list[str], rows: Iterable[list[str]]) -> str:

@@ -123,6 +123,35 @@ user_groups = Table(
     Column("codes", Text, nullable=False),
     Column("emergency_caller_id", Boolean, nullable=False),
     Column("emergency_did", Boolean, nullable=False),
+    Column("limits", Text, ForeignKey("limits.name")),
+)
+
+# What may be called and spent: settings that are not there have the policy's own value.
+limits = Table(
+    "limits",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("permissions", Text, nullable=False),
+)
+
+# Ranges of numbers that are dear or abused wherever they are called from.
+danger_ranges = Table(
+    "danger_ranges",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+# Extensions that are not a person's.
+inside_objects = Table(
+    "inside_objects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("group", Text, ForeignKey("user_groups.id")),
+    Column("site", Text, ForeignKey("sites.id")),
 )
 
 trunk_groups = Table(

@@ -135,6 +135,8 @@ ROUTES = [
     ("DELETE", "/api/tokens/current"),
     ("POST", "/api/authcodes/import"),
     ("GET", "/api/authcodes/export"),
+    ("POST", "/api/ranges/import"),
+    ("GET", "/api/ranges/export"),
     ("GET", "/api/policy/explain"),
     ("GET", "/api/policy/lint"),
     ("GET", "/api/reports/calls"),
@@ -157,6 +159,9 @@ ROUTES = [
             "trunk-groups",
             "trunks",
             "authcodes",
+            "limits",
+            "ranges",
+            "objects",
         )
         for method, rest in (("GET", ""), ("POST", ""), ("GET", "/a"), ("PATCH", "/a"), ("DELETE", "/a"))
     ),

@@ -45,6 +45,7 @@ GIVEN = {
             "telephony": NAMES,
             "trunk_groups": st.lists(NAMES, max_size=2),
             "codes": st.sampled_from(["disabled", "forced"]),
+            "limits": st.none() | NAMES,
         },
     ),
     kinds.TRUNK_GROUP: st.fixed_dictionaries(
@@ -54,6 +55,9 @@ GIVEN = {
         {"name": NAMES, "trunk_group": NAMES, "host": st.sampled_from(["a.example", "-"])},
         optional={"did_ranges": st.just(["+14085550100-+14085550999"]), "did_digits": st.integers(2, 4)},
     ),
+    kinds.LIMITS: st.fixed_dictionaries({}, optional={"user_concurrent": st.integers(-1, 3)}),
+    kinds.RANGE: st.fixed_dictionaries({"kind": st.sampled_from(["premium", "satellite"])}),
+    kinds.OBJECT: st.fixed_dictionaries({"kind": st.just("menu")}, optional={"group": st.none() | NAMES}),
     kinds.CODE: st.fixed_dictionaries(
         {"name": NAMES}, optional={"owner": st.none() | EXTENSIONS, "wildcard": st.integers(0, 5)}
     ),

@@ -23,6 +23,9 @@ NEW = {
         {"priority": 2},
     ),
     "authcode": ("authcode", "c1", {"name": "Client", "code": "24681357"}, {"scope": "national mobile"}),
+    "limits": ("limits", "Sales", {"user_concurrent": 8}, {"international_per_hour": 60, "user_spend": 99.5}),
+    "range": ("range", "+41900", {"kind": "premium"}, {"name": "Swiss business numbers"}),
+    "object": ("extension", "600", {"kind": "hunt group"}, {"group": "staff"}),
 }
 
 

@@ -14,7 +14,7 @@ import ringwall.core.store
 from ringwall.core.store import schema
 from ringwall.core.store.engine import open_engine
 from ringwall.core.store.migrate import migrate
-from ringwall.policy import LEAST_CALL, LEAST_TELEPHONY, LEAST_VOICE_MAIL
+from ringwall.policy import DEFAULT_RANGES, LEAST_CALL, LEAST_TELEPHONY, LEAST_VOICE_MAIL
 
 
 def _at(path: Path, version: str):
@@ -97,6 +97,8 @@ def test_what_is_put_in_is_the_least_that_the_policy_knows(old):
                 wanted = getattr(cos, one.name)
                 if isinstance(wanted, (bool, int)) and one.name != "scope":
                     assert stored[one.name] == wanted, one.name
+        ranges = {(row.id, row.kind, row.name) for row in connection.execute(select(schema.danger_ranges))}
+        assert ranges == {(one.prefix, one.number_class.value, one.name) for one in DEFAULT_RANGES}
         groups = connection.execute(select(schema.user_groups)).all()
         assert {row.id: row.codes for row in groups} == {
             "least-privileged": "disabled",
