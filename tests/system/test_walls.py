@@ -19,6 +19,7 @@ USERS = {
     "kamailio": accounts.KAMAILIO,
     "agent": accounts.EDGE,
     "haproxy": accounts.HAPROXY,
+    "media-1": accounts.MEDIA,
     "core": accounts.CORE,
 }
 

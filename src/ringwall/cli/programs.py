@@ -10,9 +10,11 @@ from ringwall.infra import accounts
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from ringwall.infra.supervise import Program
+from ringwall.media import realtime
 
 PORT_BELOW_1024 = "net_bind_service"
 CORE = "core"
+MEDIA = "media"
 CERTIFICATES = "certificates"
 
 
@@ -32,6 +34,7 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
             order=40,
             capabilities=(PORT_BELOW_1024,),
         ),
+        *media_servers(layout, settings),
         # The core says good-bye to its calls and empties its queue of records before it ends.
         Program(CORE, accounts.CORE, python_module("ringwall.core", layout), order=50, stop_seconds=15),
         # Renewal signs with the keys of the authorities: root, but only able to give files their owners.
@@ -42,6 +45,22 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
             order=60,
             capabilities=("chown", "dac_override", "fowner"),
         ),
+    ]
+
+
+def media_servers(layout: Layout, settings: Settings) -> list[Program]:
+    """Return the media servers: before the core, which dials them; in real time where the host allows it."""
+    return [
+        Program(
+            f"{MEDIA}-{number}",
+            accounts.MEDIA,
+            (*python_module("ringwall.media", layout), "--number", str(number)),
+            order=45,
+            # Recorders are finalised first.
+            stop_seconds=12,
+            realtime=realtime.PRIORITY,
+        )
+        for number in range(1, settings.media.processes + 1)
     ]
 
 

@@ -22,6 +22,7 @@ KAMAILIO = "ringwall-kamailio"
 RTPENGINE = "ringwall-rtpengine"
 EDGE = "ringwall-edge"
 CORE = "ringwall-core"
+MEDIA = "ringwall-media"
 ROOT = "root"
 
 SETTINGS_GROUP = "ringwall"
@@ -35,6 +36,7 @@ USERS: dict[str, tuple[str, ...]] = {
     RTPENGINE: (),
     EDGE: (SETTINGS_GROUP, EDGE_SOCKET_GROUP),
     CORE: (SETTINGS_GROUP,),
+    MEDIA: (SETTINGS_GROUP,),
 }
 """Each user, with the groups that its programs get beside its own."""
 
@@ -71,6 +73,10 @@ def directories(layout: Layout) -> list[Directory]:
         Directory(layout.edge_run, ROOT, EDGE_SOCKET_GROUP, 0o3770),
         Directory(layout.core, CORE, CORE, 0o700),
         Directory(layout.core_run, CORE, CORE, 0o700),
+        # The core reads recordings and reaches the sockets: both get its group from their folder.
+        Directory(layout.media, MEDIA, CORE, 0o2750),
+        Directory(layout.media_run, MEDIA, CORE, 0o2750),
+        Directory(layout.recordings, MEDIA, CORE, 0o2750),
     ]
 
 

@@ -275,6 +275,42 @@ class Layout:
         """The core's control socket."""
         return self.core_run / "core.sock"
 
+    # The media servers.
+
+    @property
+    def media(self) -> Path:
+        """The folder of the media servers: their sockets, and their certificate for cores on other hosts."""
+        return self.data / "media"
+
+    @property
+    def media_run(self) -> Path:
+        """The folder of the media servers' control sockets."""
+        return self.media / "run"
+
+    def media_socket(self, number: int) -> Path:
+        """The control socket of one media server; they are counted from 1."""
+        return self.media_run / f"media-{number}.sock"
+
+    @property
+    def media_certificate(self) -> Path:
+        """The media servers' certificate for cores on other hosts."""
+        return self.media / "media.crt"
+
+    @property
+    def media_key(self) -> Path:
+        """The key of that certificate."""
+        return self.media / "media.key"
+
+    @property
+    def media_ca(self) -> Path:
+        """The authority by which the media servers know a core."""
+        return self.media / "inside-ca.crt"
+
+    @property
+    def recordings(self) -> Path:
+        """Sealed recordings: written by the media servers, opened with keys that only the core has."""
+        return self.data / "recordings"
+
     # Supervision.
 
     @property
@@ -319,5 +355,6 @@ class Layout:
             self.trunk_clear_socket,
             self.trunk_log_socket,
             self.core_socket,
+            self.media_socket(99),
             self.supervisord_socket,
         )

@@ -34,8 +34,8 @@ ROOT_LIFE = timedelta(days=3652)
 ISSUER_LIFE = timedelta(days=1826)
 LEAF_LIFE = timedelta(days=90)
 TOKEN_BYTES = 32
-WORLD, INNER, LINK = "world", "inner", "link"
-LEAF_NAMES = (WORLD, INNER, LINK)
+WORLD, INNER, LINK, MEDIA = "world", "inner", "link", "media"
+LEAF_NAMES = (WORLD, INNER, LINK, MEDIA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def needs_renewal(layout: Layout, settings: Settings, *, now: datetime | None = 
 
 
 def inspect(layout: Layout, settings: Settings, *, now: datetime | None = None) -> list[CertificateState]:
-    """Return the state of the three authorities and the three leaves, authorities first."""
+    """Return the state of the three authorities and the leaves, authorities first."""
     moment = now or datetime.now(UTC)
     states = [
         _state(name, path, moment, None)
@@ -185,6 +185,7 @@ def world_names(settings: Settings) -> tuple[str, ...]:
 def _leaves(layout: Layout, settings: Settings, *, chown: bool) -> list[_Leaf]:
     haproxy = (0, accounts.group_id(accounts.HAPROXY)) if chown else (KEEP, KEEP)
     core = (accounts.user_id(accounts.CORE), accounts.group_id(accounts.CORE)) if chown else (KEEP, KEEP)
+    media = (accounts.user_id(accounts.MEDIA), accounts.group_id(accounts.MEDIA)) if chown else (KEEP, KEEP)
     inside = (layout.inside_certificate, layout.inside_key)
     return [
         _Leaf(
@@ -198,6 +199,10 @@ def _leaves(layout: Layout, settings: Settings, *, chown: bool) -> list[_Leaf]:
         _Leaf(
             *(LINK, *inside, (settings.core_host,), authority.CLIENT),
             *(layout.link_certificate, layout.link_key, 0o600, *core),
+        ),
+        _Leaf(
+            *(MEDIA, *inside, (settings.media_host,), authority.SERVER),
+            *(layout.media_certificate, layout.media_key, 0o600, *media),
         ),
     ]
 
@@ -273,11 +278,13 @@ def _ensure_copies(layout: Layout, *, chown: bool) -> list[str]:
     inside = read_limited(layout.inside_certificate)
     haproxy = (0, accounts.group_id(accounts.HAPROXY)) if chown else (KEEP, KEEP)
     core = (accounts.user_id(accounts.CORE), accounts.group_id(accounts.CORE)) if chown else (KEEP, KEEP)
+    media = (accounts.user_id(accounts.MEDIA), accounts.group_id(accounts.MEDIA)) if chown else (KEEP, KEEP)
     made = []
     for path, content, mode, (uid, gid) in (
         (layout.ca_certificate, root, 0o644, (KEEP, KEEP)),
         (layout.haproxy_inside_ca, inside, 0o640, haproxy),
         (layout.link_ca, inside, 0o600, core),
+        (layout.media_ca, inside, 0o600, media),
     ):
         try:
             if read_limited(path) == content:

@@ -4,82 +4,34 @@ ringwall.toml may be edited by hand. Every value has a sane default; an unknown 
 mistyped limit must not silently be no limit.
 """
 
-import ipaddress
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ringwall.infra import ports as port_search
 from ringwall.infra.errors import SettingsError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
 from ringwall.infra.layout import Layout
+from ringwall.infra.media_settings import Media
+from ringwall.infra.setting_values import (
+    Address,
+    DnsName,
+    Domain,
+    Label,
+    Port,
+    Section,
+    checked_dns_name,
+    checked_domain,
+)
 from ringwall.infra.toml import dump_toml
-
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
-_MAX_NAME = 253
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _address(text: str) -> str:
-    if not _is_address(text):
-        raise ValueError("must be an IPv4 address such as 192.0.2.10")
-    address = ipaddress.IPv4Address(text)
-    if address.is_unspecified or address.is_multicast or address.is_reserved:
-        raise ValueError("must be the address of this host, not 0.0.0.0, a multicast or a reserved address")
-    return str(address)
-
-
-def _dns_name(text: str) -> str:
-    name = text.lower().rstrip(".")
-    # A top-level label is never all digits (RFC 3696, 2): "10.1.2" or "1.2.3.400" is a mistyped address.
-    labels = name.split(".")
-    if len(name) > _MAX_NAME or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError("must be a DNS name such as phones.example.com")
-    if name == "ringwall.internal" or name.endswith(".ringwall.internal"):
-        raise ValueError("must not lie in ringwall.internal, which is kept for the links inside")
-    return name
-
-
-def _domain(text: str) -> str:
-    if _is_address(text):
-        return _address(text)
-    try:
-        return _dns_name(text)
-    except ValueError as error:
-        raise ValueError(f"{error}, or an IPv4 address") from None
-
-
-def _label(text: str) -> str:
-    if not _LABEL.match(text):
-        raise ValueError("must be 1 to 63 small letters, digits or hyphens, such as edge1")
-    return text
-
-
-Address = Annotated[str, AfterValidator(_address)]
-DnsName = Annotated[str, AfterValidator(_dns_name)]
-Domain = Annotated[str, AfterValidator(_domain)]
-Label = Annotated[str, AfterValidator(_label)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 TRUNK_SLOTS = 16
 """Trunks that one edge keeps connections to; slots are numbered from 1."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
-
-
-class Organisation(_Section):
+class Organisation(Section):
     """Whose system this is."""
 
     name: str = Field(default="Ringwall", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -90,7 +42,7 @@ class Organisation(_Section):
     """Further DNS names in the certificate that phones and browsers see."""
 
 
-class Ports(_Section):
+class Ports(Section):
     """Ports. The world sees sips, https and the RTP range; the others are on this host only."""
 
     sips: Port = 5061
@@ -128,7 +80,7 @@ class Ports(_Section):
         return self
 
 
-class Sip(_Section):
+class Sip(Section):
     """Timers of SIP, all in seconds, and the size of the house."""
 
     session_expires: int = Field(default=1800, ge=90, le=86400)
@@ -159,7 +111,7 @@ class Sip(_Section):
         return self
 
 
-class Limits(_Section):
+class Limits(Section):
     """What one source address may do. Generous: a whole office may sit behind one address."""
 
     connections_per_source: int = Field(default=400, ge=1, le=100_000)
@@ -178,7 +130,7 @@ class Limits(_Section):
     """Open connections of all sources together."""
 
 
-class Links(_Section):
+class Links(Section):
     """The connections that the core opens to the edge."""
 
     idle_http: int = Field(default=8, ge=1, le=256)
@@ -189,7 +141,7 @@ class Links(_Section):
     """How soon a lost link is dialled again."""
 
 
-class Mail(_Section):
+class Mail(Section):
     """Outgoing mail. Its password is no setting: `ringwall mail password` asks for it."""
 
     host: str = Field(default="", max_length=253)
@@ -211,17 +163,17 @@ class Mail(_Section):
     def _whole(self) -> Self:
         if not self.host:
             return self
-        _domain(self.host)
+        checked_domain(self.host)
         local, _, domain = self.sender.rpartition("@")
         if not local or not local.isascii() or not local.isprintable() or " " in local:
             raise ValueError("sender must be an address such as ringwall@example.com")
-        _dns_name(domain)
+        checked_dns_name(domain)
         if self.authority and not Path(self.authority).is_absolute():
             raise ValueError("authority must be an absolute path")
         return self
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings; read with ``load``, made with ``for_address``, written with ``save``."""
 
     address: Address
@@ -236,11 +188,12 @@ class Settings(_Section):
     limits: Limits = Limits()
     links: Links = Links()
     mail: Mail = Mail()
+    media: Media = Media()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        if self.edge_name == self.core_name:
-            raise ValueError("edge_name and core_name must be different")
+        if len({self.edge_name, self.core_name, self.media.name}) < 3:
+            raise ValueError("edge_name, core_name and the name in [media] must be different")
         if not self.core_name.startswith("core"):
             raise ValueError("core_name must begin with core, such as core1: the edge knows a core by it")
         return self
@@ -308,6 +261,11 @@ class Settings(_Section):
     def edge_host(self) -> str:
         """The edge's name on the links inside."""
         return f"{self.edge_name}.ringwall.internal"
+
+    @property
+    def media_host(self) -> str:
+        """The name of the media servers of this host on the links inside."""
+        return f"{self.media.name}.ringwall.internal"
 
     @property
     def core_host(self) -> str:

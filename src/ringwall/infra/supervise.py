@@ -60,6 +60,8 @@ class Program:
     start_seconds: int = 3
     stop_seconds: int = 8
     stop_signal: str = "TERM"
+    realtime: int = 0
+    """Priority of SCHED_FIFO, where this host allows it; 0 is ordinary scheduling."""
 
     def full_command(self) -> list[str]:
         """Return the command behind setpriv, which takes the rights away."""
@@ -72,7 +74,11 @@ class Program:
             switches += [f"--reuid={self.user}", f"--regid={self.user}"]
             switches += [f"--groups={','.join(groups)}" if groups else "--clear-groups"]
             switches += [f"--inh-caps=-all{kept}", f"--ambient-caps=-all{kept}"]
-        return [_tool("setpriv"), *switches, "--", *self.command]
+        command = [_tool("setpriv"), *switches, "--", *self.command]
+        if self.realtime and may_schedule():
+            # Set before the rights are taken away, so that the program needs none for it.
+            return [_tool("chrt"), "--fifo", str(self.realtime), *command]
+        return command
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,16 @@ class ProgramState:
     def running(self) -> bool:
         """Say whether there is a process."""
         return self.state in {"running", "starting"}
+
+
+def may_schedule() -> bool:
+    """Say whether this process may give programs real-time scheduling (CAP_SYS_NICE, sched(7))."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except OSError:
+        return False
+    return True
 
 
 def _tool(name: str) -> str:

@@ -19,14 +19,14 @@ def made(layout, monkeypatch):
 
 def test_each_program_has_a_user_of_its_own(made):
     users = [program.user for program in made.values()]
-    assert len(set(users)) == len(users) == 6
+    assert len(set(users)) == len(users) == 7
     assert set(users) == {*accounts.USERS, accounts.ROOT}
 
 
 def test_only_haproxy_and_the_renewal_have_any_right(made):
     assert made["haproxy"].capabilities == ("net_bind_service",)
     assert made["certificates"].capabilities == ("chown", "dac_override", "fowner")
-    assert all(not made[name].capabilities for name in ("core", "agent", "kamailio", "rtpengine"))
+    assert all(not made[name].capabilities for name in ("core", "media-1", "agent", "kamailio", "rtpengine"))
 
 
 def test_no_secret_is_in_a_command_or_environment(made, layout):
@@ -38,9 +38,17 @@ def test_no_secret_is_in_a_command_or_environment(made, layout):
 
 def test_the_edge_is_up_before_the_core_dials_it(made):
     assert made["core"].order > max(
-        made[name].order for name in ("haproxy", "kamailio", "rtpengine", "agent")
+        made[name].order for name in ("haproxy", "kamailio", "rtpengine", "agent", "media-1")
     )
 
 
 def test_the_interpreter_is_the_one_of_the_pinned_environment(made):
     assert os.access(made["agent"].command[0], os.X_OK)
+
+
+def test_there_are_as_many_media_servers_as_the_settings_say(layout):
+    plain = Settings.for_address("127.0.0.1").model_dump() | {"media": {"processes": 3}}
+    made = programs.media_servers(layout, Settings.checked(plain, "test"))
+    assert [program.name for program in made] == ["media-1", "media-2", "media-3"]
+    assert [program.command[-1] for program in made] == ["1", "2", "3"]
+    assert all(program.user == accounts.MEDIA and program.realtime for program in made)

@@ -24,7 +24,7 @@ openssl = pytest.mark.skipif(find_tool("openssl") is None, reason="openssl is no
 @pytest.fixture
 def layout(tmp_path):
     layout = Layout.of(tmp_path)
-    for folder in (layout.pki, layout.haproxy, layout.core):
+    for folder in (layout.pki, layout.haproxy, layout.core, layout.media):
         folder.mkdir(parents=True)
     pki.ensure_pki(layout, SETTINGS, chown=False, now=NOW)
     return layout
@@ -296,7 +296,7 @@ def test_without_any_root_the_error_says_which_key_to_put_back(layout):
 
 def test_inspection_tells_what_is_wrong_with_each(layout):
     states = {state.name: state for state in pki.inspect(layout, SETTINGS, now=NOW)}
-    assert len(states) == 6
+    assert len(states) == 7
     assert all(state.problem is None and not state.due for state in states.values())
     layout.inner_pem.unlink()
     later = {state.name: state for state in pki.inspect(layout, SETTINGS, now=NOW + timedelta(days=100))}

@@ -61,7 +61,7 @@ def test_every_value_in_the_file_is_explained():
         ({"address": "0.0.0.0"}, "address must be the address of this host"),
         ({"address": "::1"}, "address must be an IPv4 address"),
         ({"edge_name": "Edge 1"}, "edge_name must be 1 to 63"),
-        ({"core_name": "edge1"}, "edge_name and core_name must be different"),
+        ({"core_name": "edge1"}, "edge_name, core_name and the name in"),
         ({"core_name": "middle"}, "core_name must begin with core"),
         ({"organisation": {"domain": "a b"}}, "organisation.domain must be a DNS name"),
         ({"organisation": {"domain": "1.2.3.400"}}, "organisation.domain must be a DNS name"),

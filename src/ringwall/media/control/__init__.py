@@ -1,0 +1,1 @@
+"""How the core controls the media server (docs/media-control.md)."""
