@@ -271,6 +271,10 @@ class Media:
         """Pause, resume or stop a recorder. Raises MediaError."""
         await self._of(recorder.partition(".")[2]).call(f"record.{what}", recorder=recorder)
 
+    async def ask(self, op: str, **fields: Any) -> Answer:
+        """Ask any server that is there for something that belongs to no leg. Raises MediaError."""
+        return await self._link(self.choose()).call(op, **fields)
+
     # What the servers say
 
     def _settled(self, number: int, hello: Answer, found: Answer) -> list[dict[str, Any]]:
