@@ -11,10 +11,11 @@ from ringwall.core.pins.service import Accepted, Locked, Wrong
 from ringwall.core.voicemail.bounds import Bounds
 from ringwall.core.voicemail.drafts import Drafts
 from ringwall.core.voicemail.house import House
+from ringwall.core.voicemail.lists import Lists
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import Folder, Message, Recording
 from ringwall.core.voicemail.preferences import Preferences
-from ringwall.core.voicemail.records import Greeting, Kept, Owned
+from ringwall.core.voicemail.records import Alarm, Greeting, Kept, Owned
 from ringwall.core.voicemail.rights import MailboxRights
 from ringwall.core.voicemail.room import Room
 from ringwall.core.voicemail.service import VoiceMail
@@ -135,7 +136,11 @@ def _key(row):
         return row.name
     if isinstance(row, Greeting):
         return row.user_id, row.kind
-    return row.user_id if isinstance(row, Kept) else getattr(row, "id", None) or (row.user_id, row.number)
+    return (
+        row.user_id
+        if isinstance(row, Kept | Alarm)
+        else getattr(row, "id", None) or (row.user_id, row.number)
+    )
 
 
 class People:
@@ -212,7 +217,10 @@ class Rig:
         self.room = Room(self.mailboxes)
         self.drafts = Drafts(self.mailboxes, self.room)
         self.preferences = Preferences(self.mailboxes, self.people)
-        self.house = House(self.mailboxes, self.drafts, self.room, self.preferences, self.pins, self.clock)
+        self.lists = Lists(self.mailboxes, self.people)
+        self.house = House(
+            self.mailboxes, self.drafts, self.room, self.preferences, self.lists, self.pins, self.clock
+        )
         self.mail = VoiceMail(self.house)
         self.happened = []
         self.mailboxes.listeners.append(self.happened.append)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ringwall.core.pins.service import Accepted, Locked, Wrong
 from ringwall.core.voicemail.drafts import Drafts
+from ringwall.core.voicemail.lists import Lists
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.preferences import Preferences
 from ringwall.core.voicemail.room import Room
@@ -34,6 +35,7 @@ class House:
     drafts: Drafts
     room: Room
     preferences: Preferences
+    lists: Lists
     pins: Pins
     clock: Callable[[], float]
     zone: tzinfo | None = None  # None: that of this host

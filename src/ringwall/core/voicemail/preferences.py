@@ -1,38 +1,36 @@
-"""What owners have chosen: settings, greetings, their name, lists (V2).
+"""What owners have chosen: settings, greetings, their name, who is told of messages (V2, C4).
 
 Rules that this module keeps:
 - Where a caller can be sent from a greeting is inside, and checked when it is set.
 - A greeting that is replaced or removed is refuse, and swept.
 """
 
-import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ringwall.core.directory import DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
+from ringwall.core.voicemail.escalation import Profile, Step
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import (
-    MOST_LISTS,
-    MOST_MEMBERS,
-    MOST_SYSTEM_LISTS,
+    MOST_PROFILES,
     NAME,
     TEMPORARY,
     Case,
     MailboxSettings,
     MailFor,
-    MailList,
     Reason,
     Recording,
     greeting_key,
     is_mail_address,
 )
 from ringwall.core.voicemail.records import Greeting, Kept
+from ringwall.core.voicemail.records import Profile as PutProfile
 
 
 class Preferences:
-    """The one place that changes settings, greetings and lists. `operator` is the house's, may be empty."""
+    """The one place that changes settings, greetings and profiles. `operator` may be empty."""
 
     def __init__(self, mailboxes: Mailboxes, directory: DirectoryService, operator: str = "") -> None:
         self._mailboxes = mailboxes
@@ -140,80 +138,52 @@ class Preferences:
         self._owned.settings[user.id] = settings
         return True
 
-    # Lists
+    # Notification
 
-    def lists(self, owner: UserEntry | None) -> list[MailList]:
-        """The lists of a user, or of the system, by number."""
-        number = owner.id if owner is not None else None
-        found = [one for one in self._owned.lists.values() if one.owner == number]
-        return sorted(found, key=lambda one: one.number)
+    def profile(self, user: UserEntry, number: int) -> Profile | None:
+        """A notification profile; None where there is none with this number."""
+        value = self._owned.profiles.get((user.id, number))
+        return Profile.of(value) if value is not None else None
 
-    def find_list(self, owner: UserEntry | None, number: int) -> MailList | None:
-        """One list by its number."""
-        return next((one for one in self.lists(owner) if one.number == number), None)
+    def profiles(self, user: UserEntry) -> dict[int, Profile]:
+        """All notification profiles of a user, by their numbers."""
+        numbers = sorted(number for owner, number in self._owned.profiles if owner == user.id)
+        return {number: found for number in numbers if (found := self.profile(user, number)) is not None}
 
-    async def put_list(
-        self,
-        owner: UserEntry | None,
-        number: int,
-        name: str | None,
-        extensions: Iterable[str] | None,
-        actor: Mapping[str, str],
-    ) -> MailList:
-        """Make or change a list; what is None stays. Raises OperationError (invalid) or StoreError."""
-        most = MOST_LISTS if owner is not None else MOST_SYSTEM_LISTS
-        if not 1 <= number <= most:
-            raise OperationError("invalid", f"number: lists have the numbers 1 to {most}.", "number")
-        old = self.find_list(owner, number)
-        base = old or MailList(secrets.token_hex(8), owner.id if owner else None, number, f"List {number}")
-        members = base.members if extensions is None else self._members(extensions)
-        after = replace(base, name=base.name if name is None else name, members=members)
-        if after == old:
-            return after
+    async def put_profile(
+        self, user: UserEntry, number: int, profile: Profile | None, actor: Mapping[str, str]
+    ) -> None:
+        """Keep a notification profile, or remove it; raise OperationError (invalid, refused) or StoreError.
+
+        A destination is kept only if it may be told now; it is asked again at each use (C4, C5).
+        """
+        if not 1 <= number <= MOST_PROFILES:
+            raise OperationError("invalid", f"number: profiles have 1 to {MOST_PROFILES}.", "number")
+        for step in profile.steps if profile is not None else ():
+            self._check_step(user, step)
+        row = PutProfile(user.id, number, profile.to_value() if profile is not None else {})
         record = self._records.entry(
-            "voicemail.list_changed",
-            owner=owner.extension if owner is not None else None,
+            "voicemail.profile_changed",
+            mailbox=user.extension,
             number=number,
             actor=dict(actor),
-            name=after.name,
-            added=self._told(set(after.members) - set(base.members)),
-            removed=self._told(set(base.members) - set(after.members)),
+            after=row.value or None,
         )
-        await self._records.change(put=[after], records=[record])
-        self._owned.lists[after.id] = after
-        return after
+        if profile is None:
+            await self._records.change(drop=[row], records=[record])
+            self._owned.profiles.pop((user.id, number), None)
+        else:
+            await self._records.change(put=[row], records=[record])
+            self._owned.profiles[user.id, number] = row.value
 
-    async def remove_list(self, owner: UserEntry | None, number: int, actor: Mapping[str, str]) -> MailList:
-        """Remove a list; raise OperationError (not_found) or StoreError."""
-        old = self.find_list(owner, number)
-        if old is None:
-            raise OperationError("not_found", "There is no list with this number.", "number")
-        record = self._records.entry(
-            "voicemail.list_removed",
-            owner=owner.extension if owner is not None else None,
-            number=number,
-            actor=dict(actor),
-        )
-        await self._records.change(drop=[old], records=[record])
-        self._owned.lists.pop(old.id, None)
-        return old
-
-    def extensions(self, one: MailList) -> list[str]:
-        """The members of a list who are still there, by extension."""
-        return sorted(filter(None, (self._mailboxes.extension_of(each) for each in one.members)))
-
-    def _members(self, extensions: Iterable[str]) -> tuple[int, ...]:
-        found: dict[int, None] = {}
-        for extension in extensions:
-            user = self._directory.snapshot.by_extension.get(extension)
-            if user is None:
-                raise OperationError(
-                    "invalid", f"members: there is no extension {extension[:16]}.", "members"
-                )
-            found[user.id] = None
-        if len(found) > MOST_MEMBERS:
-            raise OperationError("invalid", f"members: a list has at most {MOST_MEMBERS}.", "members")
-        return tuple(found)
-
-    def _told(self, ids: Iterable[int]) -> list[str]:
-        return sorted(filter(None, map(self._mailboxes.extension_of, ids)))[:100]
+    def _check_step(self, user: UserEntry, step: Step) -> None:
+        rights = self._mailboxes.rights
+        if step.by_mail:
+            cos = rights.cos(user.extension)
+            if not is_mail_address(step.to):
+                raise OperationError("invalid", "steps: that is no e-mail address.", "steps")
+            why = None if cos is not None and cos.notification else "Allow Message Notification is off."
+        else:
+            why = rights.why_not_notify(user.extension, step.to)
+        if why is not None:
+            raise OperationError("refused", f"steps: {step.to[:32]}: {why}", "steps")

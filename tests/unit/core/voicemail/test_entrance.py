@@ -181,6 +181,6 @@ async def test_own_lists_are_made_by_keys(rig, party):
     owner = await options(
         rig, party, "82", "1", "202#", "1", "203#", "1", "299#", "3", "2", "202#", "*", "*", "#"
     )
-    found = rig.preferences.find_list(rig.user(ANNA), 2)
-    assert rig.preferences.extensions(found) == [CARLA]
+    found = rig.lists.find(rig.user(ANNA), 2)
+    assert rig.lists.extensions(found) == [CARLA]
     assert "pbx-invalid" in owner.prompts

@@ -30,8 +30,8 @@ async def furnished(**cos):
     rig = Rig()
     rig.cos(callback=Callback.OUTSIDE, **cos)
     await rig.preferences.change(rig.user(ANNA), {"assistant": CARLA}, {})
-    await rig.preferences.put_list(rig.user(ANNA), 1, "Team", [BERT, CARLA], {})
-    await rig.preferences.put_list(None, 1, "House", [BERT, CARLA], {})
+    await rig.lists.put(rig.user(ANNA), 1, "Team", [BERT, CARLA], {})
+    await rig.lists.put(None, 1, "House", [BERT, CARLA], {})
     await rig.message(ANNA, visitor=inside(BERT))
     await rig.message(ANNA, visitor=outside("+9005550199"), urgent=True)
     async with rig.box(ANNA) as box:

@@ -48,8 +48,8 @@ async def test_nothing_is_sent_before_the_sender_has_said_so(rig, party, script)
 
 
 async def test_an_own_list_and_one_of_the_system_are_sent_to(rig, party):
-    await rig.preferences.put_list(rig.user(ANNA), 4, "Team", [BERT, ANNA], {})
-    await rig.preferences.put_list(None, 7, "House", [ANNA, BERT, CARLA], {})
+    await rig.lists.put(rig.user(ANNA), 4, "Team", [BERT, ANNA], {})
+    await rig.lists.put(None, 7, "House", [ANNA, BERT, CARLA], {})
     await sent(rig, party, "*4#", "1", Speech(6.0), "1", "#")
     assert got(rig) == {ANNA: 0, BERT: 1, CARLA: 0}
     await sent(rig, party, "**7#", "1", Speech(6.0), "1", "#")
@@ -59,7 +59,7 @@ async def test_an_own_list_and_one_of_the_system_are_sent_to(rig, party):
 
 
 async def test_lists_of_the_system_and_broadcast_need_their_rights(rig, party):
-    await rig.preferences.put_list(None, 7, "House", [BERT, CARLA], {})
+    await rig.lists.put(None, 7, "House", [BERT, CARLA], {})
     rig.cos(system_lists=False, broadcast_list=False)
     owner = await sent(rig, party, "**7#", "*0#", "*#", "#")
     assert owner.prompts.count("feature-not-avail-line") == 2

@@ -10,6 +10,7 @@ from ringwall.core.voicemail import delivery, rows
 from ringwall.core.voicemail.bounds import Bounds
 from ringwall.core.voicemail.delivery import Letter
 from ringwall.core.voicemail.drafts import Drafts
+from ringwall.core.voicemail.lists import Lists
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import Counts, Folder, MailFor, Mode
 from ringwall.core.voicemail.preferences import Preferences
@@ -41,6 +42,7 @@ class House:
         self.room = Room(self.mailboxes)
         self.drafts = Drafts(self.mailboxes, self.room)
         self.preferences = Preferences(self.mailboxes, core.directory)
+        self.lists = Lists(self.mailboxes, core.directory)
         return self
 
     async def again(self):
@@ -118,13 +120,13 @@ async def test_with_a_user_go_his_messages_greetings_lists_and_recordings(house)
     user = house.user("201")
     await house.message("201")
     other = await house.message("203")
-    await house.preferences.put_list(user, 1, "Team", ["202"], {})
-    await house.preferences.put_list(None, 1, "All", ["201", "202"], {})
+    await house.lists.put(user, 1, "Team", ["202"], {})
+    await house.lists.put(None, 1, "All", ["201", "202"], {})
     await house.preferences.change(user, {"mode": Mode.MEETING}, {})
     await house.records.change(put=[Profile(user.id, 1, {"steps": []}), Alarm(user.id, {"step": 1})])
     await house.core.directory.remove_user(ADMIN, "201")
     assert house.mailboxes.counts(user.id) == Counts()
-    assert house.preferences.extensions(house.preferences.find_list(None, 1)) == ["202"]
+    assert house.lists.extensions(house.lists.find(None, 1)) == ["202"]
     assert await house.room.sweep() == 1
     assert set(house.files.there) == set(other.parts)
 
@@ -152,17 +154,17 @@ async def test_settings_lists_profiles_and_alarms_outlive_the_process(house):
         "profiles": {"custom": 2},
     }
     settings = await house.preferences.change(anna, given, {})
-    mine = await house.preferences.put_list(anna, 3, "Team", ["202", "203"], {})
+    mine = await house.lists.put(anna, 3, "Team", ["202", "203"], {})
     await house.records.change(put=[Profile(anna.id, 2, {"repeat": 1}), Alarm(anna.id, {"step": 4})])
     again = await house.again()
     assert again.preferences.of(anna) == settings
-    assert again.preferences.find_list(anna, 3) == mine
+    assert again.lists.find(anna, 3) == mine
     assert again.mailboxes.owned.profiles == {(anna.id, 2): {"repeat": 1}}
     assert again.mailboxes.owned.alarms == {anna.id: {"step": 4}}
-    await again.preferences.remove_list(anna, 3, {})
+    await again.lists.remove(anna, 3, {})
     await again.records.change(drop=[Profile(anna.id, 2, {}), Alarm(anna.id, {})])
     last = await house.again()
-    assert last.preferences.lists(anna) == []
+    assert last.lists.of(anna) == []
     assert not last.mailboxes.owned.profiles
     assert not last.mailboxes.owned.alarms
 

@@ -126,8 +126,8 @@ async def _own_lists(session: Session) -> None:
         if key in {"1", "2"}:
             await _change_list(session, int(number), add=key == "1")
         elif key == "3":
-            found = session.house.preferences.find_list(session.user, int(number))
-            members = session.house.preferences.extensions(found) if found is not None else []
+            found = session.house.lists.find(session.user, int(number))
+            members = session.house.lists.extensions(found) if found is not None else []
             said = [item for each in members[:20] for item in (*saying.digits(each), *BEEP)]
             await session.talk.tell(*(said or [Prompt("vm-no"), Prompt("vm-extension")]))
         elif key in {"", "*", "#"}:
@@ -140,12 +140,12 @@ async def _change_list(session: Session, number: int, *, add: bool) -> None:
     typed = await session.talk.digits(Prompt("vm-extension"), Prompt("vm-then-pound"), most=LONGEST_EXTENSION)
     if not typed:
         return
-    preferences = session.house.preferences
-    found = preferences.find_list(session.user, number)
-    members = preferences.extensions(found) if found is not None else []
+    lists = session.house.lists
+    found = lists.find(session.user, number)
+    members = lists.extensions(found) if found is not None else []
     try:
         wanted = {*members, typed} if add else set(members) - {typed}
-        await preferences.put_list(session.user, number, None, sorted(wanted), session.actor)
+        await lists.put(session.user, number, None, sorted(wanted), session.actor)
     except OperationError:
         await session.talk.tell(Prompt("pbx-invalid"))
     except CoreError:

@@ -102,7 +102,7 @@ async def _look_up(session: Session, typed: str) -> list[UserEntry] | Prompt:
         return _UNKNOWN
     if of_system and not rights.may_use_system_lists(user.extension):
         return _NOT_ALLOWED
-    found = house.preferences.find_list(None if of_system else user, int(number))
+    found = house.lists.find(None if of_system else user, int(number))
     return (delivery.members(mailboxes, user, found.members) if found is not None else []) or _UNKNOWN
 
 
