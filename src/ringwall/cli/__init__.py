@@ -25,6 +25,7 @@ def _assemble() -> typer.Typer:
         calls,
         demo,
         devices,
+        firmware,
         forwarding,
         ledger,
         mail,
@@ -58,6 +59,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(calls.app, name="call")
     app.add_typer(mail.app, name="mail")
     app.add_typer(ledger.app, name="ledger")
+    app.add_typer(firmware.app, name="firmware")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
     # their module.
     return app

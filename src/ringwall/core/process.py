@@ -19,6 +19,8 @@ from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.directory.snapshot import Directory
+from ringwall.core.firmware import operations as firmware_operations
+from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.forwarding import operations as forwarding_operations
 from ringwall.core.forwarding.service import ForwardingService
 from ringwall.core.ledger import Ledger
@@ -75,6 +77,7 @@ class Core:
         self.forwarding: ForwardingService
         self.pins: PinService
         self.mail: MailService
+        self.firmware: FirmwareService
         self.trunks: Trunks
         self.slots: EdgeSlots
         self.switch: Switch
@@ -94,6 +97,7 @@ class Core:
         core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
         core.pins = await PinService.open(store, ledger, core.directory, core.rights)
         core.mail = await MailService.open(settings, layout, store, ledger)
+        core.firmware = await FirmwareService.open(store, ledger, layout.firmware)
         core._build()
         await core._take_up()
         core._offer_operations()
@@ -104,6 +108,7 @@ class Core:
         core._run(core.sip.run())
         core._run(core.slots.run())
         core._run(core.mail.run())
+        core._run(core.firmware.run())
         ledger.record("system.started", version=__version__)
         return core
 
@@ -154,7 +159,11 @@ class Core:
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
         self.rights.on_change(self._rights_changed)
         app = create_app(
-            self.operations, self.store, self.ledger, healthy=lambda: self.sip.up and self.control.up
+            self.operations,
+            self.store,
+            self.ledger,
+            healthy=lambda: self.sip.up and self.control.up,
+            firmware=self.firmware,
         )
         self.http = HttpPool(
             app, dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds
@@ -223,6 +232,7 @@ class Core:
         forwarding_operations.register(self.operations, self.forwarding, self.directory)
         pin_operations.register(self.operations, self.pins)
         mail_operations.register(self.operations, self.mail)
+        firmware_operations.register(self.operations, self.firmware)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)

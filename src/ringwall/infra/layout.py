@@ -266,6 +266,11 @@ class Layout:
         return self.core / "link.token"
 
     @property
+    def firmware(self) -> Path:
+        """Images of phones' firmware, and the two keys that say how fresh it is."""
+        return self.core / "firmware"
+
+    @property
     def core_run(self) -> Path:
         """The folder of the core's control socket."""
         return self.core / "run"

@@ -15,12 +15,15 @@ from starlette.types import ASGIApp
 from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
+from ringwall.core.api.firmware_files import firmware_files
+from ringwall.core.api.firmware_routes import firmware_routes
 from ringwall.core.api.forwarding_routes import forwarding_routes
 from ringwall.core.api.mail_routes import mail_routes
 from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
 from ringwall.core.api.source import Entrance
 from ringwall.core.errors import OperationError, StoreError
+from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor, Operations
 from ringwall.core.store import Store
@@ -32,9 +35,17 @@ SIGN_IN = (
 
 
 def create_app(
-    operations: Operations, store: Store, ledger: Ledger, *, healthy: Callable[[], bool] | None = None
+    operations: Operations,
+    store: Store,
+    ledger: Ledger,
+    *,
+    healthy: Callable[[], bool] | None = None,
+    firmware: FirmwareService | None = None,
 ) -> ASGIApp:
-    """Return the application. `healthy` says whether everything works; strangers are told the answer."""
+    """Return the application. `healthy` says whether everything works; strangers are told the answer.
+
+    Phones get what `firmware` has published.
+    """
     accounts = Accounts(store, ledger)
     bearer = HTTPBearer(auto_error=False, description="a token from POST /api/tokens")
     Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]  # noqa: N806  (a type)
@@ -65,10 +76,13 @@ def create_app(
 
     # What is told apart by its last word stands before what takes any word there: /api/users/export.
     app.include_router(rights_routes(operations, signed_in))
+    app.include_router(firmware_routes(operations, signed_in))
     app.include_router(directory_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
     app.include_router(forwarding_routes(operations, signed_in))
     app.include_router(mail_routes(operations, signed_in))
+    if firmware is not None:
+        app.include_router(firmware_files(firmware))
     _add_errors(app)
     return Entrance(app)
 

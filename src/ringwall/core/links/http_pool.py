@@ -167,6 +167,8 @@ class _Idle(asyncio.Protocol):
         server = self._pool.used(self)
         self.transport.set_protocol(server)
         server.connection_made(self.transport)
+        # For an answer that nobody takes: it can only be ended with its connection.
+        server.app_state["abort"] = self.transport.abort
         server.data_received(data)
 
 
