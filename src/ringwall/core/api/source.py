@@ -4,7 +4,7 @@ Kept here:
 - The address of whoever asks is what the edge says in X-Ringwall-Source, which the edge removes from all that
   comes from outside. A request without it did not come through the edge and is refused.
 - A body has a limit, whether its length was announced or not.
-- Answers are never kept by anything on the way.
+- Answers are never kept by anything on the way, but for those that say so themselves.
 """
 
 from collections.abc import Iterable
@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ringwall.core.links.http_pool import source_of
 
 LARGEST_BODY = 64 * 1024
+LARGER_BODIES = {"/api/firmware/": 1024 * 1024}
+"""Where signed metadata and pieces of images come in; the edge has the same limit for all."""
 
 _HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
@@ -43,36 +45,41 @@ class Entrance:
             await _refuse(send, 400, "refused", "This request did not come through the edge.")
             return
         scope.setdefault("state", {})["source"] = source[0]
-        if _announced(scope["headers"]) > LARGEST_BODY:
-            await _refuse(send, 413, "invalid", f"A request has at most {LARGEST_BODY} bytes.")
+        most = next(
+            (most for path, most in LARGER_BODIES.items() if scope["path"].startswith(path)), LARGEST_BODY
+        )
+        if _announced(scope["headers"]) > most:
+            await _refuse(send, 413, "invalid", f"A request has at most {most} bytes.")
             return
-        await self._limited(scope, receive, send)
+        await self._limited(scope, receive, send, most)
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         taken, began = 0, False
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > LARGEST_BODY:
+            if taken > most:
                 raise _TooLargeError
             return message
 
         async def marked(message: Message) -> None:
             nonlocal began
             if message["type"] == "http.response.start":
-                if taken > LARGEST_BODY:
+                if taken > most:
                     raise _TooLargeError
                 began = True
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                said = list(message.get("headers", []))
+                known = {name for name, _value in said}
+                message["headers"] = [*said, *(one for one in _HEADERS if one[0] not in known)]
             await send(message)
 
         try:
             await self._app(scope, counted, marked)
         except _TooLargeError:
             if not began:
-                await _refuse(send, 413, "invalid", f"A request has at most {LARGEST_BODY} bytes.")
+                await _refuse(send, 413, "invalid", f"A request has at most {most} bytes.")
 
 
 def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:

@@ -142,6 +142,14 @@ ROUTES = [
     ("GET", "/api/reports/calls"),
     ("GET", "/api/forwarding"),
     *((method, "/api/users/201/forwarding") for method in ("GET", "PATCH", "DELETE")),
+    ("GET", "/api/firmware"),
+    ("GET", "/api/firmware/metadata"),
+    ("PUT", "/api/firmware/images/i1"),
+    ("POST", "/api/firmware/publications"),
+    ("POST", "/api/firmware/online-keys"),
+    ("PATCH", "/api/firmware/rollouts/v1/m1"),
+    ("GET", "/api/firmware/offers/v1/m1"),
+    ("POST", "/api/firmware/verification"),
     ("GET", "/api/mail"),
     ("GET", "/api/mail/messages"),
     ("POST", "/api/mail/test"),
@@ -174,7 +182,7 @@ def test_every_route_is_known_to_these_tests(app):
     for path, methods in inner.openapi()["paths"].items():
         paths |= {(method.upper(), path) for method in methods}
     examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
-    examples["{mail}"] = "m1"
+    examples |= {"{mail}": "m1", "{sha256}": "i1", "{vendor}": "v1", "{model}": "m1"}
     filled = set()
     for method, path in paths:
         for name, value in examples.items():
