@@ -29,6 +29,7 @@ def _assemble() -> typer.Typer:
         forwarding,
         ledger,
         mail,
+        phones,
         pki,
         policy,
         reports,
@@ -51,6 +52,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(pki.app, name="pki")
     app.add_typer(users.app, name="user")
     app.add_typer(devices.app, name="device")
+    app.add_typer(phones.app, name="phone")
     rights.register(app)
     app.add_typer(authcodes.app, name="authcode")
     app.add_typer(forwarding.app, name="forwarding")

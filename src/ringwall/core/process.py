@@ -34,6 +34,7 @@ from ringwall.core.mail import MailService
 from ringwall.core.mail import operations as mail_operations
 from ringwall.core.notices.emergency import EmergencyNotices
 from ringwall.core.operations import Actor, NoArguments, Operations
+from ringwall.core.phones.house import PhoneHouse
 from ringwall.core.pins import operations as pin_operations
 from ringwall.core.pins.service import PinService
 from ringwall.core.registrar.authenticator import Authenticator
@@ -76,6 +77,7 @@ class Core:
         self.rights: RightsService
         self.forwarding: ForwardingService
         self.pins: PinService
+        self.phones: PhoneHouse
         self.mail: MailService
         self.firmware: FirmwareService
         self.trunks: Trunks
@@ -96,6 +98,7 @@ class Core:
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
         core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
         core.pins = await PinService.open(store, ledger, core.directory, core.rights)
+        core.phones = await PhoneHouse.open(store, ledger, core.directory, core.rights, core.pins)
         core.mail = await MailService.open(settings, layout, store, ledger)
         core.firmware = await FirmwareService.open(store, ledger, layout.firmware)
         core._build()
@@ -156,6 +159,7 @@ class Core:
         self.switch.hooks.emergency.append(notices.told)
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
         self.directory.on_change(self._directory_changed)
+        self.phones.join(self.switch)
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
         self.rights.on_change(self._rights_changed)
         app = create_app(
@@ -231,6 +235,9 @@ class Core:
         report_operations.register(self.operations, self.store, self.rights, self.directory)
         forwarding_operations.register(self.operations, self.forwarding, self.directory)
         pin_operations.register(self.operations, self.pins)
+        self.phones.offer(
+            self.operations, f"https://{self.settings.address}:{self.settings.ports.phones}/phone"
+        )
         mail_operations.register(self.operations, self.mail)
         firmware_operations.register(self.operations, self.firmware)
         ledger_operations.register(self.operations, self.store, self.ledger)

@@ -23,7 +23,7 @@ _RTP_FIRST, _RTP_LAST = 20000, 32767
 _ATTEMPTS = 200
 
 TCP_NAMES = (
-    *("sips", "https", "inner"),
+    *("sips", "https", "phones", "inner"),
     *("kamailio_phones", "kamailio_core", "kamailio_ws", "kamailio_trunks"),
 )
 """The settings that are TCP ports."""
@@ -61,6 +61,7 @@ def listeners(settings: "Settings") -> list[Listener]:
     return [
         Listener("sips", "tcp", settings.address, ports.sips),
         Listener("https", "tcp", settings.address, ports.https),
+        Listener("phones", "tcp", settings.address, ports.phones),
         Listener("inner", "tcp", LOOPBACK, ports.inner),
         Listener("kamailio_phones", "tcp", LOOPBACK, ports.kamailio_phones),
         Listener("kamailio_core", "tcp", LOOPBACK, ports.kamailio_core),

@@ -43,12 +43,14 @@ class Organisation(Section):
 
 
 class Ports(Section):
-    """Ports. The world sees sips, https and the RTP range; the others are on this host only."""
+    """Ports. The world sees sips, https, phones and the RTP range; the others are on this host only."""
 
     sips: Port = 5061
     """Desk phones: SIP over TLS, TCP."""
     https: Port = 443
     """Browsers and the API: HTTPS and WSS, TCP."""
+    phones: Port = 8443
+    """Desk phones: configuration, login and firmware over HTTPS, with their certificate if any, TCP."""
     inner: Port = 7443
     """Where the core reaches the edge: TLS 1.3 with client certificate, TCP."""
     kamailio_phones: Port = 15061
@@ -99,8 +101,6 @@ class Sip(Section):
     """How long a call waits for a phone whose connection closed to come back on another one."""
     nonce_seconds: int = Field(default=300, ge=10, le=3600)
     """How long a login challenge can be answered."""
-    intercept_seconds: int = Field(default=6, ge=0, le=30)
-    """How long a caller inside hears why a call is refused before the answer comes; 0: not at all."""
     max_calls: int = Field(default=2000, ge=1, le=100_000)
     """Calls at one time; further ones are refused with 503."""
 

@@ -9,7 +9,7 @@ Rules that this module keeps:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -177,6 +177,15 @@ class PolicySnapshot:
         self.phones: Mapping[str, Phone] = {one.id: one for one in _once("phone", directory.phones, "id")}
         self._has_areas = any(one.area_codes for one in directory.trunk_groups)
         self._routes: dict[tuple[str, str, Service, str | None, bool], tuple[TrunkGroup, ...]] = {}
+
+    def with_phones(self, phones: tuple[Phone, ...]) -> "PolicySnapshot":
+        """The same with other telephones, on which nothing else that is compiled depends."""
+        other = object.__new__(PolicySnapshot)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.directory = replace(self.directory, phones=phones)
+        other.phones = {one.id: one for one in _once("phone", phones, "id")}
+        return other
 
     def _plans(self, directory: Directory) -> dict[str, SitePlan]:
         inside: set[str] = set()

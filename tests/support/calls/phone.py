@@ -316,6 +316,9 @@ class Phone:
             self.texts.append(request.body.decode())
             self.tx.respond(key, request.response(self.on_message, to_tag="text"), self.now())
             return
+        if request.method == "NOTIFY" and request.to.tag is None:
+            self.tx.respond(key, request.response(200, to_tag="notified"), self.now())
+            return
         if request.to.tag is None:
             assert request.method == "INVITE", request.method
             self._called(key, request)

@@ -19,6 +19,7 @@ from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.firmware_routes import firmware_routes
 from ringwall.core.api.forwarding_routes import forwarding_routes
 from ringwall.core.api.mail_routes import mail_routes
+from ringwall.core.api.phone_routes import phone_routes
 from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
 from ringwall.core.api.source import Entrance
@@ -78,6 +79,7 @@ def create_app(
     app.include_router(rights_routes(operations, signed_in))
     app.include_router(firmware_routes(operations, signed_in))
     app.include_router(directory_routes(operations, signed_in))
+    app.include_router(phone_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
     app.include_router(forwarding_routes(operations, signed_in))
     app.include_router(mail_routes(operations, signed_in))

@@ -16,8 +16,26 @@ _EXTENSION = re.compile(r"[0-9]{2,8}\Z")
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of a desk phone besides who is logged in at it: it counts for emergency calls (P2).
+
+    `group` says what it may do while nobody is logged in; without one nothing but the site's emergency rule.
+    """
+
+    mac: str
+    site: str | None = None
+    group: str | None = None
+    location: str = ""
+    callback_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceEntry:
-    """One phone. `username` is what it signs in with; the password itself is kept nowhere."""
+    """One phone. `username` is what it signs in with; the password itself is kept nowhere.
+
+    A desk phone that is set up by us has a `place`. While nobody is logged in at it `user_id` is 0, and its
+    address of record is its own name instead of an extension.
+    """
 
     id: int
     username: str
@@ -27,6 +45,7 @@ class DeviceEntry:
     ha1_sha256: str
     ha1_md5: str | None
     legacy: bool
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

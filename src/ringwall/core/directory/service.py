@@ -20,6 +20,7 @@ from ringwall.core.directory.model import (
     check_extension,
     check_text,
 )
+from ringwall.core.directory.phones import PhoneChange, Phones
 from ringwall.core.directory.snapshot import Directory, load
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
@@ -98,6 +99,7 @@ class DirectoryService:
         self._listeners: list[Listener] = []
         self.changing = asyncio.Lock()  # held by whoever changes this, or what users refer to
         self.rules: UserRules | None = None
+        self.phones: Phones | None = None
         self.snapshot = snapshot
 
     @classmethod
@@ -195,14 +197,20 @@ class DirectoryService:
             user = self.user(extension)
             if self.rules is not None:
                 self.rules.check_removal(user)
+            phones = self.phones.user_leaves(user) if self.phones is not None else None
             await self._store.commit(
                 [
+                    *(phones.writes if phones is not None else ()),
                     (_REMOVE_USERS_BINDINGS, {"user_number": user.id}),
                     (_REMOVE_USER, {"user_number": user.id}),
                     self._record("admin.user.removed", actor, _user_facts(user), None),
                 ]
             )
-            self._swap(self.snapshot.without_user(extension))
+            before = self.snapshot
+            if phones is not None:
+                phones.stored()
+                before = before.with_devices(phones.devices)
+            self._swap(before.without_user(extension))
             return user
 
     async def add_device(
@@ -260,6 +268,10 @@ class DirectoryService:
             device = self.snapshot.by_device.get(username)
             if device is None:
                 raise OperationError("not_found", "There is no such device.", "device")
+            if device.place is not None:
+                raise OperationError(
+                    "refused", f"This is the phone {device.place.mac}: see ./ringwall phone.", "device"
+                )
             user = self.user(device.extension)
             await self._store.commit(
                 [
@@ -271,6 +283,26 @@ class DirectoryService:
             left = tuple(other for other in user.devices if other.id != device.id)
             self._swap(self.snapshot.with_user(replace(user, devices=left)))
             return device
+
+    async def put_phones(self, change: PhoneChange) -> None:
+        """Store a change of desk phones and let it be seen; for who holds `changing`. Raises StoreError."""
+        await self._store.commit(change.writes)
+        change.stored()
+        self._swap(self.snapshot.with_devices(change.devices))
+
+    def take_number(self) -> int:
+        """Return a number that nothing has had, for who holds `changing`; `number_write` stores it."""
+        number, self._next_number = self._next_number, self._next_number + 1
+        return number
+
+    def number_write(self) -> Write:
+        """Return the write that keeps numbers from coming back."""
+        return _NEXT_NUMBER, {"number": self._next_number}
+
+    @property
+    def realm(self) -> str:
+        """The digest realm, the organisation's SIP domain."""
+        return self._realm
 
     def _record(
         self, kind: str, actor: Actor, before: dict[str, Any] | None, after: dict[str, Any] | None

@@ -1,15 +1,17 @@
 """The directory as call control sees it: a value that never changes and is replaced as a whole.
 
+A phone at which nobody is logged in is among the devices, and no user's: it can sign in and cannot be called.
 A change copies two dictionaries and touches one user: a fifth of a millisecond with 10,000 users.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from ringwall.core.directory.model import DeviceEntry, UserEntry
+from ringwall.core.directory.model import DeviceEntry, Place, UserEntry
 from ringwall.core.store import schema
 
 
@@ -18,12 +20,10 @@ class Directory:
 
     __slots__ = ("_devices", "_users", "by_device", "by_extension")
 
-    def __init__(self, users: Iterable[UserEntry] = ()) -> None:
+    def __init__(self, users: Iterable[UserEntry] = (), phones: Iterable[DeviceEntry] = ()) -> None:
         by_extension = {user.extension: user for user in users}
-        self._keep(
-            by_extension,
-            {device.username: device for user in by_extension.values() for device in user.devices},
-        )
+        devices = {device.username: device for user in by_extension.values() for device in user.devices}
+        self._keep(by_extension, devices | {device.username: device for device in phones})
 
     def _keep(self, users: dict[str, UserEntry], devices: dict[str, DeviceEntry]) -> None:
         # The views keep others from changing a snapshot; copying through a view takes fifty times as long.
@@ -41,6 +41,25 @@ class Directory:
         by_extension.update((user.extension, user) for user in users)
         changed = Directory()
         changed._keep(by_extension, self._devices)
+        return changed
+
+    def with_devices(self, changes: Iterable[tuple[DeviceEntry | None, DeviceEntry | None]]) -> "Directory":
+        """Return a directory in which devices came, went or changed: pairs of what was and what is."""
+        by_extension, by_device = self._users.copy(), self._devices.copy()
+        for old, new in changes:
+            if old is not None:
+                del by_device[old.username]
+                user = by_extension.get(old.extension)
+                if user is not None:
+                    left = tuple(other for other in user.devices if other.id != old.id)
+                    by_extension[user.extension] = replace(user, devices=left)
+            if new is not None:
+                by_device[new.username] = new
+                user = by_extension.get(new.extension)
+                if user is not None:
+                    by_extension[user.extension] = replace(user, devices=(*user.devices, new))
+        changed = Directory()
+        changed._keep(by_extension, by_device)
         return changed
 
     def without_user(self, extension: str) -> "Directory":
@@ -64,35 +83,43 @@ class Directory:
 
 def load(connection: Connection) -> Directory:
     """Return the directory that the database holds."""
-    users, devices = schema.users, schema.devices
+    users, devices, phones = schema.users, schema.devices, schema.phones
     by_user: dict[int, list[DeviceEntry]] = {}
+    unassigned: list[DeviceEntry] = []
     rows = connection.execute(select(users).order_by(users.c.extension)).all()
     extensions = {row.id: row.extension for row in rows}
+    places = {
+        row.id: Place(row.mac, row.site_id, row.group_id, row.location, row.callback_number)
+        for row in connection.execute(select(phones))
+    }
     for row in connection.execute(select(devices).order_by(devices.c.id)):
-        by_user.setdefault(row.user_id, []).append(
-            DeviceEntry(
-                id=row.id,
-                username=row.username,
-                user_id=row.user_id,
-                extension=extensions[row.user_id],
-                label=row.label,
-                ha1_sha256=row.ha1_sha256,
-                ha1_md5=row.ha1_md5,
-                legacy=row.legacy,
-            )
-        )
-    return Directory(
-        UserEntry(
+        device = DeviceEntry(
             id=row.id,
-            extension=row.extension,
-            name=row.name,
-            devices=tuple(by_user.get(row.id, ())),
-            group=row.group_id,
-            site=row.site_id,
-            did=row.did,
-            caller_id=row.caller_id,
-            no_pickup=row.no_pickup,
-            locked=row.locked,
+            username=row.username,
+            user_id=row.user_id or 0,
+            extension=extensions[row.user_id] if row.user_id else row.username,
+            label=row.label,
+            ha1_sha256=row.ha1_sha256,
+            ha1_md5=row.ha1_md5,
+            legacy=row.legacy,
+            place=places.get(row.id),
         )
-        for row in rows
+        (by_user.setdefault(row.user_id, []) if row.user_id else unassigned).append(device)
+    return Directory(
+        (
+            UserEntry(
+                id=row.id,
+                extension=row.extension,
+                name=row.name,
+                devices=tuple(by_user.get(row.id, ())),
+                group=row.group_id,
+                site=row.site_id,
+                did=row.did,
+                caller_id=row.caller_id,
+                no_pickup=row.no_pickup,
+                locked=row.locked,
+            )
+            for row in rows
+        ),
+        unassigned,
     )

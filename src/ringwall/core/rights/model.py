@@ -179,9 +179,9 @@ class Book:
         ]
 
 
-def check_unused(book: Book, kind: Kind, key: str, directory: Directory) -> None:
-    """Raise OperationError (conflict) where something or somebody still uses this."""
-    uses = book.uses_of(kind.word, key)
+def check_unused(book: Book, kind: Kind, key: str, directory: Directory, others: Iterable[str] = ()) -> None:
+    """Raise OperationError (conflict) where something or somebody uses this; `others` are more names."""
+    uses = [*book.uses_of(kind.word, key), *others]
     people = [
         user.extension
         for user in directory.by_extension.values()

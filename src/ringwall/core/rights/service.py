@@ -16,6 +16,7 @@ from ringwall.core.directory import Directory, DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor
+from ringwall.core.phones import rows as phone_rows
 from ringwall.core.pins import rows as pin_rows
 from ringwall.core.rights import kinds, rows
 from ringwall.core.rights.compiling import Compiler, person
@@ -52,6 +53,7 @@ class RightsService:
         self.keys = keys
         self._compiler = Compiler()
         self._listeners: list[Listener] = []
+        self.also_used: list[Callable[[str, str], Iterable[str]]] = []
         self._code_of: dict[bytes, str] = {}
         self.book = book
         self.use = Use()
@@ -66,7 +68,7 @@ class RightsService:
         book = await store.read(rows.load)
         secret = [kind for kind in kinds.KINDS if kind.secret]
         needed = any(entry.sealed is not None for kind in secret for entry in book.of(kind).values())
-        needed = needed or await store.read(pin_rows.any_pins)
+        needed = needed or await store.read(pin_rows.any_pins) or await store.read(phone_rows.any_phones)
         loop = asyncio.get_running_loop()
         keys = await loop.run_in_executor(None, lambda: Keys.open(key_file, needed=needed))
         return cls(store, ledger, directory, keys, book)
@@ -126,7 +128,8 @@ class RightsService:
                 raise OperationError(
                     "refused", f"The {kind.title} {key} always has to be there.", kind.argument
                 )
-            check_unused(self.book, kind, key, self._directory.snapshot)
+            others = [name for uses_of in self.also_used for name in uses_of(kind.word, key)]
+            check_unused(self.book, kind, key, self._directory.snapshot, others)
             after = self.book.without(kind, key)
             snapshot = self._compiled(after, self._directory.snapshot)
             record = self._record(f"admin.{kind.record}.removed", actor, _told(entry), None)

@@ -234,12 +234,43 @@ devices = Table(
     "devices",
     metadata,
     Column("id", Number, primary_key=True, autoincrement=False),
-    Column("user_id", Number, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    # A desk phone at which nobody is logged in has no user.
+    Column("user_id", Number, ForeignKey("users.id", ondelete="CASCADE"), index=True),
     Column("username", Text, nullable=False, unique=True),
     Column("label", Text, nullable=False),
     Column("ha1_sha256", Text, nullable=False),
     Column("ha1_md5", Text),
     Column("legacy", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+# Desk phones that are set up by us, each with the number of its device; core/phones knows what they mean.
+phones = Table(
+    "phones",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("mac", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("vendor", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("expected", Boolean, nullable=False),
+    # Counts what its secret address is made of: another number, another address.
+    Column("generation", Integer, nullable=False),
+    # SHA-256 of the certificate that we gave it.
+    Column("certificate", Text, nullable=False),
+    Column("site_id", Text, ForeignKey("sites.id")),
+    Column("group_id", Text, ForeignKey("user_groups.id")),
+    Column("location", Text, nullable=False),
+    Column("callback_number", Text, nullable=False),
+    Column("user_id", Number, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("home_id", Number, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("owner_waits", Boolean, nullable=False),
+    Column("legacy", Boolean, nullable=False),
+    Column("code_digest", Text, nullable=False),
+    Column("code_until", Float, nullable=False),
+    Column("code_source", Text, nullable=False),
     Column("created_at", Float, nullable=False),
 )
 

@@ -116,6 +116,14 @@ ROUTES = [
     ("GET", "/api/users/201"),
     ("DELETE", "/api/users/201"),
     ("PATCH", "/api/users/201"),
+    ("GET", "/api/phones"),
+    ("POST", "/api/phones"),
+    *((method, "/api/phones/a") for method in ("GET", "PATCH", "DELETE")),
+    ("POST", "/api/phones/a/approval"),
+    ("POST", "/api/phones/a/address"),
+    *((method, f"/api/phones/a/{what}") for method in ("PUT", "DELETE") for what in ("block", "user")),
+    ("DELETE", "/api/phones/a/identity"),
+    ("POST", "/api/users/201/homeward"),
     ("GET", "/api/users/201/pin"),
     ("PUT", "/api/users/201/pin"),
     ("POST", "/api/users/201/pin/reset"),
@@ -183,6 +191,7 @@ def test_every_route_is_known_to_these_tests(app):
         paths |= {(method.upper(), path) for method in methods}
     examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
     examples |= {"{mail}": "m1", "{sha256}": "i1", "{vendor}": "v1", "{model}": "m1"}
+    examples["{mac}"] = "a"
     filled = set()
     for method, path in paths:
         for name, value in examples.items():
