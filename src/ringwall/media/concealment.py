@@ -23,16 +23,20 @@ _FULL = 80
 _GAIN: NDArray[np.float32] = np.concatenate(
     [np.ones(_FULL, np.float32), np.linspace(1, 0, LENGTH - _FULL, dtype=np.float32), np.zeros(1, np.float32)]
 )
+_FALL: NDArray[np.float32] = np.linspace(1, 0, BLEND + 1, dtype=np.float32)
 _RISE: NDArray[np.float32] = np.linspace(0, 1, BLEND, endpoint=False, dtype=np.float32)
 
 
 class Filler:
     """Goes on where real sound stopped; ``history`` is the HISTORY samples before the gap."""
 
-    __slots__ = ("_done", "_period")
+    __slots__ = ("_done", "_loudest", "_period", "_step")
 
     def __init__(self, history: Samples) -> None:
-        self._period = _last_period(history.astype(np.float32))
+        sound = history.astype(np.float32)
+        self._loudest = float(np.abs(sound).max())
+        self._period = _last_period(sound)
+        self._step = float(2 * sound[-1] - sound[-2] - self._period[0])
         self._done = 0
 
     @property
@@ -43,8 +47,12 @@ class Filler:
     def take(self, count: int) -> NDArray[np.float32]:
         """Return the next samples."""
         places = np.arange(self._done, self._done + count)
-        self._done += count
         found: NDArray[np.float32] = self._period.take(places, mode="wrap")
+        if self._done < BLEND:
+            # Where the period does not quite meet what was before, the step is spread: it would be a click.
+            found += self._step * _FALL.take(places, mode="clip")
+            np.clip(found, -self._loudest, self._loudest, out=found)
+        self._done += count
         return found * _GAIN.take(places, mode="clip")
 
     def blend_into(self, sound: Samples) -> None:
@@ -73,5 +81,7 @@ def pitch(sound: NDArray[np.float32]) -> int:
     energy = squares[_TEMPLATE:] - squares[:-_TEMPLATE]
     score = match / np.sqrt(energy + 1.0)
     # The shortest of equal lags: a pure tone matches at every multiple of its period.
-    best = int(np.flatnonzero(score >= score.max() * 0.98)[-1])
+    best = int(np.flatnonzero(score >= score.max() * 0.95)[-1])
+    while best and score[best - 1] > score[best]:
+        best -= 1
     return _LONGEST - best

@@ -13,6 +13,7 @@ Rules that this module keeps:
 All places are samples of the playout's clock.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -119,7 +120,9 @@ class JitterBuffer:
     def _anchor(self, timestamp: int, codes: Codes, clock: int, now: int) -> None:
         """Give sound that begins a place of its own, on the border of a tick."""
         self._erase(clock)
-        wanted = now + LEAST + self._margin
+        # A packet is needed when the tick begins in which it lies: up to so much before its place.
+        before = FRAME - math.gcd(len(codes), FRAME)
+        wanted = now + LEAST + before + self._margin
         place = max(clock, -(-wanted // FRAME) * FRAME)
         self._timestamp, self._place = timestamp, place
         self._began, self._low, self._pending = now, RING, 0
