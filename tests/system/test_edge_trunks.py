@@ -512,14 +512,49 @@ async def test_without_a_core_a_carrier_hears_503(rig, desk, peer) -> None:
             break
 
 
-async def test_a_flood_of_one_carrier_does_not_cut_it_off(core, desk, peer) -> None:
-    """Phones are counted by source address; a carrier brings the calls of many."""
+async def test_a_carrier_that_asks_too_much_is_told_so_and_can_still_end_its_calls(
+    rig, core, desk, peer, certificate
+) -> None:
+    """Phones are counted by source address; a carrier brings the calls of many, and is counted by itself."""
+    most = rig.settings.limits.sip_requests_per_trunk_10s // 5
+    async with carrier(certificate) as other:
+        await desk.up(peer.slot(1), other.slot(2))
+        there, elsewhere = await peer.connection(), await other.connection()
+        asked = 2 * most + 200  # whenever the two seconds began, more than the limit fall into one of them
+        for _ in range(asked):
+            there.send(request("OPTIONS", "sip:example.test"))
+        statuses = [await there.final(20) for _ in range(asked)]
+        told = [one for one in statuses if one.status == 503]
+        assert {one.status for one in statuses} == {200, 503}
+        assert len(told) >= 100
+        assert told[0].get("Retry-After") == "2"
+        there.send(request("BYE", "sip:100@example.test", to_tag="x"))
+        await core.next("BYE")
+        elsewhere.send(request("OPTIONS", "sip:example.test"))
+        assert (await elsewhere.final()).status == 200
+        async with asyncio.timeout(20):
+            while statuses[-1].status != 200:
+                await asyncio.sleep(0.5)
+                there.send(request("OPTIONS", "sip:example.test"))
+                statuses.append(await there.final())
+        assert len(peer.connections) == 1
+
+
+async def test_a_carrier_that_floods_loses_its_connection_and_gets_another_one(rig, core, desk, peer) -> None:
+    most = rig.settings.limits.sip_requests_per_trunk_10s // 5
     await desk.up(peer.slot())
     there = await peer.connection()
-    for _ in range(1500):
+    for _ in range(12 * most):
         there.send(request("OPTIONS", "sip:example.test"))
-    for _ in range(1500):
-        assert (await there.final(20)).status == 200
+    await there.closed()
+    again = await peer.connection()
+    await desk.becomes(1, "up")
+    async with asyncio.timeout(20):
+        while True:
+            again.send(request("OPTIONS", "sip:example.test"))
+            if (await again.final()).status == 200:
+                break
+            await asyncio.sleep(0.5)
 
 
 def test_the_authorities_and_the_agents_word_are_for_those_who_need_them(rig) -> None:

@@ -94,6 +94,7 @@ class Edge:
     connections_per_source: int
     handshakes_per_source_10s: int
     sip_requests_per_source_2s: int
+    sip_requests_per_trunk_2s: int
     http_requests_per_source_10s: int
     http_body_bytes: int
     handshake_seconds: int
@@ -181,6 +182,7 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         connections_per_source=limits.connections_per_source,
         handshakes_per_source_10s=limits.handshakes_per_source_10s,
         sip_requests_per_source_2s=max(2, limits.sip_requests_per_source_10s // 5),
+        sip_requests_per_trunk_2s=max(2, limits.sip_requests_per_trunk_10s // 5),
         http_requests_per_source_10s=limits.http_requests_per_source_10s,
         http_body_bytes=limits.http_body_bytes,
         handshake_seconds=limits.handshake_seconds,

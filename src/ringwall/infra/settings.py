@@ -122,6 +122,8 @@ class Limits(Section):
     """New connections in ten seconds."""
     sip_requests_per_source_10s: int = Field(default=2000, ge=10, le=1_000_000)
     """SIP requests in ten seconds."""
+    sip_requests_per_trunk_10s: int = Field(default=5000, ge=10, le=1_000_000)
+    """SIP requests in ten seconds that a carrier sends over its trunk's own connection."""
     http_requests_per_source_10s: int = Field(default=400, ge=1, le=100_000)
     """HTTP requests in ten seconds."""
     http_body_bytes: int = Field(default=1_048_576, ge=1024, le=104_857_600)

@@ -45,7 +45,7 @@ class Setting:
 
     `help` says what it means and what is accepted. `refers` is the kind of thing that the text, or each of
     the words, names; for `accepts` each word is an extension or `group:` and a group. With `mails` a word may
-    be a mail address instead. A `nullable` one may be none.
+    be a mail address instead. A `nullable` one may be none. `hint` follows where what is chosen is no choice.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Setting:
     refers: str = ""
     accepts: bool = False
     mails: bool = False
+    hint: str = ""
 
     @property
     def option(self) -> str:
@@ -114,7 +115,8 @@ class Setting:
         for choice in self.choices:
             if wanted in {choice.replace("-", " "), _PUBLISHED.get(choice, "")}:
                 return choice
-        raise PolicyError(self.name, f"has to be one of {', '.join(self.choices)}, not {text[:64]!r}.")
+        told = f"has to be one of {', '.join(self.choices)}, not {text[:64]!r}. {self.hint}"
+        raise PolicyError(self.name, told.rstrip())
 
     def from_text(self, text: str) -> Value:
         """Return the value that a person wrote on the command line or in a CSV file; raise PolicyError."""

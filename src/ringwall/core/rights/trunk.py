@@ -10,7 +10,7 @@ from ringwall.core.numbers import outside_number
 from ringwall.policy import checks
 from ringwall.policy.errors import PolicyError
 
-TRANSPORTS: Final = ("tls", "tcp", "udp")
+TRANSPORTS: Final = ("tls", "tcp")
 MEDIA: Final = ("srtp", "rtp")
 NUMBER_FORMATS: Final = ("+e164", "e164", "national")
 CALLER_IDS: Final = ("user", "trunk", "withheld")
@@ -98,6 +98,8 @@ class TrunkLine:
         checks.name(self.name, "name")
         _host(self.host, "host")
         checks.integer(self.port, "port", 1, 65535)
+        if self.enabled:
+            self._check_way()
         if (self.transport != "tls" or self.media != "srtp") and not self.allow_clear_text:
             raise PolicyError(
                 "allow_clear_text",
@@ -126,6 +128,22 @@ class TrunkLine:
         checks.integer(self.priority, "priority", 1, 100)
         checks.integer(self.max_calls, "max_calls", 0, 10000)
 
+    def _check_way(self) -> None:
+        """Raise PolicyError where the edge has no way to the carrier. A trunk out of service may wait."""
+        if self.transport not in TRANSPORTS:
+            raise PolicyError(
+                "transport", "has to be tls or tcp: the edge has no UDP to carriers. Ask the carrier for TLS."
+            )
+        if ":" in self.host:
+            raise PolicyError(
+                "host", "has to be a name or an IPv4 address: the edge has no IPv6 to carriers yet."
+            )
+        if self.transport == "tls" and _is_address(self.certificate_name or self.host):
+            raise PolicyError(
+                "certificate_name",
+                "has to be the name in the carrier's certificate: an address proves nothing there.",
+            )
+
     @property
     def clear_text(self) -> bool:
         """Whether somebody on the way can read or hear calls."""
@@ -149,14 +167,17 @@ class TrunkLine:
         return found
 
 
-def _host(text: str, field: str) -> None:
+def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        if not _HOST.match(text):
-            raise PolicyError(
-                field, "has to be a host name, such as sip.example.com, or an address."
-            ) from None
+        return False
+    return True
+
+
+def _host(text: str, field: str) -> None:
+    if not _is_address(text) and not _HOST.match(text):
+        raise PolicyError(field, "has to be a host name, such as sip.example.com, or an address.")
 
 
 def _source(text: str) -> None:

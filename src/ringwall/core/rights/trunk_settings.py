@@ -19,7 +19,13 @@ TRUNK_SETTINGS: Final = (
     flag("enabled", "It is in service.", default=True),
     text("host", "The carrier's SIP server, a name or an address.", None, required=True),
     number("port", "The port of the carrier's SIP server.", 5061),
-    text("transport", "How signalling goes: tls; tcp and udp are clear text.", "tls", choices=TRANSPORTS),
+    text(
+        "transport",
+        "How signalling goes: tls; tcp is clear text.",
+        "tls",
+        choices=TRANSPORTS,
+        hint="The edge has no UDP to carriers: ask the carrier for TLS.",
+    ),
     text("media", "How voice goes: srtp; rtp is clear text.", "srtp", choices=MEDIA),
     flag(
         "allow_clear_text", "Allow expressly what is not encrypted on the way to this carrier.", default=False

@@ -3,6 +3,7 @@
 Rules that this module keeps:
 - The edge is told all slots at once, after each change and whenever what it has is something else.
 - If it refuses one trunk the others are set without it, and the trunk says why.
+- When a carrier seems to be away the edge is asked at once whether it knows why.
 """
 
 import asyncio
@@ -36,22 +37,25 @@ class EdgeSlots:
         self._trunks = trunks
         self._control = control
         self._record = record
-        self._changed = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._outdated = True  # the edge has to be told
+        trunks.on_trouble = self._wake.set
         self._refused: dict[int, str] = {}  # by slot, until something changes
 
     def changed(self) -> None:
         """The trunks are others now, or the edge may be another one."""
         self._refused.clear()
-        self._changed.set()
+        self._outdated = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        self._changed.set()
         while True:
-            done = await (self._push() if self._changed.is_set() else self._look())
+            self._wake.clear()
+            done = await (self._push() if self._outdated else self._look())
             try:
                 await asyncio.wait_for(
-                    self._changed.wait() if done else asyncio.sleep(_RETRY_SECONDS), _LOOK_SECONDS
+                    self._wake.wait() if done else asyncio.sleep(_RETRY_SECONDS), _LOOK_SECONDS
                 )
             except TimeoutError:
                 continue
@@ -79,12 +83,12 @@ class EdgeSlots:
 
     async def _push(self) -> bool:
         """Tell the edge; False when it could not be told."""
-        self._changed.clear()
+        self._outdated = False
         for _ in range(SLOTS + 1):
             try:
                 await self._control.call({"op": "trunks", "trunks": self.told()})
             except EdgeUnavailable:
-                self._changed.set()
+                self._outdated = True
                 return False
             except EdgeRefused as error:
                 if not self._leave_out(str(error)):
@@ -100,7 +104,7 @@ class EdgeSlots:
         for trunk, its in self._trunks.slots.items():
             if its == slot and slot not in self._refused:
                 self._refused[slot] = why
-                self._note(trunk, up=False, why=f"the edge refuses it: {why}"[:300])
+                self._note(trunk, up=False, connection=f"the edge refuses it: {why}"[:300])
                 return True
         return False
 
@@ -112,15 +116,18 @@ class EdgeSlots:
             return True
         wanted = {(one["slot"], one["name"], one["transport"]) for one in self.told()}
         if {(one.get("slot"), one.get("name"), one.get("transport")) for one in has} != wanted:
-            self._changed.set()
+            self._outdated = True
+            self._wake.set()
             return True
         by_slot = {slot: trunk for trunk, slot in self._trunks.slots.items()}
         for one in has:
             trunk = by_slot.get(one.get("slot"))
             if trunk is not None and one.get("state") == "down":
-                self._note(trunk, up=False, why=f"no connection: {one.get('error', '')}"[:300])
-            elif trunk is not None and one.get("state") == "up" and not self._asks(trunk):
-                self._note(trunk, up=True, why="")
+                self._note(trunk, up=False, connection=f"no connection: {one.get('error', '')}"[:300])
+            elif trunk is not None and one.get("state") == "up":
+                self._trunks.states[trunk].connection = ""
+                if not self._asks(trunk):
+                    self._note(trunk, up=True)
         return True
 
     def _asks(self, trunk: str) -> bool:
@@ -128,7 +135,7 @@ class EdgeSlots:
         line = self._trunks.line(trunk)
         return line is not None and line.options_seconds > 0
 
-    def _note(self, trunk: str, *, up: bool, why: str) -> None:
+    def _note(self, trunk: str, *, up: bool, connection: str = "") -> None:
         first = self._trunks.states[trunk].up is None
-        if self._trunks.note(trunk, time.time(), up=up, why=why) and not (first and up):
-            self._record("trunk.up" if up else "trunk.down", trunk=trunk, why=why)
+        if self._trunks.note(trunk, time.time(), up=up, connection=connection) and not (first and up):
+            self._record("trunk.up" if up else "trunk.down", trunk=trunk, why=connection)

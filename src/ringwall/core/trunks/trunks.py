@@ -8,7 +8,7 @@ Rules that this module keeps:
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,15 +20,19 @@ from ringwall.sip.message import Request
 TRUNK_HEADER: Final = "P-Ringwall-Trunk"
 SLOTS: Final = 16
 _NOBODYS: Final = 99
-OVER_THE_EDGE: Final = frozenset({"tls", "tcp"})  # the ways to a carrier that the edge has
 
 
 @dataclass(slots=True)
 class TrunkState:
-    """What is known of a carrier. `up` is None before anything was heard; `since` is unix seconds."""
+    """What is known of a carrier. `up` is None before anything was heard; `since` is unix seconds.
+
+    `connection` is why the edge has no connection to it. That is more than unanswered questions tell, so it
+    stands until the carrier is up.
+    """
 
     up: bool | None = None
     why: str = ""
+    connection: str = ""
     since: float = 0.0
     registered: bool | None = None
     registration: str = ""
@@ -43,6 +47,7 @@ class Trunks:
         self.slots: dict[str, int] = {}
         self.states: dict[str, TrunkState] = {}
         self.live: Counter[str] = Counter()
+        self.on_trouble: Callable[[], None] = _nothing  # a carrier is away, and the edge may know why
         self._by_slot: dict[str, str] = {}
         self._sources: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str]] = []
         self.refresh()
@@ -51,7 +56,6 @@ class Trunks:
         """The administrator changed something: give slots anew. Trunks beyond the last slot get none."""
         self.lines = self._rights.trunks
         lines = [line for line in self.lines.values() if line.enabled]
-        lines = [line for line in lines if line.transport in OVER_THE_EDGE]
         wanted = {line.id for line in lines}
         self.slots = {trunk: slot for trunk, slot in self.slots.items() if trunk in wanted}
         self.states = {trunk: state for trunk, state in self.states.items() if trunk in wanted}
@@ -131,16 +135,22 @@ class Trunks:
         if self.live[trunk] <= 0:
             del self.live[trunk]
 
-    def note(self, trunk: str, now: float, *, up: bool, why: str = "") -> bool:
-        """What was seen of a carrier; returns whether that is news."""
+    def note(self, trunk: str, now: float, *, up: bool, why: str = "", connection: str = "") -> bool:
+        """What was seen of a carrier; returns whether that is news.
+
+        `connection` is the edge's word on why there is none.
+        """
         state = self.states.get(trunk)
         if state is None:
             return False
-        news = state.up is not up
-        if news:
+        news = state.up is not up or (connection and connection != state.connection)
+        if state.up is not up:
             state.up, state.since = up, now
-        state.why = "" if up else why
-        return news
+        state.connection = "" if up else connection or state.connection
+        state.why = "" if up else state.connection or why
+        if news and not up and not state.connection:
+            self.on_trouble()
+        return bool(news)
 
     def describe(self) -> list[dict[str, Any]]:
         """All trunks, for `status`. No secrets."""
@@ -168,9 +178,11 @@ class Trunks:
     def _why_not(line: TrunkLine) -> str:
         if not line.enabled:
             return "it is switched off"
-        if line.transport not in OVER_THE_EDGE:
-            return f"the edge has no way to a carrier over {line.transport}: choose tls or tcp"
         return f"there are more than {SLOTS} trunks in service"
+
+
+def _nothing() -> None:
+    """Stands in where nobody asks the edge."""
 
 
 def warning_of(line: TrunkLine) -> str:

@@ -255,8 +255,6 @@ def test_slots_stay_with_their_trunks_and_there_are_sixteen(world: World) -> Non
     assert world.trunks.describe()[-1]["why"] == "there are more than 16 trunks in service"
     world.rights.line(line("t03", enabled=False))
     assert world.trunks.slots["a-first"] == before["t03"]
-    world.rights.line(line("t04", transport="udp", media="rtp", allow_clear_text=True))
-    assert "t04" not in world.trunks.slots
 
 
 def test_a_trunk_that_is_removed_in_a_call_leaves_nothing_behind(world: World) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 import ringwall.core.store
+from ringwall.core.rights import kinds
+from ringwall.core.rights.rows import load
 from ringwall.core.store import schema
 from ringwall.core.store.engine import open_engine
 from ringwall.core.store.migrate import migrate
@@ -79,6 +81,38 @@ def test_groups_and_sites_that_are_used_cannot_be_removed_behind_the_directorys_
         for table in ("user_groups", "sites", "cos_call"):
             with pytest.raises(IntegrityError):
                 connection.exec_driver_sql(f"DELETE FROM {table}")
+
+
+def test_trunks_that_the_edge_has_no_way_to_are_switched_off_and_can_be_read(tmp_path):
+    engine = _at(tmp_path / "ringwall.db", "0007")
+    lines = {
+        "good": ("sip.example.com", "tls", "", 1),
+        "named": ("192.0.2.1", "tls", "sip.example.com", 1),
+        "udp": ("sip.example.com", "udp", "", 1),
+        "six": ("2001:db8::1", "tcp", "", 1),
+        "nameless": ("192.0.2.1", "tls", "", 1),
+    }
+    with engine.connect() as connection, connection.begin():
+        group = {
+            "id": "tg",
+            "name": "TG",
+            "site": "main",
+            "access_code": "",
+            "services": "[]",
+            "area_codes": "[]",
+        }
+        connection.execute(insert(schema.trunk_groups), {**group, "tandem_group": None, "max_calls": 1})
+        for key, (host, transport, name, enabled) in lines.items():
+            values = {one.name: one.default for one in kinds.TRUNK.settings}
+            values |= {"name": key, "trunk_group": "tg", "host": host, "transport": transport}
+            values |= {"certificate_name": name, "enabled": enabled, "allow_clear_text": transport != "tls"}
+            values |= {"sources": "[]", "did_ranges": "[]"}
+            connection.execute(insert(schema.trunks), {"id": key, **values})
+    migrate(engine)
+    with engine.connect() as connection:
+        book = load(connection).of(kinds.TRUNK)
+        assert {key for key, entry in book.items() if entry.value.enabled} == {"good", "named"}
+        assert book["udp"].value.transport == "tcp"
 
 
 @pytest.mark.req("C1")

@@ -107,6 +107,32 @@ async def test_a_trunk_that_the_edge_refuses_keeps_no_other_out() -> None:
     task.cancel()
 
 
+async def test_when_a_carrier_does_not_answer_the_edge_is_asked_why_at_once() -> None:
+    _, trunks, agent, slots, records = house(line("t1"))
+    task = running(slots)
+    await until(lambda: agent.trunks)
+    agent.states = {1: ("down", "The carrier's certificate is for another name.")}
+    trunks.note("t1", 1.0, up=False, why="503 Trunk Not Connected to OPTIONS")
+    wanted = "no connection: The carrier's certificate is for another name."
+    await until(lambda: trunks.states["t1"].why == wanted)
+    assert ("trunk.down", {"trunk": "t1", "why": wanted}) in records
+    task.cancel()
+
+
+def test_why_there_is_no_connection_stands_until_the_trunk_is_up() -> None:
+    _, trunks, _, _, _ = house(line("t1"))
+    state = trunks.states["t1"]
+    assert trunks.note("t1", 1.0, up=False, connection="no connection: a wrong certificate")
+    assert not trunks.note("t1", 2.0, up=False, why="503 Trunk Not Connected to OPTIONS")
+    assert (state.why, state.since) == ("no connection: a wrong certificate", 1.0)
+    assert trunks.note("t1", 3.0, up=False, connection="no connection: it does not answer")
+    assert state.why == "no connection: it does not answer"
+    assert trunks.note("t1", 4.0, up=True)
+    assert (state.why, state.connection) == ("", "")
+    assert trunks.note("t1", 5.0, up=False, why="503 Busy to OPTIONS")
+    assert state.why == "503 Busy to OPTIONS"
+
+
 async def test_an_edge_that_has_something_else_is_told_again_and_its_troubles_are_taken_over(
     monkeypatch,
 ) -> None:
