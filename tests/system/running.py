@@ -175,7 +175,7 @@ def settings_for_tests(**sip: int) -> Settings:
     """Return settings on free ports, with shorter waits for phones that do not answer or do not come back."""
     settings = Settings.for_address(ports.primary_address()).with_free_ports()
     values = settings.model_dump()
-    values["sip"] |= {"ring_seconds": 6, "lost_phone_seconds": 4, **sip}
+    values["sip"] |= {"ring_seconds": 6, "lost_phone_seconds": 4, "intercept_seconds": 0, **sip}
     return Settings.checked(values, "tests")
 
 

@@ -204,6 +204,7 @@ class Call:
     clear_text: list[str] = field(default_factory=list)  # what was not encrypted of it
     offer: bytes = field(default=b"", repr=False)  # the caller's offer, prepared for the relay
     on_answer: Callable[[bytes], None] | None = None  # takes the answer where nobody waits for it as usual
+    on_system: Callable[[], None] | None = None  # the same, where the system answers and not a party
     notes: dict[str, object] = field(default_factory=dict)  # what its record says besides
     joined: bool = False  # the relay has made the caller's answer from the callee's
     offerer: Side = Side.A  # who made the offer that was agreed on last

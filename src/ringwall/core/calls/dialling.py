@@ -11,7 +11,7 @@ from ringwall.core.calls.call import Leg
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.policy import codes as policy_codes
-from ringwall.policy.actions import Action, Context, PhoneSubject, UserSubject
+from ringwall.policy.actions import Action, Context, PhoneSubject, Subject, UserSubject
 from ringwall.policy.decide import may
 from ringwall.policy.grant import Denial, Grant
 from ringwall.policy.groups import CodeMode
@@ -54,8 +54,13 @@ def decide(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial 
     if isinstance(checked, policy_codes.Accepted):
         return may(policy, checked.subject, Action.DIAL, number=number, context=context)
     if checked.rule.id == "code.unknown":
-        payer = subject.user if isinstance(subject, UserSubject) else f"phone:{subject.phone}"
-        count = switch.use.wrong_code(payer, now)
-        kind = "security.codes_guessed" if checked.alarm else "security.wrong_code"
-        switch.watch.note(kind, payer, switch.now(), within_the_hour=count)
+        note_wrong_code(switch, subject, checked, now)
     return WrongCode(answer, checked.rule)
+
+
+def note_wrong_code(switch: Switch, subject: Subject, wrong: policy_codes.Wrong, now: float) -> None:
+    """Count a wrong code for its caller; too many raise the alarm. `now` in unix seconds."""
+    payer = f"phone:{subject.phone}" if isinstance(subject, PhoneSubject) else getattr(subject, "user", "")
+    count = switch.use.wrong_code(payer, now)
+    kind = "security.codes_guessed" if wrong.alarm else "security.wrong_code"
+    switch.watch.note(kind, payer, switch.now(), within_the_hour=count)

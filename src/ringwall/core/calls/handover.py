@@ -31,6 +31,7 @@ def attempt(
     ghost.side = Side.A
     made = Call(id=switch.new_tag(), caller=ghost, dialled=grant.canonical, notes=notes)
     made.on_answer = partial(_answered, switch, made, party, reached)
+    made.on_system = partial(reached, made)
     try:
         made.offer = joining.offer_of(party).for_relay
     except MediaRefused as error:
@@ -67,7 +68,7 @@ def hand_over(switch: Switch, old: Call, party: Leg, new: Call) -> None:
     new.caller = party
     new.state, new.answered_at = CallState.TALKING, time.time()
     new.offerer = Side.A
-    new.offer, new.on_answer = b"", None
+    new.offer, new.on_answer, new.on_system = b"", None, None
     new.clear_text += [told for told in old.clear_text if told not in new.clear_text]
     switch.add_leg(new, party)
 

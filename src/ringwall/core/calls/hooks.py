@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.registrar.flows import Flow
 from ringwall.policy.actions import Action
+from ringwall.policy.grant import Denial
+from ringwall.policy.rules import Heard
 from ringwall.sip.message import Request
 
 # A request within a call: the call, the party that sent it, the transaction's key, the request.
@@ -31,6 +33,27 @@ class Elsewhere(Protocol):
     def take(self, call: Call, extension: str, case: Action) -> bool:
         """Take the call there in this case (always, busy, no answer); False where it does not go there."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A phone's call is refused, and that is on record: with which answer, why, by which rule of the policy.
+
+    `heard` is what its caller is to meet; `party` is who that is, the extension or the phone. `let_in` makes
+    the call whose caller waits for that; whoever lets it in has to end it, with the same answer.
+    """
+
+    status: int
+    reason: str
+    why: str
+    rule: str
+    heard: Heard
+    party: str
+    let_in: Callable[[], Call] = field(repr=False)
+
+
+# The policy's denial that a code could help, what was dialled, and what lets the call in.
+CodeWanted = Callable[[Denial, str, Callable[[], Call]], bool]
 
 
 def _nothing() -> None:
@@ -54,6 +77,10 @@ class Hooks:
     """What a phone may ask that belongs to no call, by SIP method; whoever answers it asks who it is."""
     elsewhere: list[Elsewhere] = field(default_factory=list)
     """Where a call goes that its user does not take, in order."""
+    refused: list[Callable[[Refusal], bool]] = field(default_factory=list)
+    """A phone's call is refused: whether its caller is let in to hear why."""
+    code_wanted: list[CodeWanted] = field(default_factory=list)
+    """A number is denied that an authorization code could open: whether the caller is let in to type one."""
     leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)
     """A party hangs up: whether the call goes on without it."""
     call_ended: list[Callable[[Call, int], None]] = field(default_factory=list)

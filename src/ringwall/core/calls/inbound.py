@@ -11,6 +11,7 @@ import time
 
 from ringwall.core.calls import setup
 from ringwall.core.calls.call import Leg
+from ringwall.core.calls.refusal import Refused
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.switch import Switch
 from ringwall.core.registrar.flows import Flow
@@ -31,7 +32,7 @@ def invited(switch: Switch, key: str, request: Request, line: TrunkLine, flow: F
     country = numbers.country_of(switch.rights.snapshot, line)
     number, name = _caller(request, country)
     called = numbers.incoming((Uri.parse(request.uri).user or "").replace("%23", "#"), country)
-    refuse = setup.Refused(
+    refuse = Refused(
         switch, key, request, caller=number, caller_trunk=line.id, source=flow.peer if flow else None
     )
     refuse.who["dialled"] = called[:64]

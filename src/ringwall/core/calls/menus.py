@@ -15,10 +15,11 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final
 
-from ringwall.core.calls import answering, arrival, handover, media_policy, media_side, teardown
+from ringwall.core.calls import answering, arrival, handover, media_policy, media_side, rooms, teardown
 from ringwall.core.calls.call import Call, CallState, Leg
 from ringwall.core.calls.conversation import Conversation
 from ringwall.core.calls.media_policy import MediaRefused
+from ringwall.core.calls.outside import WhyNot
 from ringwall.core.calls.switch import Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.core.media.errors import MediaError, MediaFull
@@ -71,41 +72,55 @@ def country_of(switch: Switch, leg: Leg) -> str:
     return (plan or policy.fallback).site.country
 
 
-def start(switch: Switch, call: Call, menu: Menu, visitor: Visitor) -> None:
-    """Answer a caller that waits, and let the menu talk with him."""
+def start(
+    switch: Switch, call: Call, menu: Menu, visitor: Visitor, *, otherwise: WhyNot | None = None
+) -> None:
+    """Answer a caller that waits, and let the menu talk with him.
+
+    `otherwise` is the answer where he cannot be heard by the media server.
+    """
     call.system = "menu"
     switch.timers.cancel(("ring", call))
     switch.spawn(
         call,
-        _answer(switch, call, menu, visitor),
+        _answer(switch, call, menu, visitor, otherwise),
         lambda _error: teardown.end(switch, call, "an error in the system", status=500),
     )
 
 
-async def hear_caller(switch: Switch, call: Call) -> bytes | None:
+async def _hear_caller(switch: Switch, call: Call, otherwise: WhyNot | None) -> bytes | None:
     """Give a caller that waits a leg of the media server; his answer, or None where that ended the call."""
     caller = call.caller
-    why = "the media server is not available"
+    why_not = 503, "Media Server Unavailable", "the media server is not available"
     try:
         offer = media_policy.check_offer(
             caller.remote_sdp, "application/sdp", prefer=caller.suite, clear_text=caller.clear_text
         )
         return await media_side.answer(switch, call, caller, offer)
     except MediaRefused as error:
-        if call.state is CallState.SETUP:
-            teardown.end(switch, call, error.why, status=488)
-        return None
+        why_not = 488, "Not Acceptable Here", error.why
     except MediaFull as error:
-        why = str(error)
+        why_not = 503, "Media Server Full", str(error)
     except (EdgeRefused, EdgeUnavailable, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
     if call.state is CallState.SETUP:
-        teardown.end(switch, call, why, status=503, reason="Media Server Unavailable")
+        status, reason, why = otherwise or why_not
+        teardown.end(switch, call, why, status=status, reason=reason)
     return None
 
 
-async def _answer(switch: Switch, call: Call, menu: Menu, visitor: Visitor) -> None:
-    body = await hear_caller(switch, call)
+async def _answer(switch: Switch, call: Call, menu: Menu, visitor: Visitor, otherwise: WhyNot | None) -> None:
+    if call.on_system is not None:
+        call.on_system()  # the party is somewhere else, and comes now
+        try:
+            await rooms.enter(switch, call, call.caller, "")
+        except rooms.NotMoved as error:
+            teardown.end(switch, call, f"the media server was not reached: {error}")
+            return
+        switch.keep(call)
+        await _talk(switch, call, menu, visitor)
+        return
+    body = await _hear_caller(switch, call, otherwise)
     if body is None or call.state is not CallState.SETUP:
         return
     call.state = CallState.ANSWERING
@@ -115,6 +130,10 @@ async def _answer(switch: Switch, call: Call, menu: Menu, visitor: Visitor) -> N
         if call.state is CallState.ENDED:
             return
         await asyncio.sleep(_PRACK_PAUSE)  # the answer waits for the PRACK of what was said before it
+    await _talk(switch, call, menu, visitor)
+
+
+async def _talk(switch: Switch, call: Call, menu: Menu, visitor: Visitor) -> None:
     conversation = converse(switch, call, call.caller)
     following = await _listen(switch, call, menu(conversation, visitor))
     if not call.talks():

@@ -84,13 +84,17 @@ def is_emergency(call: Call) -> bool:
 
 
 async def enter(switch: Switch, call: Call, leg: Leg, room: str) -> None:
-    """Bring the media of a party that talks into a room; it hears nobody yet. Raises NotMoved, LegGone."""
+    """Bring the media of a party that talks to the media server, into a room if one is named.
+
+    It hears nobody yet. Raises NotMoved, LegGone.
+    """
     try:
         server = switch.media.choose(switch.rooms.get(room, ()))
     except MediaError as error:
         raise NotMoved(str(error)) from error
     if leg.media is not None and leg.media.server == server and switch.media.has(leg.tag):
-        media_side.seat(switch, leg, room)
+        if room:
+            media_side.seat(switch, leg, room)
         return
     old = leg.relay
     offered = None
@@ -115,7 +119,8 @@ async def _follow(switch: Switch, leg: Leg, offered: media_side.Offered, room: s
     leg.media, leg.relay = offered.media, offered.relay
     if before is not None:
         leg.media.hears, leg.media.music = before.hears, before.music
-    media_side.seat(switch, leg, room)
+    if room:
+        media_side.seat(switch, leg, room)
     await media_side.taken(switch, leg, offered, response)
 
 

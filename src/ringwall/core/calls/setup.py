@@ -7,6 +7,8 @@ Rules that this module keeps:
 - Whoever is told no is told why: each refusal carries a Warning, and the record the same words.
 """
 
+from functools import partial
+
 from ringwall.core.calls import (
     answering,
     arrival,
@@ -20,6 +22,7 @@ from ringwall.core.calls import (
 )
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.media_policy import Checked, MediaRefused
+from ringwall.core.calls.refusal import Refused
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.star_codes import StarCode
 from ringwall.core.calls.switch import Switch
@@ -28,40 +31,13 @@ from ringwall.core.registrar.flows import Flow
 from ringwall.core.trunks.clear_text import ClearText
 from ringwall.policy.actions import PhoneSubject
 from ringwall.policy.grant import Denial, Grant
-from ringwall.policy.rules import RULES, Rule
+from ringwall.policy.rules import Rule
 from ringwall.policy.scope import NumberClass
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request
 from ringwall.sip.uri import Uri
 
 UNDERSTOOD = frozenset({"100rel", "timer", "outbound"})  # what a Require may ask of us
-
-
-class Refused:
-    """How one INVITE is refused: with what is known of its sender in the record."""
-
-    def __init__(self, switch: Switch, key: str, request: Request, **who: object) -> None:
-        self._switch, self._key, self._request = switch, key, request
-        self.who = who
-
-    def __call__(
-        self, status: int, reason: str, why: str, *, kind: str = "call.refused", **more: object
-    ) -> None:
-        """Tell the caller and the record."""
-        fields = {**self.who, **more}
-        teardown.refuse(self._switch, self._key, self._request, status, reason, why, kind=kind, **fields)
-
-    def by_policy(self, denial: Denial, rule: Rule | None = None) -> None:
-        """What the policy said, with its rule, or with another one that came after it."""
-        said = denial.record()
-        del said["status"]
-        self.by_rule(rule or denial.rule, **said)
-
-    def by_rule(self, rule: Rule, /, **said: object) -> None:
-        """What a rule says."""
-        status, reason = RULES[rule.id].status, RULES[rule.id].reason
-        said |= {"rule": rule.id, "because": rule.sentence}
-        self(status, reason, rule.sentence, kind="call.denied", **{**said, **self.who})
 
 
 def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flow: Flow) -> None:
@@ -82,6 +58,8 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     offer = admitted(switch, key, request, refuse, emergency=emergency)
     if offer is None:
         return
+    made = partial(_let_in_phone, switch, key, request, device, flow, offer, codes.hidden(dialled))
+    refuse.may_be_heard(made)
     if isinstance(answer, dialling.WrongCode):
         refuse.by_policy(answer.denial, answer.rule)
         return
@@ -91,7 +69,7 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
             refuse(
                 404, "No Such Number", f"there is no number {shown}: {answer.rule.entry or 'none was given'}"
             )
-        else:
+        elif not any(asks(answer, dialled, made) for asks in switch.hooks.code_wanted):
             refuse.by_policy(answer)
         return
     caller = _leg_of(switch, request, device, flow, offer)
@@ -139,9 +117,7 @@ def _feature(
     elif nobody and not code.without_user:
         refuse.by_rule(Rule("phone.unassigned", f"phone {device.username}"))
     else:
-        call = Call(switch.new_tag(), _leg_of(switch, request, device, flow, offer), code.code + typed)
-        _let_in(switch, key, request, call, offer)
-        answers(call, typed)
+        answers(_let_in_phone(switch, key, request, device, flow, offer, code.code + typed), typed)
 
 
 def has_room(switch: Switch, refuse: Refused) -> bool:
@@ -211,6 +187,21 @@ def begin(
         arrival.arrive(switch, call, number)
     else:
         outside.make_leg(switch, call, grant, number)
+
+
+def _let_in_phone(
+    switch: Switch,
+    key: str,
+    request: Request,
+    device: DeviceEntry,
+    flow: Flow,
+    offer: Checked,
+    dialled: str,
+) -> Call:
+    """A call of a phone with the system: nobody is called for it yet."""
+    call = Call(switch.new_tag(), _leg_of(switch, request, device, flow, offer), dialled)
+    _let_in(switch, key, request, call, offer)
+    return call
 
 
 def _let_in(switch: Switch, key: str, request: Request, call: Call, offer: Checked) -> None:

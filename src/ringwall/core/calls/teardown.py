@@ -28,23 +28,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:200]
 
 
-def refuse(
-    switch: Switch,
-    key: str,
-    request: Request,
-    status: int,
-    reason: str,
-    why: str,
-    *,
-    kind: str = "call.refused",
-    **fields: object,
-) -> None:
-    """Refuse an INVITE that never became a call: tell the caller and the record why."""
-    switch.respond(key, request.response(status, reason, to_tag=switch.new_tag(), headers=[warning(why)]))
-    fields.setdefault("dialled", (request.to.uri.user or "")[:64])
-    switch.record(kind, status=status, why=why, **fields)
-
-
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A party hung up (RFC 3261 15.1.2)."""
     switch.respond(key, request.response(200))

@@ -5,12 +5,14 @@ A feature is a module under `features/` with `install(switch)`, which puts it in
 
 from typing import Final
 
-from ringwall.core.calls.features import forwarding, transfer
+from ringwall.core.calls.features import code_prompt, forwarding, intercept, transfer
 from ringwall.core.calls.switch import Switch
 
 FEATURES: Final = (
     forwarding,
     transfer,
+    intercept,
+    code_prompt,
 )
 
 
