@@ -27,7 +27,7 @@ def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
     call.callee_name = user.name
     if any(other.may_take(extension) for other in switch.hooks.elsewhere):
         return None
-    if not _may_receive(switch, call, extension):
+    if not may_receive(switch, call, extension):
         return 486, "Busy Here", f"extension {extension} has as many calls as it may have"
     if not branches.phones_of(switch, call, extension):
         return 480, "Not Registered", f"extension {extension} has no phone that is signed in"
@@ -39,7 +39,7 @@ def arrive(switch: Switch, call: Call, extension: str) -> None:
     call.arrived.append(extension)
     if _goes_elsewhere(switch, call, extension, Action.FORWARD_ALWAYS):
         return
-    if not _may_receive(switch, call, extension):
+    if not may_receive(switch, call, extension):
         if not _goes_elsewhere(switch, call, extension, Action.FORWARD_BUSY):
             teardown.end(switch, call, "busy", by="callee", status=486)
         return
@@ -74,7 +74,8 @@ def calls_of(switch: Switch, extension: str) -> int:
     return len({id(found[0]) for leg in legs if (found := switch.legs.get((leg.sip_call_id, leg.tag)))})
 
 
-def _may_receive(switch: Switch, call: Call, extension: str) -> bool:
+def may_receive(switch: Switch, call: Call, extension: str) -> bool:
+    """Whether one more call may come to an extension."""
     caller = call.caller
     subject = TrunkSubject(caller.trunk) if caller.trunk else UserSubject(caller.extension)
     context = Context(time.time(), switch.use, count=calls_of(switch, extension))

@@ -7,7 +7,7 @@ Rules that this module keeps:
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ringwall.core.calls import answering, keepalive, media_policy, session, teardown
 from ringwall.core.calls.call import Call, CallState, Continuation, Leg, LegState
@@ -39,9 +39,10 @@ def ring_user(switch: Switch, call: Call, extension: str) -> bool:
     return bool(targets)
 
 
-def _start_branch(switch: Switch, call: Call, binding: Binding) -> None:
+def leg_of(switch: Switch, binding: Binding) -> Leg:
+    """A leg to a phone that is signed in."""
     tag = switch.new_tag()
-    leg = Leg(
+    return Leg(
         side=Side.B,
         tag=tag,
         sip_call_id=switch.new_tag() + tag,
@@ -52,12 +53,16 @@ def _start_branch(switch: Switch, call: Call, binding: Binding) -> None:
         contact=switch.contact_for(tag),
         profile=Profile.DTLS if binding.webrtc else Profile.SDES,
     )
+
+
+def _start_branch(switch: Switch, call: Call, binding: Binding) -> None:
+    leg = leg_of(switch, binding)
     start(
         switch,
         call,
         leg,
         known=binding.suites,
-        build=lambda body: _invite(switch, call, leg, binding, body),
+        build=lambda body: invite(switch, call, leg, binding, body, supported(call)),
         then=lambda q, r: _response(switch, call, leg, q, r),
     )
 
@@ -119,7 +124,16 @@ def shown_caller(switch: Switch, call: Call) -> str:
     return f"{quote(name)} <sip:{user}@{switch.domain}>"
 
 
-def _invite(switch: Switch, call: Call, leg: Leg, binding: Binding, body: bytes) -> Request:
+def invite(
+    switch: Switch,
+    call: Call,
+    leg: Leg,
+    binding: Binding,
+    body: bytes,
+    understood: str,
+    wishes: Sequence[tuple[str, str]] = (),
+) -> Request:
+    """The INVITE to a phone inside: `understood` are extensions of SIP, `wishes` further headers."""
     headers = [
         *(("Route", entry) for entry in binding.path),
         ("Max-Forwards", "70"),
@@ -129,8 +143,9 @@ def _invite(switch: Switch, call: Call, leg: Leg, binding: Binding, body: bytes)
         ("CSeq", "1 INVITE"),
         ("Contact", leg.contact),
         ("Allow", ALLOW),
-        ("Supported", supported(call)),
+        ("Supported", understood),
         *session.offer_headers(switch),
+        *wishes,
         ("User-Agent", PRODUCT),
         ("Content-Type", "application/sdp"),
     ]
@@ -145,17 +160,20 @@ def _response(switch: Switch, call: Call, leg: Leg, request: Request, response: 
     elif status < 300:
         answering.branch_answered(switch, call, leg, request, response)
     else:
-        leg.key = ""
-        flow = leg.flow
-        if 500 <= status < 600:
-            # What is wrong with one phone is not wrong with the system that the caller asked.
-            status, reason = 480, "Temporarily Unavailable"
-        else:
-            reason = response.reason
-        teardown.branch_failed(switch, call, leg, status, reason)
-        if status == 430 and flow is not None:
-            keepalive.flow_closed(switch, flow.peer)
-            switch.registrar.flow_closed(flow.peer)
+        refused(switch, call, leg, response)
+
+
+def refused(switch: Switch, call: Call, leg: Leg, response: Response) -> None:
+    """A phone does not take the call."""
+    status, reason, flow = response.status, response.reason, leg.flow
+    leg.key = ""
+    if 500 <= status < 600:
+        # What is wrong with one phone is not wrong with the system that the caller asked.
+        status, reason = 480, "Temporarily Unavailable"
+    teardown.branch_failed(switch, call, leg, status, reason)
+    if status == 430 and flow is not None:
+        keepalive.flow_closed(switch, flow.peer)
+        switch.registrar.flow_closed(flow.peer)
 
 
 def provisional(switch: Switch, call: Call, leg: Leg, request: Request, response: Response) -> None:

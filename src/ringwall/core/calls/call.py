@@ -221,6 +221,14 @@ class Call:
         """All legs that are not over."""
         return [leg for leg in (self.caller, *self.branches) if leg.state is not LegState.ENDED]
 
+    def others(self) -> list[Leg]:
+        """Who takes part besides caller and callee, such as those who hear a page."""
+        return [
+            leg
+            for leg in self.branches
+            if leg is not self.callee and leg.state is LegState.TALKING and leg.dialog is not None
+        ]
+
     def other(self, leg: Leg) -> Leg | None:
         """The party at the other end."""
         return self.callee if leg is self.caller else self.caller
@@ -234,6 +242,7 @@ class Call:
             "callee_name": self.callee_name,
             "caller": self.caller.to_value(),
             "callee": self.callee.to_value() if self.callee else None,
+            "others": [leg.to_value() for leg in self.others()],
             "relay": {"id": self.relay.id, "chained": self.relay.chained} if self.relay else None,
             "system": self.system,
             "offerer": self.offerer.value,
@@ -248,12 +257,13 @@ class Call:
         """Take up a call of the process before this one. Raises ValueError as `Leg.from_value`."""
         caller = Leg.from_value(value["caller"], clear_text)
         callee = Leg.from_value(value["callee"], clear_text) if value["callee"] else None
+        others = [Leg.from_value(each, clear_text) for each in value.get("others", ())]
         return cls(
             id=value["id"],
             caller=caller,
             dialled=value["dialled"],
             callee_name=value["callee_name"],
-            branches=[callee] if callee else [],
+            branches=[*([callee] if callee else []), *others],
             callee=callee,
             relay=Relay(value["relay"]["id"], value["relay"]["chained"]) if value["relay"] else None,
             system=value.get("system", ""),

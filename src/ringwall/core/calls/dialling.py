@@ -33,6 +33,12 @@ def subject_of(switch: Switch, device: DeviceEntry) -> UserSubject | PhoneSubjec
     return UserSubject(device.extension, device.username)
 
 
+def subject_of_leg(switch: Switch, leg: Leg) -> UserSubject | PhoneSubject:
+    """Who asks when a party inside does something in a call."""
+    device = switch.directory.snapshot.by_device.get(leg.device)
+    return subject_of(switch, device) if device is not None else user_of(leg)
+
+
 def user_of(leg: Leg) -> UserSubject:
     """The user of a device that is not there any more."""
     return UserSubject(leg.extension, leg.device)

@@ -11,6 +11,7 @@ Rules that this module keeps:
 
 import base64
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,17 +47,18 @@ def party_of(leg: Leg) -> str:
     return f"trunk {leg.trunk}" if leg.trunk else leg.extension or leg.device
 
 
-async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked) -> bytes:
+async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Iterable[str] = ()) -> bytes:
     """The media server answers what a party offers; returns what the party is told.
 
-    The leg is open from then on, also when the answer is never sent: the end of the leg closes it. Raises
-    MediaRefused, EdgeRefused, EdgeUnavailable, MediaError.
+    It is the server on which the legs of `room` are, if there are any. The leg is open from then on, even if
+    the answer is never sent: the end of the leg closes it. Raises MediaRefused, EdgeRefused, EdgeUnavailable,
+    MediaError.
     """
     relay, before = leg.relay, leg.media
     first = relay is None or before is None
     if relay is None or before is None:
         relay = leg.relay = _relay_for(switch, call, leg)
-        server = switch.media.choose()
+        server = switch.media.choose(room)
         place = await switch.media.open(leg.tag, party_of(leg), server, outside=bool(leg.trunk))
         before = leg.media = MediaLeg(server, place, "", "")
     given, made = await switch.relays.offer(

@@ -88,7 +88,7 @@ def start(
     )
 
 
-async def _hear_caller(switch: Switch, call: Call, otherwise: WhyNot | None) -> bytes | None:
+async def hear_caller(switch: Switch, call: Call, otherwise: WhyNot | None = None) -> bytes | None:
     """Give a caller that waits a leg of the media server; his answer, or None where that ended the call."""
     caller = call.caller
     why_not = 503, "Media Server Unavailable", "the media server is not available"
@@ -120,17 +120,23 @@ async def _answer(switch: Switch, call: Call, menu: Menu, visitor: Visitor, othe
         switch.keep(call)
         await _talk(switch, call, menu, visitor)
         return
-    body = await _hear_caller(switch, call, otherwise)
-    if body is None or call.state is not CallState.SETUP:
-        return
+    body = await hear_caller(switch, call, otherwise)
+    if body is not None and await answer_caller(switch, call, body):
+        await _talk(switch, call, menu, visitor)
+
+
+async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
+    """Answer a caller that waits, in the name of the system; False where it does not wait any more."""
+    if call.state is not CallState.SETUP:
+        return False
     call.state = CallState.ANSWERING
     answering.answer_caller(switch, call, body)
     switch.flush()
     while not call.talks():
         if call.state is CallState.ENDED:
-            return
+            return False
         await asyncio.sleep(_PRACK_PAUSE)  # the answer waits for the PRACK of what was said before it
-    await _talk(switch, call, menu, visitor)
+    return True
 
 
 async def _talk(switch: Switch, call: Call, menu: Menu, visitor: Visitor) -> None:

@@ -67,3 +67,40 @@ class Refused:
         status, reason = RULES[rule.id].status, RULES[rule.id].reason
         fields = {**said, "because": rule.sentence, **self.who, "rule": rule.id}
         self(status, reason, rule.sentence, kind="call.denied", **fields)  # type: ignore[arg-type]
+
+
+def deny_call(switch: Switch, call: Call, denial: Denial) -> None:
+    """The policy does not let a caller do what was dialled, and the call has been let in for it already."""
+    fields = {**denial.record(), "because": denial.rule.sentence}
+    answer = denial.status or 403, denial.reason, denial.rule.sentence
+    _refuse(switch, call, "call.denied", answer, denial.heard, denial.rule.id, fields)
+
+
+def refuse_call(switch: Switch, call: Call, status: int, reason: str, why: str) -> None:
+    """Refuse a call that was let in already: its caller hears why, the record keeps it."""
+    heard = _HEARD.get(status, Heard.ERROR_TONE)
+    _refuse(switch, call, "call.refused", (status, reason, why), heard, "", {})
+
+
+def _refuse(
+    switch: Switch,
+    call: Call,
+    kind: str,
+    answer: tuple[int, str, str],
+    heard: Heard,
+    rule: str,
+    fields: dict[str, object],
+) -> None:
+    caller, (status, reason, why) = call.caller, answer
+    call.on_record = False
+    who = {
+        "call": call.id,
+        "caller": caller.extension,
+        "caller_device": caller.device,
+        "source": caller.flow.peer if caller.flow else None,
+        "dialled": call.dialled[:64],
+    }
+    switch.record(kind, **{**fields, **who, "status": status, "why": why})
+    refusal = Refusal(status, reason, why, rule, heard, caller.extension or caller.device, lambda: call)
+    if caller.invite is None or not any(heard_first(refusal) for heard_first in switch.hooks.refused):
+        teardown.end(switch, call, why, status=status, reason=reason)

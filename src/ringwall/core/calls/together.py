@@ -5,7 +5,7 @@ A feature is a module under `features/` with `install(switch)`, which puts it in
 
 from typing import Final
 
-from ringwall.core.calls.features import code_prompt, forwarding, intercept, transfer
+from ringwall.core.calls.features import code_prompt, forwarding, intercept, intercom, transfer
 from ringwall.core.calls.switch import Switch
 
 FEATURES: Final = (
@@ -13,6 +13,7 @@ FEATURES: Final = (
     transfer,
     intercept,
     code_prompt,
+    intercom,
 )
 
 

@@ -142,13 +142,11 @@ def _target(switch: Switch, request: Request) -> tuple[str, tuple[str, str] | No
 
 
 def _ask(switch: Switch, leg: Leg, party: Leg, number: str, *, attended: bool) -> Grant | Denial:
-    device = switch.directory.snapshot.by_device.get(leg.device)
     action = Action.ATTENDED_TRANSFER if attended else Action.BLIND_TRANSFER
     where = Party.OUTSIDE if party.trunk else Party.INSIDE
     context = Context(time.time(), switch.use, party=where)
     policy = switch.rights.snapshot
-    subject = dialling.subject_of(switch, device) if device is not None else dialling.user_of(leg)
-    return may(policy, subject, action, number=number, context=context)
+    return may(policy, dialling.subject_of_leg(switch, leg), action, number=number, context=context)
 
 
 def _rule(grant: Grant) -> dict[str, object]:
