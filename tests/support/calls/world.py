@@ -41,9 +41,13 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.failing: str | None = None
+        self.hastened = 0
         self.live_calls: dict[str, dict] = {}
         self.bindings: dict[tuple[int, str], dict] = {}
         self.writes = 0
+
+    def hasten(self) -> None:
+        self.hastened += 1
 
     def submit(self, statement, params) -> None:
         self.writes += 1

@@ -211,6 +211,7 @@ def _accept(switch: Switch, call: Call) -> None:
     call.answered_at = caller.answered_at = time.time()
     call.offer = b""
     switch.keep(call)
+    switch.store.hasten()  # a process that dies now leaves a call to its successor, and not to nobody
     if call.callee is not None:
         for binding in switch.bindings.of_device(call.callee.device_id):
             switch.registrar.note_suites(binding, (call.callee.suite,))

@@ -53,6 +53,9 @@ class CallStore(Protocol):
     def submit(self, statement: Any, params: dict[str, Any]) -> None:
         """Put a statement into the next group commit."""
 
+    def hasten(self) -> None:
+        """Make the next group commit now."""
+
 
 class Switch(Wire):
     """The ground that the transitions stand on; one for each edge link."""

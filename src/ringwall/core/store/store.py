@@ -77,6 +77,13 @@ class Store:
         """
         self._writer.put(Entry(statement, dict(params)))
 
+    def hasten(self) -> None:
+        """Have what was queued committed at once: for what must not be lost with the process.
+
+        While one group is written the next one gathers, so that under load there are few more groups.
+        """
+        self._writer.hasten()
+
     async def commit(self, writes: Sequence[tuple[Statement, Mapping[str, Any]]]) -> None:
         """Make all these writes or none, and return when they are on the disk.
 

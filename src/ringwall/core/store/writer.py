@@ -36,8 +36,8 @@ PAUSE_MOST_S = 5.0
 class Writer:
     """Takes writes from any thread, commits them in its own.
 
-    `interval` (seconds) is how long it collects after the first write of a group; `capacity` is how many
-    writes may wait. `failing` says why commits fail at present, or is None.
+    `interval` (seconds) is how long it collects after the first write of a group, unless somebody is in a
+    hurry; `capacity` is how many writes may wait. `failing` says why commits fail at present, or is None.
     """
 
     def __init__(self, engine: Engine, where: str, *, interval: float, capacity: int) -> None:
@@ -49,6 +49,7 @@ class Writer:
         self._queue: deque[Entry | Transaction] = deque()
         self._kept: list[Entry | Transaction] = []
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._closing = threading.Event()
         self._give_up_at = float("inf")
         self._connection: Connection | None = None
@@ -77,6 +78,10 @@ class Writer:
         if not self._wake.is_set():
             self._wake.set()
 
+    def hasten(self) -> None:
+        """Commit what waits now, and not when the interval is over."""
+        self._hurry.set()
+
     def close(self, patience: float) -> int:
         """Commit what waits, for at most `patience` seconds, and end; return how many writes were lost.
 
@@ -84,6 +89,7 @@ class Writer:
         """
         self._give_up_at = monotonic() + patience
         self._closing.set()
+        self._hurry.set()
         self._wake.set()
         self._thread.join()
         lost = self.depth
@@ -94,7 +100,9 @@ class Writer:
     def _run(self) -> None:
         while True:
             self._wake.wait()
-            self._closing.wait(self._interval)
+            self._hurry.wait(self._interval)
+            # In this order: what is put in from here on wakes this thread again.
+            self._hurry.clear()
             self._wake.clear()
             while self._queue and not (self._closing.is_set() and monotonic() > self._give_up_at):
                 self._drain()

@@ -38,6 +38,18 @@ def test_a_new_process_takes_a_call_up_and_holds_and_ends_it(world: World, suite
 
 
 @pytest.mark.req("R1")
+def test_an_answered_call_is_written_down_at_once_and_what_changes_later_with_the_others(
+    world: World,
+) -> None:
+    a, _ = world.talk(world.phone("201"), world.phone("202"))
+    assert (len(world.store.live_calls), world.store.hastened) == (1, 1)
+    a.change("sendonly")
+    world.run()
+    assert world.store.hastened == 1
+    a.bye()
+
+
+@pytest.mark.req("R1")
 def test_a_call_is_the_same_value_after_a_round_trip(world: World) -> None:
     a, _ = world.talk(world.phone("201"), world.phone("202"))
     value = world.only_call().to_value()

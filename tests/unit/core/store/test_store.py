@@ -212,6 +212,24 @@ async def test_too_many_waiting_writes_are_refused_and_told_before(tmp_path):
     assert await store.close() == 0
 
 
+@pytest.mark.req("R1")
+async def test_who_is_in_a_hurry_does_not_wait_for_the_interval(tmp_path):
+    store = await Store.open(f"sqlite:///{tmp_path}/x.db", interval=60.0)
+    try:
+        store.submit(*schema.live_call_upsert(call_id="c1", started=1.0, body={}))
+        store.hasten()
+        await _until(lambda: store.waiting == 0)
+        # In any order, and more than once; nothing is lost between two groups.
+        for number in range(200):
+            store.hasten()
+            store.submit(*schema.live_call_upsert(call_id=f"d{number}", started=1.0, body={}))
+            store.hasten()
+        await _until(lambda: store.waiting == 0)
+        assert await _count(store, schema.live_calls) == 201
+    finally:
+        await store.close()
+
+
 async def test_who_stopped_waiting_does_no_harm(store):
     task = asyncio.create_task(store.commit([(ADD_USER, _user(1))]))
     await asyncio.sleep(0)
