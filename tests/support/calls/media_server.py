@@ -33,6 +33,7 @@ class MediaServer:
         self.event = lambda event: None
         self.settled = lambda hello, found: []
         self.after = lambda: None
+        self.down = lambda: None
         self.delay = 0.001
         self.refusing: dict[str, str] = {}  # a code by the name of an operation
         self.most_legs = 250
@@ -54,7 +55,9 @@ class MediaServer:
         self.recorders: dict[str, dict] = {}
 
     def lose(self) -> None:
-        self.up = False
+        was_up, self.up = self.up, False
+        if was_up:
+            self.loop.call_soon(self.down)
 
     def connect(self) -> None:
         """The core's link to it comes up."""

@@ -158,6 +158,7 @@ class World:
         old.arm = lambda: None
         up, self.edge.core_up = self.edge.core_up, False
         self.rights.use = Use()
+        self.media_server.down = lambda: None  # nobody is there any more to be told
         self.media_server.lose()
         for task in self.switch._tasks:
             task.cancel()

@@ -47,6 +47,14 @@ class CallState(Enum):
     ENDED = "ended"
 
 
+class WatchMode(Enum):
+    """How somebody watches a call of others."""
+
+    MONITOR = "silent monitor"  # hears both, heard by nobody
+    COACH = "silent coach"  # hears both, heard by the one whose call it is
+    BARGE = "barge in"  # one of three
+
+
 Continuation = Callable[[Request, Response], None]
 ClearTextSource = Callable[[str], ClearText | None]  # the permission of a trunk, by its id
 
@@ -181,6 +189,41 @@ class Leg:
 
 
 @dataclass(slots=True, eq=False)
+class Watch:
+    """Somebody watches a call: from the call `own`, because of `target`, whose call it is."""
+
+    own: "Call"
+    target: Leg
+    mode: WatchMode
+    began: bool = False  # whether the watcher hears anything yet
+
+    @property
+    def by(self) -> Leg:
+        """The leg of the one who watches."""
+        return self.own.caller
+
+
+@dataclass(slots=True, eq=False)
+class Recording:
+    """A call is being recorded, by the extension `by`, because of `target`, whose call it is.
+
+    `stop` ends it, with the reason for its record.
+    """
+
+    by: str
+    target: Leg
+    mailbox: str
+    stop: Callable[[str], None]
+    recorder: str = ""  # its name at the media server, when it has begun
+    paused: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether it is of a call of one's own."""
+        return self.by == self.target.extension
+
+
+@dataclass(slots=True, eq=False)
 class Call:
     """Two parties and how their media is joined. Times are unix seconds.
 
@@ -211,6 +254,10 @@ class Call:
     moving: bool = False  # its media is on the way from one way of being joined to another
     system: str = ""  # what answered in the place of a party, such as a menu
     on_end: list[Callable[[int], None]] = field(default_factory=list)  # who is told that it is over: status
+    watch: Watch | None = None  # who watches it
+    recording: Recording | None = None
+    stays: set[str] = field(default_factory=set)  # what keeps it in a room (`staying`)
+    warned: dict[str, str] = field(default_factory=dict)  # who hears a warning tone: players by tags
     on_record: bool = True  # whether its end makes a record; not if it was only to hear why it is refused
 
     def talks(self) -> bool:
@@ -245,6 +292,7 @@ class Call:
             "others": [leg.to_value() for leg in self.others()],
             "relay": {"id": self.relay.id, "chained": self.relay.chained} if self.relay else None,
             "system": self.system,
+            "stays": sorted(self.stays),
             "offerer": self.offerer.value,
             "started_at": self.started_at,
             "answered_at": self.answered_at,
@@ -267,6 +315,7 @@ class Call:
             callee=callee,
             relay=Relay(value["relay"]["id"], value["relay"]["chained"]) if value["relay"] else None,
             system=value.get("system", ""),
+            stays=set(value.get("stays", ())),
             joined=True,
             offerer=Side(value["offerer"]),
             state=CallState.TALKING,

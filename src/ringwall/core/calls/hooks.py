@@ -81,6 +81,12 @@ class Hooks:
     """A phone's call is refused: whether its caller is let in to hear why."""
     code_wanted: list[CodeWanted] = field(default_factory=list)
     """A number is denied that an authorization code could open: whether the caller is let in to type one."""
+    info: list[Callable[[Call, Leg, str, Request], bool]] = field(default_factory=list)
+    """An INFO within a call: whether something has understood and answered it; else it is passed on."""
+    media_changed: list[Callable[[Call, Leg], None]] = field(default_factory=list)
+    """A party that talks with the media server has changed its media, such as by hold or resume."""
+    room_lost: list[Callable[[Call], None]] = field(default_factory=list)
+    """The room of a call of two was lost with its media server; the parties go back to a relay."""
     leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)
     """A party hangs up: whether the call goes on without it."""
     call_ended: list[Callable[[Call, int], None]] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 Rules that this module keeps:
 - Between two parties it is passed on, and what the other one answers is the answer.
+- A feature may understand it first (`hooks.info`).
 - A party that talks with the system is understood here: keys (application/dtmf-relay, application/dtmf).
 """
 
@@ -44,6 +45,8 @@ def _to_system(switch: Switch, leg: Leg, key: str, request: Request) -> None:
 
 def passed_through(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """An INFO within the call, such as a digit of a phone that sends digits so: the other party gets it."""
+    if any(understands(call, leg, key, request) for understands in switch.hooks.info):
+        return
     if leg.media is not None:
         _to_system(switch, leg, key, request)
         return

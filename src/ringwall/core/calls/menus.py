@@ -73,9 +73,15 @@ def country_of(switch: Switch, leg: Leg) -> str:
 
 
 def start(
-    switch: Switch, call: Call, menu: Menu, visitor: Visitor, *, otherwise: WhyNot | None = None
+    switch: Switch,
+    call: Call,
+    menu: Menu,
+    visitor: Visitor,
+    *,
+    otherwise: WhyNot | None = None,
+    longest: float | None = LONGEST_SECONDS,
 ) -> None:
-    """Answer a caller that waits, and let the menu talk with him.
+    """Answer a caller that waits, and let the menu talk with him, for `longest` seconds if that is not None.
 
     `otherwise` is the answer where he cannot be heard by the media server.
     """
@@ -83,7 +89,7 @@ def start(
     switch.timers.cancel(("ring", call))
     switch.spawn(
         call,
-        _answer(switch, call, menu, visitor, otherwise),
+        _answer(switch, call, menu, visitor, otherwise, longest),
         lambda _error: teardown.end(switch, call, "an error in the system", status=500),
     )
 
@@ -109,7 +115,14 @@ async def hear_caller(switch: Switch, call: Call, otherwise: WhyNot | None = Non
     return None
 
 
-async def _answer(switch: Switch, call: Call, menu: Menu, visitor: Visitor, otherwise: WhyNot | None) -> None:
+async def _answer(
+    switch: Switch,
+    call: Call,
+    menu: Menu,
+    visitor: Visitor,
+    otherwise: WhyNot | None,
+    longest: float | None,
+) -> None:
     if call.on_system is not None:
         call.on_system()  # the party is somewhere else, and comes now
         try:
@@ -118,11 +131,11 @@ async def _answer(switch: Switch, call: Call, menu: Menu, visitor: Visitor, othe
             teardown.end(switch, call, f"the media server was not reached: {error}")
             return
         switch.keep(call)
-        await _talk(switch, call, menu, visitor)
+        await _talk(switch, call, menu, visitor, longest)
         return
     body = await hear_caller(switch, call, otherwise)
     if body is not None and await answer_caller(switch, call, body):
-        await _talk(switch, call, menu, visitor)
+        await _talk(switch, call, menu, visitor, longest)
 
 
 async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
@@ -139,9 +152,9 @@ async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
     return True
 
 
-async def _talk(switch: Switch, call: Call, menu: Menu, visitor: Visitor) -> None:
+async def _talk(switch: Switch, call: Call, menu: Menu, visitor: Visitor, longest: float | None) -> None:
     conversation = converse(switch, call, call.caller)
-    following = await _listen(switch, call, menu(conversation, visitor))
+    following = await _listen(switch, call, menu(conversation, visitor), longest)
     if not call.talks():
         return
     if isinstance(following, Connect):
@@ -158,9 +171,9 @@ def converse(switch: Switch, call: Call, leg: Leg) -> Conversation:
     return made
 
 
-async def _listen(switch: Switch, call: Call, talk: Awaitable[Next]) -> Next:
+async def _listen(switch: Switch, call: Call, talk: Awaitable[Next], longest: float | None) -> Next:
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with asyncio.timeout(longest):
             return await talk
     except HungUp as error:
         return HangUp(str(error) or "hung up")

@@ -73,7 +73,9 @@ def deny_call(switch: Switch, call: Call, denial: Denial) -> None:
     """The policy does not let a caller do what was dialled, and the call has been let in for it already."""
     fields = {**denial.record(), "because": denial.rule.sentence}
     answer = denial.status or 403, denial.reason, denial.rule.sentence
-    _refuse(switch, call, "call.denied", answer, denial.heard, denial.rule.id, fields)
+    # What a screen does not show can still be dialled: that is heard.
+    heard = Heard.ERROR_TONE if denial.heard is Heard.HIDDEN else denial.heard
+    _refuse(switch, call, "call.denied", answer, heard, denial.rule.id, fields)
 
 
 def refuse_call(switch: Switch, call: Call, status: int, reason: str, why: str) -> None:

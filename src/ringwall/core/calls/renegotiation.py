@@ -120,6 +120,8 @@ async def _change_alone(
         else:
             if call.talks() and leg.state is not LegState.ENDED:
                 _agreed(switch, call, leg, key, request, offer, media_policy.continued(back, leg.local_sdp))
+                for told in switch.hooks.media_changed:
+                    told(call, leg)
             return
     if not call.talks() or leg.state is LegState.ENDED:
         return

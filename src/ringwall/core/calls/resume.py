@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ringwall.core.calls import media_side, session, teardown
+from ringwall.core.calls import media_side, session, staying, teardown
 from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.switch import Switch
 from ringwall.core.ledger import reader
@@ -46,6 +46,7 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
             switch.timers.set(("refresh", leg), switch.now() + _ASK_AFTER)
         if call.system:  # what it talked with has died with the process before
             teardown.end(switch, call, "the system was started anew")
+        staying.taken_up(switch, call)
         count += 1
     if count:
         switch.record("system.calls_taken_up", count=count)

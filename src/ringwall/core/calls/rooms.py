@@ -5,9 +5,10 @@ Rules that this module keeps:
   tells the server the whole of it; nobody is heard whom nobody named.
 - A call moves from its relay to a room and back while its parties talk; who does not follow leaves the call
   where it was, and a call of which one half cannot be brought back ends.
-- An emergency call never moves: nothing may come between it and its relay.
-- When a media server has died its rooms are made anew on the one that comes after it, each leg for itself;
-  what talked with the system alone is over.
+- An emergency call moves only for whom the policy lets watch such calls; for all else nothing may come
+  between it and its relay.
+- When a media server has died a call of two goes back to a relay at once. Other rooms are made anew on the
+  server that comes after it, each leg for itself; what talked with the system alone is over.
 
 How a feature uses it:
 
@@ -47,12 +48,22 @@ def install(switch: Switch) -> None:
         media_side.leave(switch, leg)
 
     def lost(tags: list[str]) -> None:
+        there = [
+            (call, leg) for call, leg in switch.legs.values() if leg.tag in tags and leg.media is not None
+        ]
+        # Who talked with the system leaves the rooms of others first.
+        for call, leg in sorted(there, key=lambda found: not found[0].system):
+            _lost(switch, call, leg)
+
+    def away(tags: list[str]) -> None:
+        """A server has been away for a while: those who can do without it do."""
         for call, leg in list(switch.legs.values()):
-            if leg.tag in tags:
-                _lost(switch, call, leg)
+            if leg.tag in tags and leg.media is not None and only_two(switch, call):
+                _go_home(switch, call)
 
     switch.hooks.leg_ended.append(ended)
     switch.media.on_lost = lost
+    switch.media.on_away = away
 
 
 def hear(listener: Leg, speaker: Leg, gain: float = 1.0) -> None:
@@ -76,6 +87,24 @@ async def apply(switch: Switch, room: str) -> None:
         for listener, heard in there.items()
     }
     await switch.media.set_room(room, hears)
+
+
+def is_of_two(call: Call) -> bool:
+    """Whether a call has two parties, who talk."""
+    return call.talks() and not call.system and call.callee is not None
+
+
+def only_two(switch: Switch, call: Call) -> bool:
+    """Whether a call is one of two in a room where nobody else is, but for who talks with the system."""
+    own = call.legs()
+    rooms = {leg.media.room for leg in own if leg.media is not None} - {""}
+    there = [leg for room in rooms for leg in switch.rooms.get(room, {}).values()]
+    return is_of_two(call) and bool(there) and all(leg in own or _with_system(switch, leg) for leg in there)
+
+
+def _with_system(switch: Switch, leg: Leg) -> bool:
+    found = switch.legs.get((leg.sip_call_id, leg.tag))
+    return found is None or bool(found[0].system)
 
 
 def is_emergency(call: Call) -> bool:
@@ -133,8 +162,10 @@ def _undo(switch: Switch, leg: Leg, offered: media_side.Offered | None) -> None:
         media_side.leave(switch, leg)
 
 
-async def gather(switch: Switch, call: Call) -> str:
+async def gather(switch: Switch, call: Call, *, emergency: bool = False) -> str:
     """Move a call of two from its relay to a room, in which they hear one another; returns the room.
+
+    `emergency` says that the policy lets somebody watch emergency calls.
 
     Raises NotMoved.
     """
@@ -143,7 +174,7 @@ async def gather(switch: Switch, call: Call) -> str:
         return caller.media.room
     if callee is None or call.moving or any(leg.state is not LegState.TALKING for leg in (caller, callee)):
         raise NotMoved("the call is not up yet, or is being changed")
-    if is_emergency(call):
+    if is_emergency(call) and not emergency:
         raise NotMoved("an emergency call stays as it is")
     call.moving = True
     try:
@@ -223,6 +254,28 @@ async def _back(switch: Switch, call: Call) -> None:
         raise NotMoved(str(error) or "a party has left") from error
 
 
+def _go_home(switch: Switch, call: Call) -> None:
+    """The server of a call of two is gone: they do without it, and what needed the room is over."""
+    for told in switch.hooks.room_lost:
+        told(call)
+    if not call.moving:
+        call.moving = True
+        work = _home(switch, call)
+        switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
+
+
+async def _home(switch: Switch, call: Call) -> None:
+    """The server of a call of two is gone: join them by a relay, or end the call."""
+    try:
+        await _back(switch, call)
+    except NotMoved as error:
+        teardown.end(switch, call, f"the media server was lost: {error}")
+    else:
+        switch.keep(call)
+    finally:
+        call.moving = False
+
+
 def _lost(switch: Switch, call: Call, leg: Leg) -> None:
     """The media server does not know a leg any more."""
     if leg.media is None:
@@ -231,6 +284,9 @@ def _lost(switch: Switch, call: Call, leg: Leg) -> None:
         teardown.end(switch, call, "the media server was lost", status=503)
         return
     room = leg.media.room
+    if only_two(switch, call):
+        _go_home(switch, call)
+        return
 
     async def again() -> None:
         try:

@@ -26,6 +26,15 @@ CODES: Final = (
     StarCode(
         "*10", "conference", "make one conference of the calls that you have", takes="extension or nothing"
     ),
+    StarCode(
+        "*12", "silent coach", "listen to somebody's call, and speak to that person alone", takes="extension"
+    ),
+    StarCode(
+        "*13",
+        "record",
+        "record your call, or somebody's; the same again ends it",
+        takes="extension or nothing",
+    ),
     StarCode("*15", "intercom", "speak to somebody over the speaker of the phone", takes="extension"),
     StarCode("*16", "barge in", "take part in somebody's call", takes="extension"),
     StarCode("*17", "silent monitor", "listen to somebody's call", takes="extension"),

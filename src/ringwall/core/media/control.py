@@ -5,9 +5,12 @@ Rules that this module keeps:
   beyond the table when the link comes up is closed, what it lacks is told to `on_lost`.
 - Legs are bounded, in all and for each party, and outside callers never take the last of them.
 - A room lies on one server; so do all legs that are to hear one another.
+- A server that has been away for more than a moment is told to `on_away`: those who can do without it need
+  not wait until it is back. What else was there is looked at when it is (`on_lost`).
 - What is closed while a server is away is gone with the table: the next list finds it.
 """
 
+import asyncio
 import base64
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +28,8 @@ MOST_OF_ONE: Final = 24
 """Legs that one party (a user, a phone without one, a trunk) may have at one time."""
 FOR_INSIDERS: Final = 0.2
 """The share of all legs that callers from outside never get."""
+
+AWAY_SECONDS: Final = 1.0
 
 Matrix = Mapping[str, Mapping[str, float]]
 
@@ -54,10 +59,12 @@ class Media:
         self._missing: dict[int, list[str]] = {}  # what a server that has just come back does not have
         self._numbers = count(1)
         self.on_lost: Callable[[list[str]], None] = lambda _legs: None
+        self.on_away: Callable[[list[str]], None] = lambda _legs: None
         for number, link in self._links.items():
             link.event = lambda event, number=number: self._event(number, event)  # type: ignore[misc]
             link.settled = lambda hello, found, number=number: self._settled(number, hello, found)  # type: ignore[misc]
             link.after = lambda number=number: self._after(number)  # type: ignore[misc]
+            link.down = lambda number=number: self._down(number)  # type: ignore[misc]
 
     # Which legs there are
 
@@ -291,6 +298,13 @@ class Media:
                 if each not in self._then
             ),
         ]
+
+    def _down(self, number: int) -> None:
+        asyncio.get_running_loop().call_later(AWAY_SECONDS, self._away, number)
+
+    def _away(self, number: int) -> None:
+        if not self._links[number].up:
+            self.on_away([leg for leg, held in self._legs.items() if held.server == number])
 
     def _after(self, number: int) -> None:
         self._lost(self._missing.pop(number, []))

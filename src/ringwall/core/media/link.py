@@ -60,7 +60,8 @@ class MediaLink(asyncio.Protocol):
     """Keeps the link up; `run` does the work until it is cancelled.
 
     `event` gets each event of the server. `settled` gets the answers to hello and list on each new connection
-    and returns the requests that have to be made before anybody else's; `after` is called when it is up.
+    and returns the requests that have to be made before anybody else's; `after` is called when it is up,
+    `down` when it is lost.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class MediaLink(asyncio.Protocol):
         self.event: Callable[[Answer], None] = lambda _event: None
         self.settled: Reconcile = lambda _hello, _list: []
         self.after: Callable[[], None] = lambda: None
+        self.down: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Dial, keep, dial again, until cancelled."""
@@ -173,13 +175,15 @@ class MediaLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail everything that waits for an answer."""
-        self._transport, self.up = None, False
+        was_up, self._transport, self.up = self.up, None, False
         if exc is not None:
             self._why = f"{type(exc).__name__}: {exc}"
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(MediaAway("the media server was lost"))
         self._closed.set()
+        if was_up:
+            self.down()
 
     def data_received(self, data: bytes) -> None:
         """Hand answers to those who asked, and events to whom they concern."""

@@ -44,6 +44,7 @@ class Link(Protocol):
     event: Callable[[Answer], None]
     settled: Reconcile
     after: Callable[[], None]
+    down: Callable[[], None]
 
     async def call(self, op: str, **fields: Any) -> Answer:
         """Ask for something. Raises MediaError."""

@@ -227,17 +227,31 @@ def test_a_room_call_outlives_the_core(world, media):
 
 
 @pytest.mark.req("R1")
-def test_a_room_is_made_anew_when_the_media_server_has_died(world, media):
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_call_of_two_goes_back_to_a_relay_when_the_media_server_has_died(world, media, comes_back):
     a, b, call = gathered(world)
-    one, other = call.caller.tag, call.callee.tag
-    old = {leg.wiring["send_key"] for leg in media.legs.values()}
     media.kill()
-    world.media_up()
+    if comes_back:
+        world.media_up()
     world.run(5)
     assert (a.state, b.state) == ("talking", "talking")
-    assert (media.hears(one), media.hears(other)) == ({other}, {one})
-    assert not old & {leg.wiring["send_key"] for leg in media.legs.values()}
-    assert len(world.rtpengine.calls) == 2
+    assert call.relay is not None
+    assert len(world.rtpengine.calls) == 1
+    world.media_up()
+    world.run(5)
+    assert not media.legs
+    a.bye()
+
+
+def test_a_link_that_is_back_at_once_moves_nobody(world, media):
+    a, b, call = gathered(world)
+    asked = len(a.requests), len(b.requests)
+    media.lose()
+    world.run(0.5)
+    world.media_up()
+    world.run(5)
+    assert (len(a.requests), len(b.requests)) == asked
+    assert call.relay is None
     a.bye()
 
 
@@ -249,7 +263,8 @@ def test_core_and_media_server_may_both_have_died(world, media):
     world.media_up()
     world.run(15)
     assert (a.state, b.state) == ("talking", "talking")
-    assert len(media.legs) == 2
+    assert world.only_call().relay is not None
+    assert not media.legs
     a.bye()
 
 
