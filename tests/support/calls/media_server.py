@@ -158,6 +158,8 @@ class MediaServer:
         if self.legs.pop(leg, None) is not None:
             for hears in self.rooms.values():
                 hears.pop(leg, None)
+                for row in hears.values():
+                    row.pop(leg, None)
             self._end({n for n, p in self.players.items() if p.get("leg") == leg}, "gone")
             for name in [n for n, r in self.recorders.items() if r.get("leg") == leg]:
                 self._recorded(name, "gone")

@@ -94,15 +94,20 @@ def start(
     )
 
 
-async def hear_caller(switch: Switch, call: Call, otherwise: WhyNot | None = None) -> bytes | None:
-    """Give a caller that waits a leg of the media server; his answer, or None where that ended the call."""
+async def hear_caller(
+    switch: Switch, call: Call, otherwise: WhyNot | None = None, *, room: str = ""
+) -> bytes | None:
+    """Give a caller that waits a leg of the media server; his answer, or None where that ended the call.
+
+    It is a leg of the server on which the room is, if one is named.
+    """
     caller = call.caller
     why_not = 503, "Media Server Unavailable", "the media server is not available"
     try:
         offer = media_policy.check_offer(
             caller.remote_sdp, "application/sdp", prefer=caller.suite, clear_text=caller.clear_text
         )
-        return await media_side.answer(switch, call, caller, offer)
+        return await media_side.answer(switch, call, caller, offer, switch.rooms.get(room, ()))
     except MediaRefused as error:
         why_not = 488, "Not Acceptable Here", error.why
     except MediaFull as error:

@@ -22,6 +22,8 @@ How a feature uses it:
 
 import asyncio
 import logging
+from contextlib import suppress
+from typing import Final
 
 from ringwall.core.calls import joining, media_side, teardown
 from ringwall.core.calls.call import Call, Leg, LegState
@@ -34,6 +36,8 @@ from ringwall.core.media.errors import MediaError
 
 log = logging.getLogger(__name__)
 
+_RELEASES: Final = 4
+_RELEASE_PAUSE: Final = 1.0  # seconds between them, while the call is changed or its server comes back
 _TROUBLE = (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, joining.NotJoined, LegGone)
 
 
@@ -231,6 +235,26 @@ async def part(switch: Switch, call: Call) -> None:
         await _back(switch, call)
     finally:
         call.moving = False
+
+
+async def release(switch: Switch, call: Call) -> None:
+    """A feature does not need the room of a call of two any more: back to a relay, unless others do.
+
+    Somebody else who is in the room keeps it there, or a feature that needs it (`hooks.room_needed`).
+    """
+    for _ in range(_RELEASES):
+        legs = [leg for leg in (call.caller, call.callee) if leg is not None and leg.media is not None]
+        if not call.talks() or not legs:
+            return
+        tags = {leg.tag for leg in legs}
+        others = any(set(switch.rooms.get(leg.media.room, ())) - tags for leg in legs if leg.media)
+        if others or any(needed(call) for needed in switch.hooks.room_needed):
+            return
+        if all(switch.media.has(tag) for tag in tags):
+            with suppress(NotMoved):
+                await part(switch, call)
+                return
+        await asyncio.sleep(_RELEASE_PAUSE)
 
 
 async def _back(switch: Switch, call: Call) -> None:

@@ -5,7 +5,7 @@ A feature is a module under `features/` with `install(switch)`, which puts it in
 
 from typing import Final
 
-from ringwall.core.calls.features import code_prompt, forwarding, intercept, intercom, transfer
+from ringwall.core.calls.features import code_prompt, forwarding, intercept, intercom, transfer, whisper
 from ringwall.core.calls.switch import Switch
 
 FEATURES: Final = (
@@ -14,6 +14,7 @@ FEATURES: Final = (
     intercept,
     code_prompt,
     intercom,
+    whisper,
 )
 
 

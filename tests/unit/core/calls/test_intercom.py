@@ -5,10 +5,10 @@ import pytest
 from ringwall.core.calls.settings import Forwarding
 from ringwall.core.calls.summons import by_itself
 from ringwall.policy import FROM_NOBODY
+from support.calls.hearing import WISHES, hears, tones, wishes
 from support.calls.world import World
 
 pytestmark = pytest.mark.req("C2")
-WISHES = ("Alert-Info", "Call-Info", "Answer-Mode")
 
 
 @pytest.fixture(autouse=True)
@@ -29,17 +29,6 @@ def ben(world):
     return phone
 
 
-def wishes(invite) -> list[str]:
-    return [name for name in WISHES if invite.headers.get(name)]
-
-
-def hears(world, phone) -> set[str]:
-    """Whom a phone hears, by extension."""
-    legs = {leg.tag: leg for call in world.switch.calls.values() for leg in call.legs()}
-    [own] = [tag for tag, leg in legs.items() if leg.device == phone.username]
-    return {legs[tag].extension for tag in world.media_server.hears(own)}
-
-
 def test_an_idle_phone_answers_by_itself_and_both_hear_one_another_after_the_tones(world, media, anna, ben):
     call = anna.call("*15202")
     while not ben.calls or ben.last.state != "talking" or call.state != "talking":
@@ -49,9 +38,7 @@ def test_an_idle_phone_answers_by_itself_and_both_hear_one_another_after_the_ton
     assert not hears(world, ben)
     world.run(3)
     assert media.played() == ["page", "beep"]
-    one, other = world.only_call().caller, world.only_call().callee
-    tones = {request["leg"]: request["items"][0]["tone"] for op, request in media.log if op == "play"}
-    assert tones == {other.tag: "page", one.tag: "beep"}
+    assert tones(world) == {"202": ["page"], "201": ["beep"]}
     assert (hears(world, anna), hears(world, ben)) == ({"202"}, {"201"})
     assert call.statuses == [180, 200]
     call.bye()

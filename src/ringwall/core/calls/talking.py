@@ -1,0 +1,55 @@
+"""Who talks with whom right now: where a feature that joins somebody's call finds it.
+
+Rules that this module keeps:
+- Somebody talks in one call at a time: the one that was answered last, of those that are not on hold by that
+  party. What waits, rings or talks with the system is no such call.
+- A conference is a room in which more than two can be heard.
+"""
+
+import re
+from typing import Final
+
+from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.switch import Switch
+
+_HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
+
+
+def call_of(switch: Switch, extension: str) -> tuple[Call, Leg] | None:
+    """The call of two in which somebody talks, and that party's leg; None where there is none."""
+    user = switch.directory.snapshot.by_extension.get(extension)
+    found = [
+        known
+        for device in (user.devices if user is not None else ())
+        for leg in switch.devices.get(device.id, ())
+        if (known := switch.legs.get((leg.sip_call_id, leg.tag))) is not None and _talks(*known)
+    ]
+    return max(found, key=lambda each: each[1].answered_at or 0.0, default=None)
+
+
+def _talks(call: Call, leg: Leg) -> bool:
+    other = call.other(leg)
+    return (
+        call.talks()
+        and not call.system
+        and leg.state is LegState.TALKING
+        and other is not None
+        and other.state is LegState.TALKING
+        and other.dialog is not None
+        and not _HOLDS.search(leg.remote_sdp)
+    )
+
+
+def in_conference(switch: Switch, call: Call, leg: Leg) -> bool:
+    """Whether more than two take part where this party talks."""
+    if call.others():
+        return True
+    if leg.media is None:
+        return False
+    heard = {
+        tag
+        for each in switch.rooms.get(leg.media.room, {}).values()
+        if each.media
+        for tag in each.media.hears
+    }
+    return len(heard) > 2
