@@ -36,6 +36,7 @@ def _assemble() -> typer.Typer:
         rights,
         system,
         users,
+        voicemail,
     )
 
     app = typer.Typer(
@@ -59,6 +60,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(policy.app, name="policy")
     app.add_typer(reports.app, name="report")
     app.add_typer(calls.app, name="call")
+    app.add_typer(voicemail.app, name="voicemail")
     app.add_typer(mail.app, name="mail")
     app.add_typer(ledger.app, name="ledger")
     app.add_typer(firmware.app, name="firmware")

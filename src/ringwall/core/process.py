@@ -9,6 +9,7 @@ from typing import Any
 
 from ringwall import __version__
 from ringwall.core.api.app import create_app
+from ringwall.core.api.owners import Owners
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.messages import send_text
 from ringwall.core.calls.operations import add_operations as add_call_operations
@@ -49,6 +50,7 @@ from ringwall.core.store.engine import sqlite_url
 from ringwall.core.store.schema import load_bindings, load_live_calls
 from ringwall.core.trunks.edge_slots import EdgeSlots
 from ringwall.core.trunks.trunks import Trunks
+from ringwall.core.voice_mail import VoiceMailHouse
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from ringwall.policy import PolicySnapshot
@@ -80,6 +82,7 @@ class Core:
         self.phones: PhoneHouse
         self.mail: MailService
         self.firmware: FirmwareService
+        self.voice_mail: VoiceMailHouse
         self.trunks: Trunks
         self.slots: EdgeSlots
         self.switch: Switch
@@ -101,6 +104,9 @@ class Core:
         core.phones = await PhoneHouse.open(store, ledger, core.directory, core.rights, core.pins)
         core.mail = await MailService.open(settings, layout, store, ledger)
         core.firmware = await FirmwareService.open(store, ledger, layout.firmware)
+        core.voice_mail = await VoiceMailHouse.open(
+            settings, layout, store, ledger, core.directory, core.rights, core.pins, core.mail
+        )
         core._build()
         await core._take_up()
         core._offer_operations()
@@ -112,6 +118,8 @@ class Core:
         core._run(core.slots.run())
         core._run(core.mail.run())
         core._run(core.firmware.run())
+        for work in core.voice_mail.tasks():
+            core._run(work)
         ledger.record("system.started", version=__version__)
         return core
 
@@ -160,6 +168,7 @@ class Core:
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
         self.directory.on_change(self._directory_changed)
         self.phones.join(self.switch)
+        self.voice_mail.join(self.switch)
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
         self.rights.on_change(self._rights_changed)
         app = create_app(
@@ -168,6 +177,7 @@ class Core:
             self.ledger,
             healthy=lambda: self.sip.up and self.control.up,
             firmware=self.firmware,
+            mailboxes=(Owners(self.pins, self.directory), self.voice_mail.voice_mail.house),
         )
         self.http = HttpPool(
             app, dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds
@@ -239,6 +249,7 @@ class Core:
             self.operations, f"https://{self.settings.address}:{self.settings.ports.phones}/phone"
         )
         mail_operations.register(self.operations, self.mail)
+        self.voice_mail.register(self.operations)
         firmware_operations.register(self.operations, self.firmware)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)

@@ -26,6 +26,7 @@ from ringwall.infra.setting_values import (
     checked_domain,
 )
 from ringwall.infra.toml import dump_toml
+from ringwall.infra.voicemail_settings import VoiceMail
 
 TRUNK_SLOTS = 16
 """Trunks that one edge keeps connections to; slots are numbered from 1."""
@@ -195,6 +196,7 @@ class Settings(Section):
     links: Links = Links()
     mail: Mail = Mail()
     media: Media = Media()
+    voicemail: VoiceMail = VoiceMail()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -7,6 +7,7 @@ from ringwall.core.directory.model import UserEntry
 from ringwall.core.directory.snapshot import Directory
 from ringwall.core.errors import CoreError, OperationError, StoreError
 from ringwall.core.media.menu import Visitor
+from ringwall.core.media.recordings import RecordingError
 from ringwall.core.pins.service import Accepted, Locked, Wrong
 from ringwall.core.voicemail.bounds import Bounds
 from ringwall.core.voicemail.drafts import Drafts
@@ -60,6 +61,8 @@ class Files:
         return self.there[name][1]
 
     async def sound(self, name: str, key: bytes):
+        if name not in self.there:
+            raise RecordingError("The recording cannot be read.")
         self.opened(name, key)
         for _ in range(round(self.there[name][1])):
             yield b"\xff" * 8000

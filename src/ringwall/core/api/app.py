@@ -19,19 +19,28 @@ from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.firmware_routes import firmware_routes
 from ringwall.core.api.forwarding_routes import forwarding_routes
 from ringwall.core.api.mail_routes import mail_routes
+from ringwall.core.api.mailbox_routes import mailbox_routes
+from ringwall.core.api.owners import Owners
 from ringwall.core.api.phone_routes import phone_routes
 from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
 from ringwall.core.api.source import Entrance
-from ringwall.core.errors import OperationError, StoreError
+from ringwall.core.api.voicemail_routes import voicemail_routes
+from ringwall.core.errors import CoreError, OperationError
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor, Operations
 from ringwall.core.store import Store
+from ringwall.core.voicemail.house import House
 
 STATUS = {"not_found": 404, "invalid": 422, "conflict": 409, "refused": 403, "unavailable": 503}
 SIGN_IN = (
     "Sign in: POST name and password to /api/tokens, then send the token as `Authorization: Bearer TOKEN`."
+)
+
+OWNER_SIGN_IN = (
+    "Sign in: POST extension and pin to /api/mailbox/tokens, then send the token as"
+    " `Authorization: Bearer TOKEN`."
 )
 
 
@@ -42,10 +51,11 @@ def create_app(
     *,
     healthy: Callable[[], bool] | None = None,
     firmware: FirmwareService | None = None,
+    mailboxes: tuple[Owners, House] | None = None,
 ) -> ASGIApp:
     """Return the application. `healthy` says whether everything works; strangers are told the answer.
 
-    Phones get what `firmware` has published.
+    Phones get what `firmware` has published, and owners what is in their `mailboxes`.
     """
     accounts = Accounts(store, ledger)
     bearer = HTTPBearer(auto_error=False, description="a token from POST /api/tokens")
@@ -85,6 +95,9 @@ def create_app(
     app.include_router(mail_routes(operations, signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))
+    app.include_router(voicemail_routes(operations, signed_in))
+    if mailboxes is not None:
+        app.include_router(mailbox_routes(*mailboxes))
     _add_errors(app)
     return Entrance(app)
 
@@ -96,14 +109,19 @@ def _add_errors(app: FastAPI) -> None:
     async def not_done(_request: Request, error: OperationError) -> JSONResponse:
         return JSONResponse({"error": error.to_dict()}, status_code=STATUS[error.code])
 
-    @app.exception_handler(StoreError)
-    async def not_stored(_request: Request, error: StoreError) -> JSONResponse:
+    @app.exception_handler(CoreError)
+    async def not_possible(_request: Request, error: CoreError) -> JSONResponse:
         return _answer(503, "unavailable", str(error))
 
     @app.exception_handler(NotSignedInError)
     async def not_signed_in(request: Request, _error: NotSignedInError) -> JSONResponse:
-        signing_in = request.url.path == "/api/tokens" and request.method == "POST"
-        text = "The name or the password is wrong." if signing_in else SIGN_IN
+        path, method = request.url.path, request.method
+        text = SIGN_IN
+        if path.startswith("/api/mailbox"):
+            proving = method in {"POST", "PUT"} and path in {"/api/mailbox/tokens", "/api/mailbox/pin"}
+            text = "The extension or the PIN is wrong." if proving else OWNER_SIGN_IN
+        elif path == "/api/tokens" and method == "POST":
+            text = "The name or the password is wrong."
         return _answer(401, "refused", text, headers={"WWW-Authenticate": "Bearer"})
 
     @app.exception_handler(TooManyTriesError)

@@ -11,19 +11,21 @@ import asyncio
 import base64
 import io
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from ringwall.core.errors import CoreError
-from ringwall.core.media.control import Media
 from ringwall.core.media.errors import MediaError, MediaRefusal
+from ringwall.core.media.values import Answer
 from ringwall.infra.sealed import Opener, SealedError
 
 _AT_ONCE: Final = 131_072  # bytes of one recording.read
 _LONGEST: Final = 64 * 1024 * 1024
 _TRIES: Final = 30  # to close what its recorder still writes
 _PAUSE: Final = 0.1
+
+Ask = Callable[..., Awaitable[Answer]]
 
 
 class RecordingError(CoreError):
@@ -33,10 +35,13 @@ class RecordingError(CoreError):
 
 
 class Recordings:
-    """The recordings of this core's media servers. `folder` is where they lie if they lie on this host."""
+    """The recordings of this core's media servers.
 
-    def __init__(self, media: Media, folder: Path) -> None:
-        self._media = media
+    `ask` asks a media server that is there (`Media.ask`); `folder` is where recordings lie on this host.
+    """
+
+    def __init__(self, ask: Ask, folder: Path) -> None:
+        self._ask = ask
         self._folder = folder
 
     async def finish(self, name: str, key: bytes) -> float:
@@ -44,7 +49,7 @@ class Recordings:
         fields = {"recording": name, "key": base64.b64encode(key).decode()}
         for left in reversed(range(_TRIES)):
             try:
-                answer = await self._media.ask("recording.finish", **fields)
+                answer = await self._ask("recording.finish", **fields)
                 return float(answer["seconds"])
             except MediaRefusal as error:
                 if error.code == "unknown":
@@ -59,7 +64,7 @@ class Recordings:
     async def remove(self, name: str) -> None:
         """Remove a recording; raise RecordingError."""
         try:
-            await self._media.ask("recording.remove", recording=name)
+            await self._ask("recording.remove", recording=name)
         except MediaRefusal as error:
             if error.code != "unknown":
                 raise RecordingError(f"The recording cannot be removed: {error}") from error
@@ -94,7 +99,7 @@ class Recordings:
         content = bytearray()
         try:
             while True:
-                answer: dict[str, Any] = await self._media.ask(
+                answer = await self._ask(
                     "recording.read", recording=name, offset=len(content), length=_AT_ONCE
                 )
                 data = base64.b64decode(answer["data"], validate=True)

@@ -131,9 +131,11 @@ class MailFor(StrEnum):
 class MailboxSettings:
     """What the owner has chosen; `profiles` leads from a mode to the number of a notification profile.
 
-    `every_message` starts the notification at each new message instead of at the first unheard one only.
+    `every_message` starts the notification at each new message instead of at the first unheard one only;
+    `always` sends every call to the mailbox at once.
     """
 
+    always: bool = False
     accept_broadcast: bool = True
     assistant: str = ""
     mode: Mode = Mode.STANDARD

@@ -31,10 +31,23 @@ _ROUNDS_TO_EXPIRE: Final = 60
 
 
 class VoiceMail:
-    """The menus, and the care for what lies in the mailboxes."""
+    """The menus, and the care for what lies in the mailboxes.
 
-    def __init__(self, house: House) -> None:
+    Where it is not `enabled` no call goes to a mailbox; owners can still listen to what they have.
+    """
+
+    def __init__(self, house: House, *, enabled: bool = True) -> None:
         self.house = house
+        self.enabled = enabled
+
+    def takes(self, extension: str) -> bool:
+        """Whether a call that nobody takes can go to a mailbox of this extension. From memory."""
+        return self.enabled and self.house.mailboxes.user(extension) is not None
+
+    def takes_all(self, extension: str) -> bool:
+        """Whether its owner has every call go there at once. From memory."""
+        user = self.house.mailboxes.user(extension) if self.enabled else None
+        return user is not None and self.house.preferences.of(user).always
 
     async def leave(self, party: Interaction, visitor: Visitor, extension: str, reason: Reason) -> Next:
         """Have a caller leave a message in a mailbox; raise HungUp when he has."""

@@ -158,6 +158,16 @@ ROUTES = [
     ("PATCH", "/api/firmware/rollouts/v1/m1"),
     ("GET", "/api/firmware/offers/v1/m1"),
     ("POST", "/api/firmware/verification"),
+    ("GET", "/api/voicemail"),
+    ("GET", "/api/voicemail/mailboxes"),
+    ("GET", "/api/voicemail/mailboxes/201"),
+    ("PATCH", "/api/voicemail/mailboxes/201"),
+    ("DELETE", "/api/voicemail/mailboxes/201/messages"),
+    ("PUT", "/api/voicemail/mailboxes/201/profiles/1"),
+    ("DELETE", "/api/voicemail/mailboxes/201/profiles/1"),
+    ("GET", "/api/voicemail/lists"),
+    ("PUT", "/api/voicemail/lists/1"),
+    ("DELETE", "/api/voicemail/lists/1"),
     ("GET", "/api/mail"),
     ("GET", "/api/mail/messages"),
     ("POST", "/api/mail/test"),
@@ -191,7 +201,7 @@ def test_every_route_is_known_to_these_tests(app):
         paths |= {(method.upper(), path) for method in methods}
     examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
     examples |= {"{mail}": "m1", "{sha256}": "i1", "{vendor}": "v1", "{model}": "m1"}
-    examples["{mac}"] = "a"
+    examples |= {"{mac}": "a", "{number}": "1"}
     filled = set()
     for method, path in paths:
         for name, value in examples.items():
