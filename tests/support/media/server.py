@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 
 from ringwall.infra.frames import FrameReader, Kind, encode
@@ -80,6 +81,7 @@ class Server:
     def client(self, owner: str = "core1", lease: float = 30.0) -> "Client":
         """A connection that has said hello."""
         client = Client(self.layout.media_socket(1))
+        client.owner = owner
         client.hello = client.ask("hello", owner=owner, lease_seconds=lease)
         return client
 
@@ -97,6 +99,7 @@ class Client:
         self.events: list[dict] = []
         self.closed = False
         self.hello: dict = {}
+        self.owner = ""
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -136,20 +139,22 @@ class Client:
     def ask(self, op: str, **values: object) -> dict:
         return self.answer(self.send(json.dumps({"op": op, **values}).encode()))
 
-    def event(self, name: str, seconds: float = 10.0, **fields: object) -> dict:
+    def event(self, name: str, within: float = 10.0, **fields: object) -> dict:
         """Wait for an event with these fields, and take it off the list."""
 
         def found() -> dict | None:
             return next((e for e in self.events if e["event"] == name and fields.items() <= e.items()), None)
 
         with self._changed:
-            assert self._changed.wait_for(lambda: found() is not None, seconds), (name, fields, self.events)
+            assert self._changed.wait_for(lambda: found() is not None, within), (name, fields, self.events)
             event = found()
             assert event is not None
             self.events.remove(event)
             return event
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def until_closed(self) -> None:

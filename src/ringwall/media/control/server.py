@@ -34,6 +34,7 @@ _MOST_WAITING = 256
 _WRITE_LIMIT = 1024 * 1024
 _READ = 65536
 _HELLO_SECONDS = 5.0
+_IDLE_SECONDS = 150.0  # longer than any lease: nobody is there any more
 _LEASE_LOOK = 0.25
 _BLOCKED = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -55,6 +56,7 @@ class Connection:
         self.waiting: deque[Frame] = deque()
         self.owner: Owner | None = None
         self.since = time.monotonic()
+        """When it was made, or when its owner was last heard."""
         self.greeting = isinstance(used, ssl.SSLSocket)
         """Whether the TLS handshake is under way."""
         self.open = True
@@ -82,6 +84,8 @@ class Connection:
                 self.close()
                 return
             self.waiting += frames
+            if self.owner is not None:
+                self.since = time.monotonic()
 
     def _greet(self) -> bool:
         assert isinstance(self.socket, ssl.SSLSocket)
@@ -185,7 +189,8 @@ class Server:
             self._looked = now
             self._desk.end_leases()
             for connection in tuple(self._connections.values()):
-                if connection.owner is None and now - connection.since > _HELLO_SECONDS:
+                patience = _HELLO_SECONDS if connection.owner is None else _IDLE_SECONDS
+                if now - connection.since > patience:
                     connection.close()
         for connection in tuple(self._connections.values()):
             connection.flush()
