@@ -50,6 +50,8 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
 
 def media_servers(layout: Layout, settings: Settings) -> list[Program]:
     """Return the media servers: before the core, which dials them; in real time where the host allows it."""
+    if settings.media.elsewhere:
+        return []
     return [
         Program(
             f"{MEDIA}-{number}",

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ringwall import __version__
 from ringwall.core.api.app import create_app
@@ -33,6 +33,8 @@ from ringwall.core.links.sip_link import SipLink
 from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
 from ringwall.core.mail import MailService
 from ringwall.core.mail import operations as mail_operations
+from ringwall.core.media.control import Media
+from ringwall.core.media.servers import links_of
 from ringwall.core.notices.emergency import EmergencyNotices
 from ringwall.core.operations import Actor, NoArguments, Operations
 from ringwall.core.phones.house import PhoneHouse
@@ -61,6 +63,14 @@ log = logging.getLogger(__name__)
 _CHECKPOINT_SECONDS = 60.0
 
 
+class _Link(Protocol):
+    @property
+    def up(self) -> bool: ...
+
+    @property
+    def tls(self) -> dict[str, str] | None: ...
+
+
 class Core:
     """Everything that runs inside the inner wall of one host. Made by `Core.start`, ended by `stop`.
 
@@ -85,6 +95,7 @@ class Core:
         self.voice_mail: VoiceMailHouse
         self.trunks: Trunks
         self.slots: EdgeSlots
+        self.media_links = links_of(layout, settings)
         self.switch: Switch
         self.sip: SipLink
         self.control: ControlLink
@@ -116,6 +127,8 @@ class Core:
         core._run(core.http.run())
         core._run(core.sip.run())
         core._run(core.slots.run())
+        for link in core.media_links:
+            core._run(link.run())
         core._run(core.mail.run())
         core._run(core.firmware.run())
         for work in core.voice_mail.tasks():
@@ -160,6 +173,7 @@ class Core:
             trunks=self.trunks,
             forwardings=self.forwarding,
             loop=loop,
+            media=Media(self.media_links),
         )
         notices = EmergencyNotices(
             self.mail, partial(send_text, self.switch), self.ledger.record, self._name_of
@@ -260,10 +274,11 @@ class Core:
             engines = (await self.control.call({"op": "engines"}, 3.0)).get("engines", {})
         except (EdgeUnavailable, EdgeRefused) as error:
             engines = {"edge": {"ok": False, "detail": str(error)}}
-        links: dict[str, SipLink | ControlLink | HttpPool] = {
+        links: dict[str, _Link] = {
             "sip": self.sip,
             "control": self.control,
             "http": self.http,
+            **{f"media-{number}": link for number, link in enumerate(self.media_links, 1)},
         }
         return {
             "version": __version__,
@@ -277,6 +292,7 @@ class Core:
             "registrations": len(self.switch.bindings),
             "calls": len(self.switch.calls),
             "trunks": self.trunks.describe(),
+            "media": self.switch.media.describe(),
             "mail": self.mail.describe(),
             "ledger_seq": self.ledger.seq,
             "store": {"ok": self.store.failing is None, "detail": self.store.failing or ""},

@@ -29,6 +29,8 @@ class Media(Section):
     """Addresses of the media relays that legs may lead to; empty: `address` of this system."""
     control_port: int = Field(default=0, ge=0, le=65535)
     """Where a core on another host reaches the first process, TCP with TLS; 0: unix sockets only."""
+    elsewhere: bool = False
+    """Whether they run on another host: the core then reaches them at `address` and `control_port`."""
     silent_seconds: int = Field(default=15, ge=2, le=600)
     """After how long without a packet the core is told that a leg is silent."""
 
@@ -36,6 +38,8 @@ class Media(Section):
     def _enough_ports(self) -> Self:
         if self.last_port - self.first_port + 1 < self.processes * LEAST_MEDIA_PORTS:
             raise ValueError(f"first_port to last_port must be {LEAST_MEDIA_PORTS} ports for each process")
+        if self.elsewhere and not (self.address and self.control_port):
+            raise ValueError("media servers elsewhere need their address and control_port")
         return self
 
     @property

@@ -40,6 +40,7 @@ def fresh_key(suite: str) -> str:
 class _Party:
     offered: dict[str, Crypto] = field(default_factory=dict)  # what it said, by suite
     told: dict[str, str] = field(default_factory=dict)  # what it was told, by suite
+    tags: dict[str, int] = field(default_factory=dict)  # of what it was told
     dtls: bool = False
 
 
@@ -108,10 +109,14 @@ class Rtpengine:
                 key = other.told.get(suite) or fresh_key(suite)
                 cryptos.append(Crypto(len(cryptos) + 1, suite, key))
         other.told = {c.suite: c.key_params for c in cryptos}
+        other.tags = {c.suite: c.tag for c in cryptos}
         return self._write(command, sdp, cryptos)
 
     def _answer(self, command, sdp, answerer: _Party, offerer: _Party) -> bytes:
         answerer.offered = {c.suite: c for c in sdp.media[0].cryptos}
+        for suite, crypto in answerer.offered.items():
+            # With another tag it would say yes and take no key.
+            assert answerer.tags.get(suite) == crypto.tag, f"an answer in {suite} has a tag of another offer"
         cryptos = []
         if offerer.offered:
             suite = next(iter(offerer.offered))

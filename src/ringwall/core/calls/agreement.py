@@ -38,11 +38,14 @@ async def realign(switch: Switch, call: Call, relay: Relay) -> None:
         answer = media_policy.check_offer(
             second.remote_sdp, SDP, prefer=second.suite, clear_text=second.clear_text
         )
-        await switch.relays.offer(relay, first.side, offer.for_relay, second.profile, between(second))
+        _, made = await switch.relays.offer(
+            relay, first.side, offer.for_relay, second.profile, between(second)
+        )
         if not call.talks():
             switch.relays.delete(relay)  # it may have been made anew behind its removal
             return
-        await switch.relays.answer(relay, first.side, answer.for_relay, first.profile)
+        again = media_policy.retagged(answer.for_relay, made)
+        await switch.relays.answer(relay, first.side, again, first.profile)
     except (MediaRefused, EdgeRefused, EdgeUnavailable) as error:
         switch.record("system.relay_failed", call=call.id, why=f"could not be set back: {error}")
 

@@ -3,6 +3,8 @@
 Rules that this module keeps:
 - The parties get a relay of their own, so that nothing of the old calls is left in the new one; each keeps
   its dialog and is told of the new media in a re-INVITE (RFC 3261 14).
+- A party is asked to go on in the suite that it uses: some phones (libre) take another one and then speak the
+  old one.
 - Every description is checked as at the beginning of a call (T5), and no key is used again.
 - A party that was on hold is taken off it.
 - A party whose media went to the media server leaves it when it has taken the other one's.
@@ -98,7 +100,7 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg) -> bytes:
         relay, Side.A, offer.for_relay, second.profile, media_policy.between_relays, first=True
     )
     others = (given, first.remote_sdp, first.local_sdp, second.remote_sdp, second.local_sdp)
-    body = media_policy.outgoing_offer(made, second.profile, *others)
+    body = media_policy.outgoing_offer(made, second.profile, *others, used=second.suite)
     response = await tell(switch, second, body)
     answer = media_policy.check_answer(
         response.body, response.headers.get("content-type"), second.local_sdp, second.clear_text

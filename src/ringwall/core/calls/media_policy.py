@@ -193,6 +193,19 @@ def outgoing_answer(
     return _with_declined(made, declined) if len(declined) > 1 else made
 
 
+def retagged(answer: bytes, made: bytes) -> bytes:
+    """An answer that was given before, as the answer to what the relay makes now: its key has the tag there.
+
+    rtpengine counts the keys of an offer anew, and takes an answer by its tag (RFC 4568 5.1.2).
+    """
+    tags = {suite: tag for tag, suite, _ in _CRYPTO_LINE.findall(made)}
+    lines = _CRYPTO_LINE.findall(answer)
+    if len(lines) != 1 or lines[0][1] not in tags:
+        return answer
+    tag, suite, _ = lines[0]
+    return answer.replace(b"a=crypto:%b %b " % (tag, suite), b"a=crypto:%b %b " % (tags[suite], suite))
+
+
 def continued(description: bytes, before: bytes) -> bytes:
     """The description as the next one of a session whose last one was `before` (RFC 3264 8)."""
     last, own = _ORIGIN.search(before), _ORIGIN.search(description)

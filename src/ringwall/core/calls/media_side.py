@@ -100,7 +100,9 @@ async def offer(switch: Switch, call: Call, leg: Leg, server: int) -> Offered:
         relay, Side.B, ours, leg.profile, media_policy.between_relays, first=True
     )
     others = (given, leg.remote_sdp, leg.local_sdp)
-    return Offered(relay, media, ours, media_policy.outgoing_offer(made, leg.profile, *others))
+    return Offered(
+        relay, media, ours, media_policy.outgoing_offer(made, leg.profile, *others, used=leg.suite)
+    )
 
 
 async def taken(switch: Switch, leg: Leg, offered: Offered, response: Response) -> None:
@@ -112,7 +114,7 @@ async def taken(switch: Switch, leg: Leg, offered: Offered, response: Response) 
         response.body, response.headers.get("content-type"), leg.local_sdp, leg.clear_text
     )
     leg.remote_sdp, leg.suite = response.body, answered.suite
-    await _answered(switch, leg, offered.relay, offered.media, answered)
+    await _answered(switch, leg, offered.relay, offered.media, answered.for_relay)
 
 
 async def described_anew(switch: Switch, leg: Leg, body: bytes) -> None:
@@ -123,15 +125,16 @@ async def described_anew(switch: Switch, leg: Leg, body: bytes) -> None:
     answered = media_policy.check_offer(body, "application/sdp", prefer=leg.suite, clear_text=leg.clear_text)
     crypto = Crypto(1, media.suite, f"inline:{media.key}")
     ours = _description(media.place, crypto, ["0", "8", _EVENTS], _EVENTS)
-    await switch.relays.offer(relay, Side.B, ours, leg.profile, media_policy.between_relays)
-    await _answered(switch, leg, relay, media, answered)
+    _, made = await switch.relays.offer(relay, Side.B, ours, leg.profile, media_policy.between_relays)
+    again = media_policy.retagged(answered.for_relay, made)
+    await _answered(switch, leg, relay, media, again)
 
 
-async def _answered(switch: Switch, leg: Leg, relay: Relay, media: MediaLeg, answered: Checked) -> None:
-    made = await switch.relays.answer(relay, Side.B, answered.for_relay, Profile.MEDIA)
+async def _answered(switch: Switch, leg: Leg, relay: Relay, media: MediaLeg, answered: bytes) -> None:
+    made = await switch.relays.answer(relay, Side.B, answered, Profile.MEDIA)
     audio = _audio(made)
     crypto = next((each for each in audio.cryptos if each.suite == media.suite), None)
-    known = media_policy.keys_of(answered.for_relay) | {media.key.rstrip("=").encode()}
+    known = media_policy.keys_of(answered) | {media.key.rstrip("=").encode()}
     if crypto is None or media_policy.keys_of(made) & known:
         raise MediaRefused("the relay made no key of its own for the media server")
     _still_there(switch, leg, relay)

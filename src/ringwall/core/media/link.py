@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
 from ringwall.core.media.errors import MediaAway, MediaError, MediaRefusal
 from ringwall.core.media.values import Answer, Reconcile, Request
 from ringwall.infra.errors import FrameError
@@ -89,6 +89,11 @@ class MediaLink(asyncio.Protocol):
         self.settled: Reconcile = lambda _hello, _list: []
         self.after: Callable[[], None] = lambda: None
         self.down: Callable[[], None] = lambda: None
+
+    @property
+    def tls(self) -> dict[str, str] | None:
+        """Protocol and cipher of the connection, where it leads to another host."""
+        return tls_of(self._transport)
 
     async def run(self) -> None:
         """Dial, keep, dial again, until cancelled."""

@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
@@ -22,6 +22,9 @@ def unix_listener(path: Path) -> socket.socket:
     os.chmod(path, _SOCKET_MODE)  # noqa: PTH101 - beside the bind that made it
     made.listen(_BACKLOG)
     return made
+
+
+ALPN: Final = "ringwall-media"
 
 
 class TlsListener:
@@ -63,5 +66,6 @@ class TlsListener:
             context.load_verify_locations(cafile=files[2])
             context.load_cert_chain(files[0], files[1])
             context.num_tickets = 0
+            context.set_alpn_protocols([ALPN])
             self._context, self._loaded = context, states
         return self._context
