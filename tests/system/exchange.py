@@ -120,8 +120,9 @@ class House:
         return key
 
     def employ(self, account: Account, group: str, **settings: Any) -> Account:
-        """Put a user in a group, at the site."""
-        self.system.ask("user.set", extension=account.extension, group=group, site=SITE, **settings)
+        """Put a user in a group, at the site in Zurich unless told otherwise."""
+        given = {"site": SITE, **settings}
+        self.system.ask("user.set", extension=account.extension, group=group, **given)
         return account
 
     def state(self, trunk: str) -> dict[str, Any]:
@@ -170,10 +171,14 @@ def house_in(system: System) -> Iterator[House]:
         settings: dict[str, Any] = {"country": "CH", "area_codes": ["44"], "access_code": "0"}
         house.add("site", SITE, name="Zurich", location="Bahnhofstrasse 1, 3rd floor", **settings)
         ordinary = system.ask("trunk-group.show", trunk_group=_group(house, "pstn"))["services"]
-        system.ask("trunk-group.set", trunk_group="pstn", services=[*ordinary, "premium"])
+        dear = ["premium", "carrier select", "operator", "vertical service codes"]
+        system.ask("trunk-group.set", trunk_group="pstn", services=[*ordinary, *dear])
+        # Short numbers leave from their own site or its proxy: somebody in the United States may call theirs.
+        system.ask("site.set", site="main", proxy=SITE)
+        stack.callback(system.ask, "site.set", site="main", proxy=None)
         staff = house.add("cos.telephony", "Staff", max_calls=8)
         for scope in SCOPES:
-            opened = ["premium"] if scope == "all" else []
+            opened = ["premium", "satellite", "fraud test"] if scope == "all" else []
             house.add("cos.call", scope, scope=scope, opened=opened)
             name = scope.replace(" ", "-")
             house.add("group", name, name=scope, call=scope, telephony=staff, trunk_groups=["pstn"])

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from ringwall.sip.message import Response
 from system.descriptions import answer_to, good
-from system.exchange import Employee, Exchange, House, house_in
+from system.exchange import SITE, Employee, Exchange, House, house_in
 from system.raw_phone import RawCall, RawPhone, joined
 from system.running import System, until
 
@@ -26,6 +26,8 @@ class Case(NamedTuple):
     canonical: str
     may: str
     may_not: str
+    site: str = SITE
+    sent: str = ""  # where it is not the canonical form
 
 
 CLASSES = (
@@ -37,6 +39,19 @@ CLASSES = (
     Case("shared cost", "00840123456", "+41840123456", "national-mobile", "national"),
     Case("international", ABROAD, "+442079460123", "international", "national-mobile"),
     Case("premium", "00900123456", "+41900123456", "all", "international"),
+    Case("satellite", "000881651234567", "+881651234567", "all", "international"),
+    Case("fraud test", "0005352345678", "+5352345678", "all", "international"),
+    Case("vertical service", "0*67", "41/*67", "all", "international"),
+    Case(
+        "carrier select",
+        "0107330445550123",
+        "41/10733/+41445550123",
+        "all",
+        "international",
+        sent="107330445550123",
+    ),
+    Case("directory", "9411", "1/411", "national", "local", "main"),
+    Case("operator", "90", "1/0", "all", "international", "main"),
 )
 
 
@@ -88,11 +103,14 @@ async def refused(phone: RawPhone, dialled: str) -> Response:
 async def test_each_class_of_numbers_opens_on_its_rung_and_not_below(
     system, employee, exchange, case
 ) -> None:
-    may, may_not = await employee(case.may), await employee(case.may_not)
+    may, may_not = (
+        await employee(case.may, site=case.site),
+        await employee(case.may_not, site=case.site),
+    )
     before = system.seq()
     here, there = await call_out(may, exchange, case.dialled)
     (invite,) = exchange.invites
-    assert invite.uri.startswith(f"sip:{case.canonical.rpartition('/')[2]}@")
+    assert invite.uri.startswith(f"sip:{case.sent or case.canonical.rpartition('/')[2]}@")
     await hang_up(here, there)
     record = await system.record(before, "call.ended", caller=may.account.extension)
     facts = {name: record[name] for name in ("number", "class", "path", "trunk", "direction")}
@@ -115,6 +133,18 @@ async def test_each_class_of_numbers_opens_on_its_rung_and_not_below(
     assert denial["rule"] in {"call.beyond-scope", "call.closed"}
     assert denial["because"] in (answer.headers.get("warning") or "")
     assert len(exchange.invites) == 1
+
+
+@pytest.mark.req("C3")
+async def test_a_number_that_its_country_gave_to_nobody_is_called_by_nobody(
+    system, employee, exchange
+) -> None:
+    anna = await employee("all")
+    before = system.seq()
+    assert (await refused(anna, "000447700900123")).status == 403
+    denial = await system.record(before, "call.denied", caller=anna.account.extension)
+    assert (denial["class"], denial["rule"]) == ("unallocated", "call.unallocated")
+    assert not exchange.invites
 
 
 @pytest.mark.req("C3")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ringwall.core.calls.codes import hidden_address
 from ringwall.core.calls.relay import Profile, Relay, Side
 from ringwall.core.calls.seizure import Seizure
 from ringwall.core.media.leg import MediaLeg
@@ -282,12 +283,15 @@ class Call:
 
     def to_value(self) -> dict[str, Any]:
         """JSON-able value of a call in which both parties talk, or one with the system."""
+        caller = self.caller.to_value()
+        # What the caller dialled is our end of its dialog: the digits of a code are not for the disk.
+        caller["dialog"]["local"] = hidden_address(caller["dialog"]["local"], self.dialled)
         return {
             "v": 2,
             "id": self.id,
             "dialled": self.dialled,
             "callee_name": self.callee_name,
-            "caller": self.caller.to_value(),
+            "caller": caller,
             "callee": self.callee.to_value() if self.callee else None,
             "others": [leg.to_value() for leg in self.others()],
             "relay": {"id": self.relay.id, "chained": self.relay.chained} if self.relay else None,

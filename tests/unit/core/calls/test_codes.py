@@ -1,6 +1,7 @@
 """Authorization codes in what is dialled (A1)."""
 
 import json
+import re
 
 import pytest
 
@@ -32,6 +33,22 @@ def test_a_valid_code_opens_what_the_caller_may_not_call_and_is_on_record(world:
     assert record["dialled"] == f"*55...#{ABROAD}"
     assert "48151623" not in json.dumps(world.records)
     assert "8151623" not in b"".join(m.to_bytes() for m in carrier.log).decode()
+
+
+@pytest.mark.req("A1", "R1")
+@pytest.mark.parametrize("typed", ["*5548151623%23", "*%355%348151623%23", "*554815-1623%23"])
+def test_the_digits_of_a_code_are_not_in_a_stored_call_which_still_goes_on(world: World, typed: str) -> None:
+    alice, carrier = with_codes(world)
+    a = alice.call(f"{typed}{ABROAD}")
+    world.run()
+    assert a.state == "talking", a.statuses
+    assert world.store.live_calls
+    assert not re.search("8151623|815-1623", json.dumps(world.store.live_calls))
+    world.restart_core()
+    world.run(1)
+    carrier.last.bye()
+    world.run()
+    assert a.state == "ended"
 
 
 @pytest.mark.req("A1")
