@@ -9,12 +9,15 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
 from ringwall.core.calls.features import voice_mail as calls_to_mailboxes
+from ringwall.core.calls.features.message_notice import MessageNotices
 from ringwall.core.calls.message_waiting import MessageWaiting
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory import DirectoryService
 from ringwall.core.ledger import Ledger
 from ringwall.core.mail import MailService
 from ringwall.core.media.errors import MediaAway
+from ringwall.core.media.interaction import Interaction
+from ringwall.core.media.menu import Next, Visitor
 from ringwall.core.media.recordings import Recordings
 from ringwall.core.media.values import Answer
 from ringwall.core.notices.voice_mail import MailNotices
@@ -43,6 +46,7 @@ class VoiceMailHouse:
         self._settings = settings
         self._ledger = ledger
         self._switch: Switch | None = None
+        self._calls: MessageNotices | None = None
         self._mail_notices: MailNotices
         self._notices: Notices
         self._lamps: MessageWaiting
@@ -81,6 +85,7 @@ class VoiceMailHouse:
     def join(self, switch: Switch) -> None:
         """Let calls come to the mailboxes, and lamps and notices tell of them."""
         self._switch = switch
+        self._calls = MessageNotices(switch)
         calls_to_mailboxes.connect(switch, self.voice_mail)
         self._lamps = MessageWaiting(switch, self._summary, asyncio.get_running_loop())
         self._lamps.install()
@@ -115,13 +120,19 @@ class VoiceMailHouse:
 
     def call(self, order: Order) -> None:
         """Call an extension or a number."""
-        self._ledger.record(
-            "voicemail.not_told",
-            mailbox=order.mailbox,
-            how="call",
-            about=order.about,
-            why="calls that tell of messages are not there yet",
-        )
+
+        async def announce(party: Interaction, visitor: Visitor) -> Next:
+            return await self.voice_mail.announce(party, visitor, order.mailbox)
+
+        def told(why: str) -> None:
+            facts = {"mailbox": order.mailbox, "how": "call", "about": order.about, "to": order.to}
+            if why:
+                self._ledger.record("voicemail.not_told", **facts, why=why)
+            else:
+                self._ledger.record("voicemail.told", **facts)
+
+        if self._calls is not None:
+            self._calls.call(order.mailbox, order.to, announce, told)
 
     async def _ask(self, op: str, **fields: Any) -> Answer:
         if self._switch is None:

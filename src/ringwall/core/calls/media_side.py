@@ -141,6 +141,12 @@ async def _answered(switch: Switch, leg: Leg, relay: Relay, media: MediaLeg, ans
     await switch.media.connect(leg.tag, _wiring(audio, crypto, media.key))
 
 
+def invitation(place: Place) -> bytes:
+    """What the media server would offer from there, for somebody who is called before anybody talks."""
+    crypto = Crypto(1, GCM_256, f"inline:{_new_key(GCM_256)}")
+    return _description(place, crypto, ["0", "8", _EVENTS], _EVENTS)
+
+
 def leave(switch: Switch, leg: Leg) -> None:
     """The party's media does not go to the server any more."""
     switch.media.close(leg.tag)

@@ -136,11 +136,11 @@ async def _answer(
             teardown.end(switch, call, f"the media server was not reached: {error}")
             return
         switch.keep(call)
-        await _talk(switch, call, menu, visitor, longest)
+        await talk(switch, call, menu, visitor, longest)
         return
     body = await hear_caller(switch, call, otherwise)
     if body is not None and await answer_caller(switch, call, body):
-        await _talk(switch, call, menu, visitor, longest)
+        await talk(switch, call, menu, visitor, longest)
 
 
 async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
@@ -157,7 +157,10 @@ async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
     return True
 
 
-async def _talk(switch: Switch, call: Call, menu: Menu, visitor: Visitor, longest: float | None) -> None:
+async def talk(
+    switch: Switch, call: Call, menu: Menu, visitor: Visitor, longest: float | None = LONGEST_SECONDS
+) -> None:
+    """Let a menu talk with the party of a call that is with the media server; do what it asks for then."""
     conversation = converse(switch, call, call.caller)
     following = await _listen(switch, call, menu(conversation, visitor), longest)
     if not call.talks():

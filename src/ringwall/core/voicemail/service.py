@@ -21,7 +21,7 @@ from ringwall.core.media.menu import HangUp, Next, Visitor
 from ringwall.core.voicemail.house import House
 from ringwall.core.voicemail.menus import entrance, leaving, main
 from ringwall.core.voicemail.menus.session import Session
-from ringwall.core.voicemail.menus.talk import SORRY, Over, Talk
+from ringwall.core.voicemail.menus.talk import GOODBYE, SORRY, Over, Talk
 from ringwall.core.voicemail.model import Reason
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,20 @@ class VoiceMail:
     async def any_mailbox(self, party: Interaction, visitor: Visitor) -> Next:
         """Ask for a mailbox and its PIN, and open it; raise HungUp."""
         return await self._retrieve(party, visitor, "")
+
+    async def announce(self, party: Interaction, visitor: Visitor, extension: str) -> Next:
+        """Tell somebody who was called of the messages in a mailbox; with the PIN he can listen to them."""
+        user = self.house.mailboxes.user(extension)
+        if user is None:
+            return HangUp("the mailbox was removed")
+        talk = Talk(party, self.house.clock)
+        try:
+            if await talk.choose(*main.announcement(self.house, user)) != "1":
+                await talk.tell(GOODBYE)
+                return HangUp("told of messages")
+            return await self._enter(talk, visitor, extension)
+        except (Over, CoreError) as error:
+            return await _ended(party, error)
 
     async def _retrieve(self, party: Interaction, visitor: Visitor, extension: str) -> Next:
         try:

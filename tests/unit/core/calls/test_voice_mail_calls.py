@@ -13,11 +13,15 @@ from support.calls.world import World
 class VoiceMail:
     def __init__(self) -> None:
         self.boxes = {"202"}
+        self.always: set[str] = set()
         self.left: list = []
         self.opened: list = []
 
     def takes(self, extension):
         return extension in self.boxes
+
+    def takes_all(self, extension):
+        return extension in self.always
 
     async def leave(self, party, visitor, extension, reason):
         self.left.append((visitor.number, visitor.outside, extension, reason))
@@ -126,3 +130,12 @@ def test_a_transferred_party_comes_to_the_mailbox_too(world: World, mail) -> Non
     assert len(world.media_server.legs) == 1
     world.run(5)
     assert other.state == "ended"
+
+
+def test_an_owner_may_have_every_call_go_to_the_mailbox(world: World, mail) -> None:
+    a, b = world.phone("201"), world.phone("202")
+    mail.always.add("202")
+    a.call("202")
+    world.run(5)
+    assert mail.left == [("201", False, "202", Reason.ALWAYS)]
+    assert not b.calls

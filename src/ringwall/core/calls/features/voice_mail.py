@@ -22,6 +22,7 @@ from ringwall.policy.actions import Action
 
 _REASONS: Final[Mapping[Action, Reason]] = MappingProxyType(
     {
+        Action.FORWARD_ALWAYS: Reason.ALWAYS,
         Action.FORWARD_BUSY: Reason.BUSY,
         Action.FORWARD_NO_ANSWER: Reason.NO_ANSWER,
     }
@@ -33,6 +34,10 @@ class VoiceMail(Protocol):
 
     def takes(self, extension: str) -> bool:
         """Whether there is a mailbox for that extension. From memory."""
+        ...
+
+    def takes_all(self, extension: str) -> bool:
+        """Whether every call to that extension goes to the mailbox at once. From memory."""
         ...
 
     async def leave(self, party: Interaction, visitor: Visitor, extension: str, reason: Reason) -> Next:
@@ -70,6 +75,8 @@ class Mailboxes:
         """Have the caller leave a message."""
         reason = _REASONS.get(case)
         if reason is None or not self.may_take(extension):
+            return False
+        if reason is Reason.ALWAYS and not self._voice_mail.takes_all(extension):
             return False
         if reason is Reason.NO_ANSWER and not call.branches:
             reason = Reason.UNREACHABLE

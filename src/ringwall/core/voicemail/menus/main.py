@@ -2,13 +2,15 @@
 
 from contextlib import AsyncExitStack
 
+from ringwall.core.directory import UserEntry
 from ringwall.core.media import saying
 from ringwall.core.media.items import Item, Prompt
 from ringwall.core.media.menu import HangUp, Next
+from ringwall.core.voicemail.house import House
 from ringwall.core.voicemail.menus import options, sending
 from ringwall.core.voicemail.menus.listening import Listening
 from ringwall.core.voicemail.menus.session import Leave, Session
-from ringwall.core.voicemail.menus.talk import GOODBYE, INVALID, press
+from ringwall.core.voicemail.menus.talk import GOODBYE, INVALID, PAUSE, press
 from ringwall.core.voicemail.model import Folder
 from ringwall.core.voicemail.rights import COUNT_DOWN_FROM
 
@@ -61,6 +63,17 @@ def _status(session: Session) -> list[Item]:
         said += [Prompt("vm-for"), *saying.number(places), Prompt("vm-messages"), Prompt("vm-and")]
         said.append(Prompt("vm-mailboxfull"))
     return said
+
+
+def announcement(house: House, user: UserEntry) -> list[Item]:
+    """What somebody hears who is called because of new messages: whose mailbox, how many, and 1 for them."""
+    new = house.mailboxes.counts(user.id).new
+    count = [*saying.number(new), Prompt("vm-INBOX"), Prompt("vm-message" if new == 1 else "vm-messages")]
+    return [
+        *(Prompt("vm-extension"), *saying.digits(user.extension), PAUSE),
+        *(Prompt("vm-youhave"), *count, PAUSE),
+        *(Prompt("vm-onefor-full"), Prompt("vm-INBOX"), Prompt("vm-messages")),
+    ]
 
 
 def _choices() -> list[Item]:
