@@ -61,6 +61,13 @@ TEST_PACKAGES = (
 )
 """What the tests, the demonstration and the benchmarks need beside that."""
 
+BENCH_PACKAGES = (
+    Package("gcc", "compiles the load of the media server's benchmark"),
+    Package("libc6-dev", "the same"),
+    Package("libsrtp2-dev", "SRTP of that load"),
+)
+"""What `bench media` needs beside that; it installs them itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackageState:
