@@ -111,11 +111,13 @@ def _folders(layout: Layout) -> Iterator[Finding]:
 def _secrets(layout: Layout) -> Iterator[Finding]:
     """Look at every file that holds a key or a token: who may read it."""
     core, haproxy = accounts.user_id(accounts.CORE), accounts.group_id(accounts.HAPROXY)
+    media = accounts.user_id(accounts.MEDIA)
     wanted = [(path, 0, None) for path in (layout.root_key, layout.world_key, layout.inside_key)]
     checks: list[tuple[Path, int, int | None]] = [
         *wanted,
         (layout.world_pem, 0, haproxy),
         (layout.inner_pem, 0, haproxy),
+        (layout.media_key, media, None),
         *(
             (path, core, None)
             for path in (
@@ -189,6 +191,13 @@ def _address(settings: Settings) -> Iterator[Finding]:
         yield Finding("address", True, f"{settings.address} is an address of this host")
 
 
+def _real_time(detail: str) -> str:
+    """Return the advice for a media server that runs without real-time scheduling."""
+    if "without" not in detail:
+        return ""
+    return "voice may stutter when the host is busy: allow CAP_SYS_NICE (a container: --cap-add SYS_NICE)"
+
+
 def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
     if Supervisor(layout).pid is None:
         conflicts = ports.conflicts(ports.listeners(settings))
@@ -210,6 +219,9 @@ def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
     if not silent:
         yield Finding("ports", True, "the engines listen on all of them")
     health = readiness.look(layout)
+    for name, (up, detail) in health.parts.items():
+        if name.startswith("media-") and up:
+            yield Finding(name, True, detail, _real_time(detail))
     for part in health.down():
         yield Finding("running", False, f"not up: {part}", f"see {layout.log}")
     if health.ready:

@@ -1,10 +1,11 @@
 """How the whole system is doing: what supervision sees, and what the core says of its links and engines."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ringwall.cli import media
 from ringwall.cli.client import ask
 from ringwall.infra.errors import RefusedError, SuperviseError, UnavailableError
 from ringwall.infra.layout import Layout
@@ -12,6 +13,7 @@ from ringwall.infra.supervise import ProgramState, Supervisor
 
 _ANSWER_SECONDS = 5.0
 _TAIL_BYTES = 8192
+_MEDIA = re.compile(r"media-(\d+)\Z")
 _NOISE = re.compile(r"^\s*$")
 
 
@@ -37,7 +39,7 @@ class Health:
         return (
             self.running
             and all(program.running for program in self.programs)
-            and bool(self.parts)
+            and any(_MEDIA.match(name) is None for name in self.parts)
             and all(up for up, _ in self.parts.values())
         )
 
@@ -79,7 +81,24 @@ def look(layout: Layout) -> Health:
     except (UnavailableError, RefusedError) as error:
         return Health(programs, {}, None, str(error))
     core = told if isinstance(told, Mapping) else {}
-    return Health(programs, _parts(core), core, "")
+    return Health(programs, {**_parts(core), **_media(layout, programs)}, core, "")
+
+
+def _media(layout: Layout, programs: Iterable[ProgramState]) -> dict[str, tuple[bool, str]]:
+    """Ask each media server that should run how it is doing."""
+    found = {}
+    for program in programs:
+        match = _MEDIA.match(program.name)
+        if match:
+            try:
+                told = media.status(layout, int(match[1]))
+            except UnavailableError as error:
+                found[program.name] = (False, str(error))
+            else:
+                legs = f"{told.get('legs')} of {told.get('most_legs')} legs"
+                in_time = "" if told.get("real_time") else ", without real-time scheduling"
+                found[program.name] = (True, legs + in_time)
+    return found
 
 
 def _parts(core: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:

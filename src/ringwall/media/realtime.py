@@ -20,6 +20,11 @@ def begin(priority: int = PRIORITY) -> bool:
     """Schedule the calling thread in real time; False when that is not allowed."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
-    except (OSError, AttributeError):
-        return os.sched_getscheduler(0) == os.SCHED_FIFO
+    except OSError:
+        return active()
     return True
+
+
+def active() -> bool:
+    """Say whether the calling thread is scheduled in real time."""
+    return os.sched_getscheduler(0) == os.SCHED_FIFO

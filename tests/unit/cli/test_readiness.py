@@ -1,9 +1,13 @@
 """Health: ready means that every program runs, every link is up and every engine answers."""
 
+import socket
+import threading
+
 import pytest
 
 from ringwall.cli import readiness
 from ringwall.infra.errors import SuperviseError, UnavailableError
+from ringwall.infra.frames import Kind, encode
 from ringwall.infra.supervise import ProgramState
 
 GOOD = {
@@ -68,6 +72,48 @@ def test_a_program_that_keeps_ending_is_named(layout, system):
     system.states_ = (ProgramState("core", "backoff", None, 1.0),)
     assert not readiness.look(layout).ready
     assert readiness.look(layout).down() == ["core (backoff)"]
+
+
+@pytest.fixture
+def media_server(layout):
+    """A media server that answers one question with what is put into the list, then is gone."""
+    layout.media_run.mkdir(parents=True, exist_ok=True)
+    answers = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(layout.media_socket(1)))
+        listener.listen()
+
+        def serve():
+            client, _ = listener.accept()
+            with client:
+                client.recv(1000)
+                client.sendall(answers[0])
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield answers
+
+
+PROGRAMS_WITH_MEDIA = tuple(ProgramState(name, "running", 7, 1.0) for name in ("core", "media-1"))
+
+
+def test_a_media_server_tells_how_it_is_doing(layout, system, media_server):
+    system.states_ = PROGRAMS_WITH_MEDIA
+    media_server.append(encode(Kind.REPLY, 1, b'{"ok":true,"legs":3,"most_legs":250,"real_time":false}'))
+    health = readiness.look(layout)
+    assert health.ready
+    assert health.parts["media-1"] == (True, "3 of 250 legs, without real-time scheduling")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\xff" * 20, encode(Kind.REPLY, 1, b"{"), encode(Kind.REPLY, 1, b'{"ok":false,"error":"x"}')],
+)
+def test_a_media_server_that_does_not_answer_is_down(layout, system, media_server, answer):
+    system.states_ = PROGRAMS_WITH_MEDIA
+    media_server.append(answer)
+    health = readiness.look(layout)
+    assert not health.ready
+    assert health.down()[0].startswith("media-1 (Media server 1 does not")
 
 
 def test_a_silent_core_is_not_ready(layout, system):

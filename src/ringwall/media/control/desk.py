@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ringwall import __version__
-from ringwall.media import tones
+from ringwall.media import realtime, tones
 from ringwall.media.control import requests as ask
 from ringwall.media.control.owners import Owner
 from ringwall.media.control.playing import Playing
@@ -71,12 +71,31 @@ class Desk:
             "owned": len(owner.legs),
         }
 
+    def status(self) -> Answer:
+        """Return how the process is doing, for whoever watches it."""
+        engine = self._engine
+        return {
+            "version": __version__,
+            "boot": self.boot,
+            "process": self._process,
+            "real_time": realtime.active(),
+            "legs": len(engine.legs),
+            "most_legs": MOST_LEGS,
+            "rooms": len(engine.rooms),
+            "players": len(engine.players),
+            "recorders": len(engine.recorders),
+            "owners": {owner.name: len(owner.legs) for owner in self._owners.values()},
+            "skipped_ms": engine.skipped * 20,
+        }
+
     def handle(self, owner: Owner, request: ask.Request, reply: Reply) -> Answer | None:
         """Return the answer, or None when ``reply`` will get it. MediaError when it cannot be done."""
         owner.renew()
         match request:
             case ask.Renew():
                 return {}
+            case ask.Status():
+                return self.status()
             case ask.List():
                 return self._list(owner)
             case ask.Bye():

@@ -56,6 +56,12 @@ class Hello(_Request):
     lease_seconds: Annotated[float, Field(ge=3, le=120, strict=False)]
 
 
+class Status(_Request):
+    """How the process is doing; no hello is needed for it."""
+
+    op: Literal["status"]
+
+
 class Renew(_Request):
     """The lease goes on."""
 
@@ -221,8 +227,8 @@ class Remove(_Request):
 
 
 Request = (
-    Hello | Renew | List | Bye | OnLeg | Connect | SetRoom | CloseRoom | Play | Stop | Record | OnRecorder
-    | Finish | Read | Remove
+    Hello | Status | Renew | List | Bye | OnLeg | Connect | SetRoom | CloseRoom | Play | Stop | Record
+    | OnRecorder | Finish | Read | Remove
 )  # fmt: skip
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="op")])

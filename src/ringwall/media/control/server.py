@@ -260,6 +260,9 @@ class Server:
     def _hello(
         self, connection: Connection, request: requests.Request, reply: Callable[[dict[str, Any]], None]
     ) -> None:
+        if isinstance(request, requests.Status):
+            reply({"ok": True, **self._desk.status()})
+            return
         if not isinstance(request, requests.Hello):
             raise MediaError("The first request must be hello.", code="hello-first")
         owner, answer = self._desk.hello(request)
