@@ -30,6 +30,7 @@ def _assemble() -> typer.Typer:
         ledger,
         mail,
         phones,
+        phones_reference,
         pki,
         policy,
         reports,
@@ -64,6 +65,9 @@ def _assemble() -> typer.Typer:
     app.add_typer(mail.app, name="mail")
     app.add_typer(ledger.app, name="ledger")
     app.add_typer(firmware.app, name="firmware")
+    phone = typer.Typer(help="Desk phones.", no_args_is_help=True)
+    phones_reference.register(phone)
+    app.add_typer(phone, name="phone")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
     # their module.
     return app

@@ -14,9 +14,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """What the phone was made with, and never changes."""
+    """What the phone was made with, and never changes.
+
+    `mac` is its MAC address, twelve small digits; `identity` the PEM of its factory certificate and key,
+    where its vendor gave it one.
+    """
 
     vendor: str
     model: str
     root: bytes
     ca_file: Path | None
+    mac: str = ""
+    identity: Path | None = None

@@ -48,6 +48,8 @@ class Memory:
                 check_model(told["model"]),
                 read_limited(rom / "root.json"),
                 rom / "ca.crt",
+                str(told["mac"]),
+                rom / "identity.pem" if (rom / "identity.pem").exists() else None,
             )
         except (OSError, ValueError, KeyError, TypeError, LayoutError):
             raise FirmwareError(f"{self.folder} is no phone: `ringwall phone make` makes one.") from None
