@@ -54,6 +54,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(pki.app, name="pki")
     app.add_typer(users.app, name="user")
     app.add_typer(devices.app, name="device")
+    phones_reference.register(phones.app)
     app.add_typer(phones.app, name="phone")
     rights.register(app)
     app.add_typer(authcodes.app, name="authcode")
@@ -65,9 +66,6 @@ def _assemble() -> typer.Typer:
     app.add_typer(mail.app, name="mail")
     app.add_typer(ledger.app, name="ledger")
     app.add_typer(firmware.app, name="firmware")
-    phone = typer.Typer(help="Desk phones.", no_args_is_help=True)
-    phones_reference.register(phone)
-    app.add_typer(phone, name="phone")
     # Further commands are added here: a group by add_typer like pki, single ones by a register(app) of
     # their module.
     return app
