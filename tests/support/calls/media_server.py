@@ -15,6 +15,7 @@ from ringwall.sip.sdes import KEY_LENGTHS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PROMPT_SECONDS = 1.0
+ONCE = {"beep": 0.4, "warning": 0.4, "intrusion": 0.8, "page": 1.1}  # tones that have an end
 
 
 @dataclass
@@ -199,7 +200,8 @@ class MediaServer:
         for item in items:
             if item.get("prompt", "").startswith("no-such"):
                 raise MediaRefusal(f"there is no prompt {item['prompt']}", "unknown")
-            long = item.get("seconds") or item.get("silence") or (0 if "tone" in item else PROMPT_SECONDS)
+            long = item.get("seconds") or item.get("silence") or ONCE.get(item.get("tone"))
+            long = long or (0 if "tone" in item else PROMPT_SECONDS)
             seconds += long or float("inf")
         if loop:
             seconds = float("inf")

@@ -85,8 +85,6 @@ class Hooks:
     """An INFO within a call: whether something has understood and answered it; else it is passed on."""
     media_changed: list[Callable[[Call, Leg], None]] = field(default_factory=list)
     """A party that talks with the media server has changed its media, such as by hold or resume."""
-    room_lost: list[Callable[[Call], None]] = field(default_factory=list)
-    """The room of a call of two was lost with its media server; the parties go back to a relay."""
     leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)
     """A party hangs up: whether the call goes on without it."""
     room_needed: list[Callable[[Call], bool]] = field(default_factory=list)

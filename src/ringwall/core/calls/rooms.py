@@ -36,7 +36,7 @@ from ringwall.core.media.errors import MediaError
 
 log = logging.getLogger(__name__)
 
-_RELEASES: Final = 4
+_RELEASES: Final = 8
 _RELEASE_PAUSE: Final = 1.0  # seconds between them, while the call is changed or its server comes back
 _TROUBLE = (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, joining.NotJoined, LegGone)
 
@@ -66,6 +66,7 @@ def install(switch: Switch) -> None:
                 _go_home(switch, call)
 
     switch.hooks.leg_ended.append(ended)
+    switch.hooks.room_needed.append(lambda call: bool(call.stays))
     switch.media.on_lost = lost
     switch.media.on_away = away
 
@@ -280,8 +281,11 @@ async def _back(switch: Switch, call: Call) -> None:
 
 def _go_home(switch: Switch, call: Call) -> None:
     """The server of a call of two is gone: they do without it, and what needed the room is over."""
-    for told in switch.hooks.room_lost:
-        told(call)
+    room = next((leg.media.room for leg in call.legs() if leg.media is not None), "")
+    for leg in list(switch.rooms.get(room, {}).values()):
+        found = switch.legs.get((leg.sip_call_id, leg.tag))
+        if found is not None and found[0].system:
+            teardown.end(switch, found[0], "the media server was lost", status=503)
     if not call.moving:
         call.moving = True
         work = _home(switch, call)

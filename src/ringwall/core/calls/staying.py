@@ -9,19 +9,14 @@ Rules that this module keeps:
 """
 
 import asyncio
-import logging
 from typing import Final
 
 from ringwall.core.calls import rooms, teardown
 from ringwall.core.calls.call import Call
 from ringwall.core.calls.switch import Switch
 
-log = logging.getLogger(__name__)
-
 _STEP: Final = 0.2  # seconds between two looks at a call that is being changed
 _PATIENCE: Final = 4.0
-_TRIES: Final = 5
-_PAUSE: Final = 5.0  # seconds between two tries to bring a call back
 
 
 async def stay(switch: Switch, call: Call, reason: str, *, emergency: bool = False) -> str:
@@ -32,27 +27,35 @@ async def stay(switch: Switch, call: Call, reason: str, *, emergency: bool = Fal
     call.stays.add(reason)
     try:
         await _settled(call)
-        return await rooms.gather(switch, call, emergency=emergency)
+        room = await rooms.gather(switch, call, emergency=emergency)
     except rooms.NotMoved:
         call.stays.discard(reason)
         raise
+    if reason not in call.stays:  # it was over before it began
+        _release(switch, call)
+        raise rooms.NotMoved("it is not needed any more")
+    return room
 
 
 def go(switch: Switch, call: Call, reason: str) -> None:
-    """The reason is gone: bring the call back to a relay, if it was the last one."""
+    """The reason is gone: bring the call back to a relay, if nobody else needs the room."""
     call.stays.discard(reason)
-    if call.talks() and not call.stays:
-        switch.spawn(
-            call, _back(switch, call), lambda _error: teardown.end(switch, call, "an error in the system")
-        )
+    _release(switch, call)
 
 
 def taken_up(switch: Switch, call: Call) -> None:
     """What kept a call of the process before this one in its room is gone."""
     if call.stays:
         call.stays.clear()
+        _release(switch, call)
+
+
+def _release(switch: Switch, call: Call) -> None:
+    if call.talks():
         switch.spawn(
-            call, _back(switch, call), lambda _error: teardown.end(switch, call, "an error in the system")
+            call,
+            rooms.release(switch, call),
+            lambda _error: teardown.end(switch, call, "an error in the system"),
         )
 
 
@@ -62,19 +65,3 @@ async def _settled(call: Call) -> None:
         if not call.moving:
             return
         await asyncio.sleep(_STEP)
-
-
-async def _back(switch: Switch, call: Call) -> None:
-    for _ in range(_TRIES):
-        await _settled(call)
-        if call.stays or not rooms.only_two(switch, call):
-            return
-        try:
-            await rooms.part(switch, call)
-        except rooms.NotMoved as error:
-            log.info("call %s stays in its room for now: %s", call.id, error)
-            await asyncio.sleep(_PAUSE)
-        else:
-            switch.keep(call)
-            return
-    log.warning("call %s could not be brought back to a relay; it talks in its room", call.id)

@@ -15,19 +15,28 @@ from ringwall.core.calls.switch import Switch
 _HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
 
 
-def call_of(switch: Switch, extension: str) -> tuple[Call, Leg] | None:
-    """The call of two in which somebody talks, and that party's leg; None where there is none."""
+def call_of(switch: Switch, extension: str, *, held: bool = False) -> tuple[Call, Leg] | None:
+    """The call of two in which somebody talks, and that party's leg; None where there is none.
+
+    With `held` one that he has put on hold serves where he talks in no other one.
+    """
     user = switch.directory.snapshot.by_extension.get(extension)
     found = [
         known
         for device in (user.devices if user is not None else ())
         for leg in switch.devices.get(device.id, ())
-        if (known := switch.legs.get((leg.sip_call_id, leg.tag))) is not None and _talks(*known)
+        if (known := switch.legs.get((leg.sip_call_id, leg.tag))) is not None and _is_up(*known)
     ]
-    return max(found, key=lambda each: each[1].answered_at or 0.0, default=None)
+    found = [each for each in found if held or not on_hold(each[1])]
+    return max(found, key=lambda each: (not on_hold(each[1]), each[1].answered_at or 0.0), default=None)
 
 
-def _talks(call: Call, leg: Leg) -> bool:
+def on_hold(leg: Leg) -> bool:
+    """Whether a party has put its call on hold (RFC 3264 8.4)."""
+    return _HOLDS.search(leg.remote_sdp) is not None
+
+
+def _is_up(call: Call, leg: Leg) -> bool:
     other = call.other(leg)
     return (
         call.talks()
@@ -36,7 +45,6 @@ def _talks(call: Call, leg: Leg) -> bool:
         and other is not None
         and other.state is LegState.TALKING
         and other.dialog is not None
-        and not _HOLDS.search(leg.remote_sdp)
     )
 
 

@@ -5,7 +5,15 @@ A feature is a module under `features/` with `install(switch)`, which puts it in
 
 from typing import Final
 
-from ringwall.core.calls.features import code_prompt, forwarding, intercept, intercom, transfer, whisper
+from ringwall.core.calls.features import (
+    code_prompt,
+    forwarding,
+    intercept,
+    intercom,
+    monitor,
+    transfer,
+    whisper,
+)
 from ringwall.core.calls.switch import Switch
 
 FEATURES: Final = (
@@ -15,6 +23,7 @@ FEATURES: Final = (
     code_prompt,
     intercom,
     whisper,
+    monitor,
 )
 
 

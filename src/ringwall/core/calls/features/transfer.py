@@ -5,7 +5,7 @@ Rules that this module keeps:
   transfer, and with the permission to call that number. A denied transfer changes nothing: the call returns.
 - The transferred party stays where it is until the target has answered; if it does not, the call returns.
 - Who has transferred may hang up at once; the others are then left to one another.
-- Whoever is outside transfers nobody.
+- Whoever is outside transfers nobody, and nobody transfers a call in which he is being coached.
 """
 
 import time
@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from ringwall.core.calls import dialling, handover, joining, teardown
-from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.call import Call, Leg, LegState, WatchMode
 from ringwall.core.calls.media_policy import MediaRefused, needs_chain
 from ringwall.core.calls.relay import Relay, Side
 from ringwall.core.calls.switch import Switch
@@ -30,6 +30,7 @@ from ringwall.sip.message import Request, Response
 from ringwall.sip.reasons import reason_of
 from ringwall.sip.syntax import parse_params
 
+_COACHED: Final = "a call that is being coached is not transferred"
 _FRAGMENT: Final = "message/sipfrag;version=2.0"
 
 
@@ -72,6 +73,10 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
         return
     if call.id in under_way:
         refuse(491, "this call is being transferred already")
+        return
+    if _is_coached(call, leg):
+        switch.record("call.transfer_refused", call=call.id, by=leg.extension, why=_COACHED)
+        refuse(403, _COACHED)
         return
     try:
         number, replaced = _target(switch, request)
@@ -139,6 +144,11 @@ def _target(switch: Switch, request: Request) -> tuple[str, tuple[str, str] | No
                 raise ParseError(400, "Replaces has no to-tag")
             return "", (call_id.strip(), tag)
     return uri.user.replace("%23", "#"), None
+
+
+def _is_coached(call: Call, leg: Leg) -> bool:
+    watch = call.watch
+    return watch is not None and watch.mode is WatchMode.COACH and watch.target is leg
 
 
 def _ask(switch: Switch, leg: Leg, party: Leg, number: str, *, attended: bool) -> Grant | Denial:

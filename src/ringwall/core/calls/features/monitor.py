@@ -1,0 +1,227 @@
+"""Silent monitor, silent coach and barge in: somebody watches a call of others (C2).
+
+Rules that this module keeps:
+- The watcher needs the right of the mode, and the one whose call it is has to accept it: the policy is asked
+  at the beginning and at each change of the mode. A denial is heard by the watcher alone.
+- Who hears whom: a monitor hears both and is heard by nobody; a coach is heard by the one whose call it is;
+  who has barged in is one of three. Both hear the intrusion tone before they hear him.
+- One watcher for a call; nobody watches a call of his own; conferences and calls with the system are not
+  watched. Emergency calls only by whom the policy lets.
+- The watcher may go at any time, and the two talk on, by a relay as before; when the call ends he is hung up.
+- While a call is coached, the one whose call it is does not transfer it, and does not record it.
+- A media server that dies ends the watching and not the call.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from ringwall.core.calls import dialling, menus, refusal, rooms, staying, talking, teardown
+from ringwall.core.calls.call import Call, Leg, Watch, WatchMode
+from ringwall.core.calls.features import warning
+from ringwall.core.calls.outside import WhyNot
+from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.wire import LegGone
+from ringwall.core.media.errors import MediaError
+from ringwall.core.media.interaction import HungUp, Interaction
+from ringwall.core.media.items import Item, Tone
+from ringwall.core.media.menu import HangUp, Next, Visitor
+from ringwall.policy.actions import Action, Context
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Denial, Grant
+
+KEYS: Final[Mapping[str, WatchMode]] = MappingProxyType(
+    {"4": WatchMode.MONITOR, "5": WatchMode.COACH, "6": WatchMode.BARGE}
+)
+"""What the watcher presses to go on in another mode."""
+_ACTIONS: Final = {
+    WatchMode.MONITOR: Action.MONITOR,
+    WatchMode.COACH: Action.COACH,
+    WatchMode.BARGE: Action.BARGE_IN,
+}
+_LOST: Final = "the media server was lost"
+_REASON: Final = "watched"  # for which the call stays in a room
+_INTRUSION: Final = (Tone("intrusion"),)
+_ERROR: Final = (Tone("congestion", 2.0),)
+_TONE_SECONDS: Final = 3.0  # the longest that is waited for the end of a tone
+_KEY_SECONDS: Final = 3600.0
+
+
+def install(switch: Switch) -> None:
+    """Let people watch calls of others."""
+    for mode in WatchMode:
+        switch.hooks.dialled[mode.value] = partial(dialled, switch, mode)
+    switch.hooks.call_ended.append(partial(_call_ended, switch))
+
+
+def dialled(switch: Switch, mode: WatchMode, own: Call, extension: str) -> None:
+    """A phone wants to watch a call of this extension."""
+    own.notes["feature"] = mode.value
+    own.notes["target"] = extension
+    found = talking.call_of(switch, extension, held=True)
+    decided = ask(switch, own.caller, mode, extension, found)
+    if isinstance(decided, Denial):
+        refusal.deny_call(switch, own, decided)
+        return
+    why_not = hindrance(own.caller.extension, extension, found)
+    if why_not is not None:
+        refusal.refuse_call(switch, own, *why_not)
+        return
+    assert found is not None
+    menu = partial(session, switch, found[0], claim(switch, own, *found, mode), decided)
+    menus.start(switch, own, menu, menus.visitor_of(switch, own.caller), longest=None)
+
+
+def ask(
+    switch: Switch, by: Leg, mode: WatchMode, extension: str, found: tuple[Call, Leg] | None
+) -> Grant | Denial:
+    """Whether a party may watch a call of this extension so: both halves."""
+    emergency = found is not None and rooms.is_emergency(found[0])
+    # Who watches already is one of those who are heard.
+    conference = found is not None and found[0].watch is None and talking.in_conference(switch, *found)
+    context = Context(time.time(), switch.use, emergency_call=emergency, conference=conference)
+    subject = dialling.subject_of_leg(switch, by)
+    return may(switch.rights.snapshot, subject, _ACTIONS[mode], target=extension, context=context)
+
+
+def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> WhyNot | None:
+    """Why a call cannot be watched by that extension, whatever its rights; None if it can."""
+    if found is None:
+        return 480, "Not In A Call", f"{extension} has no call that can be watched"
+    call, _ = found
+    if any(leg.extension == by and not leg.trunk for leg in call.legs()):
+        return 403, "Own Call", "nobody watches a call of his own"
+    if call.watch is not None:
+        return 486, "Watched Already", "somebody watches this call already"
+    return None
+
+
+def claim(switch: Switch, own: Call, call: Call, target: Leg, mode: WatchMode) -> Watch:
+    """Nobody else watches the call from now on, until `own` ends."""
+    watch = call.watch = Watch(own, target, mode)
+
+    def over(status: int) -> None:
+        _over(switch, call, watch, why=_LOST if status == 503 else "the watcher left")
+
+    own.on_end.append(over)
+    return watch
+
+
+async def session(
+    switch: Switch, call: Call, watch: Watch, decided: Grant, party: Interaction, _visitor: Visitor
+) -> Next:
+    """Let somebody who is answered watch the call, until one of the two is over."""
+    try:
+        await _begin(switch, call, watch, decided)
+    except (rooms.NotMoved, MediaError, LegGone) as error:
+        why = str(error) or "a party has left"
+        switch.record("watch.failed", **_facts(call, watch), why=why)
+        with suppress(HungUp):
+            await party.play(*_ERROR, stop_on="")
+        return HangUp(f"the call could not be watched: {why}")
+    while True:
+        mode = KEYS.get(await party.key(_KEY_SECONDS))
+        if mode is None or call.watch is not watch:
+            continue
+        answer = await move(switch, call, watch, mode)
+        if isinstance(answer, Denial):
+            await party.play(*_ERROR, stop_on="")
+
+
+async def _begin(switch: Switch, call: Call, watch: Watch, decided: Grant) -> None:
+    room = await staying.stay(switch, call, _REASON, emergency=rooms.is_emergency(call))
+    await rooms.enter(switch, watch.own, watch.by, room)
+    if call.watch is not watch or not call.talks():
+        raise LegGone
+    watch.began = True
+    told = call.notes.setdefault("watched_by", [])
+    assert isinstance(told, list)
+    told.append(watch.by.extension)
+    switch.record("watch.started", **_facts(call, watch), rule=decided.rule.id)
+    await _arrange(switch, call, watch)
+
+
+async def move(switch: Switch, call: Call, watch: Watch, mode: WatchMode) -> Grant | Denial:
+    """Go on in another mode, if the policy allows it; the same one again changes nothing."""
+    decided = ask(switch, watch.by, mode, watch.target.extension, (call, watch.target))
+    if isinstance(decided, Denial):
+        facts = {**decided.record(), "because": decided.rule.sentence}
+        switch.record("call.denied", **facts, call=watch.own.id, caller=watch.by.extension)
+    elif mode is not watch.mode:
+        before, watch.mode = watch.mode, mode
+        switch.record("watch.moved", **_facts(call, watch), before=before.value, rule=decided.rule.id)
+        with suppress(MediaError):  # the loss of the server ends the watching
+            await _arrange(switch, call, watch)
+    return decided
+
+
+async def _arrange(switch: Switch, call: Call, watch: Watch) -> None:
+    """Who hears whom, and what warns them. Raises MediaError."""
+    target, by = watch.target, watch.by
+    other = call.other(target)
+    if other is None or any(leg.media is None for leg in (target, other, by)):
+        return
+    mode = watch.mode
+    if mode is WatchMode.COACH and call.recording is not None and call.recording.own:
+        call.recording.stop("the call is being coached")
+    await warning.apply(switch, call)
+    if mode is WatchMode.BARGE:
+        await asyncio.gather(*(sound(switch, leg, _INTRUSION) for leg in (target, other)))
+        if watch.mode is not mode or call.watch is not watch:
+            return
+    rooms.hear(by, target)
+    rooms.hear(by, other)
+    rooms.hear(target, by, 0.0 if mode is WatchMode.MONITOR else 1.0)
+    rooms.hear(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
+    await rooms.apply(switch, call.id)
+
+
+async def sound(switch: Switch, leg: Leg, items: tuple[Item, ...]) -> None:
+    """Play to one party, and wait for the end; what cannot be played is left out."""
+    over = asyncio.Event()
+    country = menus.country_of(switch, leg)
+    with suppress(MediaError, TimeoutError):
+        async with asyncio.timeout(_TONE_SECONDS):
+            await switch.media.play(items, leg=leg.tag, country=country, then=lambda _event: over.set())
+            await over.wait()
+
+
+def leave(switch: Switch, call: Call) -> None:
+    """End the watching of a call; the call goes on."""
+    if call.watch is not None:
+        teardown.end(switch, call.watch.own, "the watching was ended")
+
+
+def _over(switch: Switch, call: Call, watch: Watch | None = None, *, why: str) -> None:
+    """The watching is over, however it ended."""
+    watch = watch or call.watch
+    if watch is None or call.watch is not watch:
+        return
+    call.watch = None
+    if watch.began:
+        switch.record("watch.ended", **_facts(call, watch), why=why)
+    if call.talks():
+        switch.spawn(call, warning.apply(switch, call), lambda _error: teardown.end(switch, call, "an error"))
+    staying.go(switch, call, _REASON)
+    teardown.end(switch, watch.own, why)
+
+
+def _call_ended(switch: Switch, call: Call, _status: int) -> None:
+    _over(switch, call, why="the call ended")
+
+
+def _facts(call: Call, watch: Watch) -> dict[str, object]:
+    other = call.other(watch.target)
+    return {
+        "call": call.id,
+        "by": watch.by.extension,
+        "by_device": watch.by.device,
+        "own_call": watch.own.id,
+        "target": watch.target.extension,
+        "other": other.party if other is not None else None,
+        "mode": watch.mode.value,
+    }
