@@ -16,10 +16,9 @@ code as it is.
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringwall.policy import world
 from ringwall.policy.expressions import country_code_length
@@ -52,8 +51,7 @@ _SHORT_CLASS: Final = {
 _OPERATOR: Final = {"GB": ("100", "155")}
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number as the policy sees it. `canonical` is empty for what is none; `why` then says what is wrong.
 
     `access_code` is the one that was dialled, None where none was. `country` is where the number lies.

@@ -11,7 +11,6 @@ Rules that this module keeps:
 - A number behind a carrier code or an operator has to be allowed itself, and so has the code.
 """
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -50,7 +49,7 @@ class CompiledRules:
         """Whether these rules let an outside number pass."""
         behind = number.behind
         if behind is not None:
-            front = replace(number, canonical=number.canonical[: -len(behind.canonical) - 1], behind=None)
+            front = number._replace(canonical=number.canonical[: -len(behind.canonical) - 1], behind=None)
             verdict = self._judge_one(front)
             return self._judge_one(behind) if verdict.allowed else verdict
         # The same number is of another class at another site, so the class belongs to what is remembered.

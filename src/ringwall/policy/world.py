@@ -52,7 +52,18 @@ def _pattern(desc: PhoneNumberDesc | None) -> str | None:
 class Plan:
     """The plan of one country."""
 
-    __slots__ = ("_general", "_lines", "code", "idd", "leading", "parsing", "prefix", "region", "transform")
+    __slots__ = (
+        "_general",
+        "_lines",
+        "code",
+        "idd",
+        "leading",
+        "parsing",
+        "prefix",
+        "region",
+        "shape",
+        "transform",
+    )
 
     def __init__(self, region: str, metadata: PhoneMetadata) -> None:
         self.region = region
@@ -67,7 +78,8 @@ class Plan:
             rule = metadata.national_prefix_transform_rule
             self.transform = rule and rule.replace("$", "\\")
         self.leading = re.compile(metadata.leading_digits) if metadata.leading_digits else None
-        self._general = re.compile(_pattern(metadata.general_desc) or "(?!)")
+        self.shape: str = _pattern(metadata.general_desc) or "(?!)"
+        self._general = re.compile(self.shape)
         self._lines = re.compile(
             "|".join(
                 f"(?P<{field}>{pattern})"
@@ -149,9 +161,15 @@ def locate(code: int, national: str) -> tuple[str, Line]:
     return "", Line.NONE
 
 
+@lru_cache(maxsize=512)
+def _shapes(code: int) -> re.Pattern[str]:
+    shapes = dict.fromkeys(one.shape for one in plans_of(code))
+    return re.compile("|".join(f"(?:{shape})" for shape in shapes) or "(?!)")
+
+
 def possible(code: int, national: str) -> bool:
     """Whether a number has the shape of one under this country code."""
-    return any(one.possible(national) for one in plans_of(code))
+    return _shapes(code).fullmatch(national) is not None
 
 
 class Short(StrEnum):
