@@ -62,7 +62,6 @@ class Handset:
         self._provisioning: Provisioning | None = None
         self._server: Server | None = None
         self._signalling: Signalling | None = None
-        self._checked_at = 0.0
         self._work: set[asyncio.Task[None]] = set()
         self.line: Line | None = None
         self.config: Config | None = None
@@ -101,7 +100,9 @@ class Handset:
         provisioning = self._provisioning or await self._find()
         if self._identity.pem is None or self._code:
             code, self._code = self._code, ""
-            await provisioning.enrol(code)
+            await provisioning.enrol(code=code)
+        elif self._identity.is_due(time.time()):
+            await provisioning.renew()
         try:
             config = await provisioning.configuration()
         except NotKnownError:
@@ -126,7 +127,7 @@ class Handset:
         agent = f"Ringwall {hello['model']} {hello['version']}"
         self._server = Server(url, self._ca_file, agent)
         self._address = self._address or _own_address(self._server.host)
-        self._provisioning = Provisioning(self._server, self._identity, self.mac)
+        self._provisioning = Provisioning(self._server, self._identity, self.mac, hello["model"])
         return self._provisioning
 
     async def _take(self, config: Config) -> None:
@@ -176,7 +177,6 @@ class Handset:
         if not config.image or config.image.split("/")[2] == self.loader.version:
             return
         told = await self.loader.update(config.firmware_url, config.image)
-        self._checked_at = time.time()
         await self._report()
         self._changed()
         if told.get("event") == "installed":
@@ -184,12 +184,13 @@ class Handset:
             self.loader.restart()
 
     async def _report(self) -> None:
-        refusals = await self.loader.refusals()
-        if not refusals or self._provisioning is None:
+        if self._provisioning is None:
             return
         with suppress(ServerError):
-            if await self._provisioning.report(refusals):
-                self.loader.reported(len(refusals))
+            for refusal in await self.loader.refusals():
+                if not await self._provisioning.report(refusal):
+                    return
+                self.loader.reported(1)
 
     # What people do
 
@@ -203,8 +204,14 @@ class Handset:
         self.reload()
 
     async def login(self, extension: str, pin: str, new_pin: str = "") -> Answer:
-        """Log in; raise PhoneError or ServerError where it cannot be asked."""
-        answer = await self._asking().login(extension, pin, new_pin)
+        """Log in; raise PhoneError or ServerError where it cannot be asked.
+
+        At a phone that nobody has let in yet, a user who logs in lets it in.
+        """
+        asking = self._asking()
+        if self._identity.pem is None:
+            await asking.enrol(extension=extension, pin=pin)
+        answer = await asking.login(extension, pin, new_pin)
         self.text = answer.text
         self._changed()
         self.reload()

@@ -60,6 +60,14 @@ class Identity:
         )
         write_atomically(self._own, chain.strip().encode() + b"\n" + private, mode=0o600)
 
+    def is_due(self, now: float) -> bool:
+        """Whether the certificate that the server gave is in the last third of its life."""
+        if not self._own.exists():
+            return False
+        certificate = x509.load_pem_x509_certificate(self._own.read_bytes())
+        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        return now > end.timestamp() - (end - begin).total_seconds() / 3
+
     def forget(self) -> None:
         """Forget the certificate: the server does not know it any more."""
         self._own.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """What the phone asks of the server over HTTPS: to be let in, its configuration, login (P1, P3, P4)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from ringwall.phone.config import Config, read_config
 from ringwall.phone.identity import Identity
 from ringwall.phone.server import Server, ServerError
 
-FOLDER = "/phone/"
+_BASE = "/phone/v1/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +30,39 @@ class NotKnownError(ServerError):
 class Provisioning:
     """One phone's talk with one server."""
 
-    def __init__(self, server: Server, identity: Identity, mac: str) -> None:
+    def __init__(self, server: Server, identity: Identity, mac: str, model: str) -> None:
         self._server = server
         self._identity = identity
         self._mac = mac
+        self._model = model
 
-    async def enrol(self, code: str = "") -> None:
-        """Ask for a certificate of our own, with the code that was typed or because somebody approved.
+    async def enrol(self, *, code: str = "", extension: str = "", pin: str = "") -> None:
+        """Ask for a certificate: with a code that was typed, as a user, or because somebody approved.
 
         Raises NotKnownError where the phone is not let in, ServerError, IdentityError.
         """
-        told = {"mac": self._mac, "request": self._identity.request(), "code": code}
+        told = {"mac": self._mac, "csr": self._identity.request(), "model": self._model}
+        told |= {"code": code} if code else {}
+        told |= {"extension": extension, "pin": pin} if extension else {}
         status, body = await self._ask("POST", "enrol", told)
-        if status != 200:
-            raise NotKnownError("Nobody has let this phone in yet.")
+        if status != 201:
+            raise NotKnownError("Nobody has let this phone in yet." if status == 401 else _text(status, body))
+        self._identity.take(str(_object(body).get("certificate", "")))
+
+    async def renew(self) -> None:
+        """Ask for the next certificate; raise ServerError or IdentityError."""
+        status, body = await self._ask("POST", "renew", {"csr": self._identity.request()})
+        if status != 201:
+            raise ServerError(_text(status, body))
         self._identity.take(str(_object(body).get("certificate", "")))
 
     async def configuration(self) -> Config:
         """Fetch the configuration; raise NotKnownError, ServerError or ConfigError."""
-        status, body = await self._ask("GET", f"{self._mac}.json")
-        if status in {401, 403, 404}:
+        status, body = await self._ask("GET", "config")
+        if status == 401:
             raise NotKnownError("The server does not know this phone yet.")
         if status != 200:
-            raise ServerError(f"The server answers {status}.")
+            raise ServerError(_text(status, body))
         return read_config(body)
 
     async def login(self, extension: str, pin: str, new_pin: str = "") -> Answer:
@@ -64,24 +74,26 @@ class Provisioning:
         """Log out whoever is logged in; raise ServerError."""
         return _answer(*await self._ask("POST", "logout", {}))
 
-    async def report(self, refusals: Sequence[dict[str, Any]]) -> bool:
-        """Tell of images that the phone refused; return whether that is on record. Raise ServerError."""
-        status, _body = await self._ask("POST", "refused", {"refusals": list(refusals)})
-        return status in {200, 204}
+    async def report(self, refusal: Mapping[str, Any]) -> bool:
+        """Tell of an image that the phone refused; return whether it is on record. Raise ServerError."""
+        told = {"image": refusal["image"], "version": refusal["running"], "reason": refusal["reason"]}
+        status, _body = await self._ask("POST", "firmware", told)
+        return status == 200
 
     async def _ask(self, method: str, path: str, told: dict[str, Any] | None = None) -> tuple[int, bytes]:
         self._server.identify(self._identity.pem)
-        return await self._server.ask(method, FOLDER + path, told=told)
+        return await self._server.ask(method, _BASE + path, told=told)
 
 
 def _answer(status: int, body: bytes) -> Answer:
-    if status in {200, 204}:
+    if status == 200:
         return Answer(done=True)
-    told = _object(body)
-    error = told.get("error")
-    told = error if isinstance(error, dict) else told
-    text = str(told.get("message") or told.get("text") or f"The server answers {status}.")
-    return Answer(done=False, reason=str(told.get("reason") or told.get("code") or status), text=text[:200])
+    return Answer(done=False, reason=str(_object(body).get("reason", status)), text=_text(status, body))
+
+
+def _text(status: int, body: bytes) -> str:
+    text = _object(body).get("text")
+    return text[:200] if isinstance(text, str) else f"The server answers {status}."
 
 
 def _object(body: bytes) -> dict[str, Any]:

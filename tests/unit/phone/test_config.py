@@ -7,24 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringwall.phone.config import Button, ConfigError, read_config
-
-GOOD = {
-    "state": "assigned",
-    "user": {"extension": "201", "name": "Anna"},
-    "sip": {
-        "server": "192.0.2.1",
-        "port": 5061,
-        "domain": "example.com",
-        "transport": "tls",
-        "srtp": "mandatory",
-        "user": "201",
-        "auth_user": "d1",
-        "password": "secret",
-    },
-    "firmware": {"url": "https://192.0.2.1/firmware/", "path": "ringwall/reference/1.2/reference.rwi"},
-    "features": {"login": "*88", "logout": "*89", "mailbox": "*97"},
-    "buttons": [{"label": "Mailbox", "dial": "*97"}],
-}
+from support.phone_papers import GOOD
 
 
 def changed(**more) -> bytes:

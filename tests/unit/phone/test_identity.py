@@ -1,24 +1,12 @@
 """The phone's key never leaves it, and only a certificate for that key is taken."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ringwall.infra import authority
 from ringwall.phone.identity import Identity, IdentityError
-
-NOW = datetime.now(UTC) - timedelta(hours=1)
-
-
-def issued(request: str, key=None) -> str:
-    root = authority.make_root("Phones", "Test", timedelta(days=9), NOW)
-    public = key or x509.load_pem_x509_csr(request.encode()).public_key()
-    leaf = authority.make_leaf(
-        root, public, ("02.phones",), usage=authority.CLIENT, life=timedelta(days=1), now=NOW
-    )
-    return authority.certificate_pem(leaf).decode()
+from support.phone_papers import NOW, issued
 
 
 @pytest.mark.req("P4")
@@ -35,7 +23,10 @@ def test_a_request_is_signed_with_the_phone_s_own_key_and_its_certificate_is_kep
     again = Identity(tmp_path, "020000000001", None)
     assert again.pem == identity.pem
     assert x509.load_pem_x509_csr(again.request().encode()).public_key() == read.public_key()
+    assert not again.is_due(NOW.timestamp() + 3600)
+    assert again.is_due(NOW.timestamp() + 20 * 3600)
     again.forget()
+    assert not again.is_due(NOW.timestamp() + 20 * 3600)
     assert again.pem is None
 
 
