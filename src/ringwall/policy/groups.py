@@ -93,24 +93,66 @@ class ObjectKind(StrEnum):
     WORKGROUP = "workgroup"
     MENU = "menu"
     PAGING_GROUP = "paging group"
+    OVERHEAD_PAGING = "overhead paging"  # of a site: its loudspeakers, or all its phones
     MAILBOX = "mailbox"
     CONFERENCE = "conference"
     CODE_SERVICE = "code service"
     ROUTE_POINT = "route point"
 
 
+PAGED: Final = frozenset({ObjectKind.PAGING_GROUP, ObjectKind.OVERHEAD_PAGING})
+MOST_PAGED: Final = 100
+MOST_HUNTED: Final = 64
+
+
+class Ringing(StrEnum):
+    """In which order the members of a hunt group ring."""
+
+    TOP_DOWN = "top down"
+    AT_ONCE = "at once"
+
+
 @dataclass(frozen=True, slots=True)
 class InsideObject:
-    """A hunt group, menu or the like. Only an administrator's choice of a `group` gives it a way outside."""
+    """A hunt group, menu or the like. Only an administrator's choice of a `group` gives it a way outside.
+
+    `members` are the extensions of people. The rest is about hunt groups: each member rings for
+    `member_seconds`, all of them for `seconds`; `busy` has taken the group out of service; calls that nobody
+    takes go to the inside extensions `busy_to` and `no_answer_to`, or are refused.
+    """
 
     extension: str
     kind: ObjectKind
     group: str | None = None
     site: str | None = None
+    name: str = ""
+    members: tuple[str, ...] = ()
+    ringing: Ringing = Ringing.TOP_DOWN
+    member_seconds: int = 12
+    seconds: int = 36
+    skip_busy: bool = False
+    busy: bool = False
+    busy_to: str = ""
+    no_answer_to: str = ""
 
     def __post_init__(self) -> None:
         checks.digits(self.extension, "extension", 2, 8)
         checks.member(self.kind, "kind", ObjectKind)
+        checks.member(self.ringing, "ringing", Ringing)
+        most = MOST_PAGED if self.kind in PAGED else MOST_HUNTED
+        if len(self.members) > most:
+            raise PolicyError("members", f"can be {most} of a {self.kind.value}, not {len(self.members)}.")
+        for member in self.members:
+            checks.digits(member, "members", 2, 8)
+        checks.integer(self.member_seconds, "member seconds", 5, 120)
+        checks.integer(self.seconds, "seconds", 5, 600)
+        checks.flag(self.skip_busy, "skip busy")
+        checks.flag(self.busy, "busy")
+        for name, extension in (("busy to", self.busy_to), ("no answer to", self.no_answer_to)):
+            if extension:
+                checks.digits(extension, name, 2, 8)
+                if extension == self.extension:
+                    raise PolicyError(name, "has to be another extension.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from ringwall.policy import world
 from ringwall.policy.findings import Finding, Findings, Severity
 from ringwall.policy.groups import ObjectKind
 from ringwall.policy.lint_groups import GROUP_CHECKS, both_rules
+from ringwall.policy.paging import lint_paging
 from ringwall.policy.places import Service
 from ringwall.policy.scope import CLOSED, NumberClass, Scope
 from ringwall.policy.snapshot import PolicySnapshot
@@ -162,6 +163,7 @@ _CHECKS: Final[tuple[Callable[[PolicySnapshot], Findings], ...]] = (
     _wildcards,
     _emergency,
     _ways_in,
+    lint_paging,
     _people,
     _dear_trunks,
 )

@@ -22,7 +22,7 @@ from ringwall.policy.case import Case
 from ringwall.policy.classes import Callback
 from ringwall.policy.codes_rights import code_rights
 from ringwall.policy.grant import Denial, Grant, Way
-from ringwall.policy.groups import CodeMode, ObjectKind
+from ringwall.policy.groups import PAGED, CodeMode
 from ringwall.policy.numbers import Number
 from ringwall.policy.rules import Note, Rule
 from ringwall.policy.scope import NumberClass
@@ -88,7 +88,7 @@ def _inside(case: Case, number: Number) -> Grant | Denial:
     if isinstance(case.subject, TrunkSubject) and number.canonical[:1] == "*":
         return case.deny(Rule("outside.no-feature"))
     one = case.snapshot.objects.get(number.canonical)
-    if one is not None and one.kind is ObjectKind.PAGING_GROUP:
+    if one is not None and one.kind in PAGED:
         refused = _may_page(case)
         if refused is not None:
             return refused
@@ -97,7 +97,7 @@ def _inside(case: Case, number: Number) -> Grant | Denial:
 
 
 def _may_page(case: Case) -> Denial | None:
-    """Whoever reaches a paging group by any path needs the right to page; outside callers never do."""
+    """Whoever reaches a page by any path needs the right to page; outside callers never do."""
     transferred = case.action in _TRANSFERS and case.context.party is Party.OUTSIDE
     if isinstance(case.subject, TrunkSubject) or transferred or case.action in _AUTOMATIC:
         return case.deny(Rule("outside.no-feature"))

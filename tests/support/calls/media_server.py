@@ -114,8 +114,9 @@ class MediaServer:
         return self._run({"op": op, **fields})
 
     def tell(self, op: str, **fields) -> None:
+        # In the order of the link: behind what was asked before.
         if self.up:
-            self.loop.call_soon(self._tell, self.boot, {"op": op, **fields})
+            self.loop.call_later(1.01 * self.delay, self._tell, self.boot, {"op": op, **fields})
 
     def _tell(self, boot: str, request: dict) -> None:
         if boot == self.boot:

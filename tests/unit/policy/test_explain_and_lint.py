@@ -139,6 +139,18 @@ FINDINGS: list[tuple[str, Severity, str, Callable[[], PolicySnapshot]]] = [
     ("trunk.premium", Severity.NOTICE, "tg-us", of_group()),
     ("object.outside", Severity.WARNING, "310",
      of_group(extra=Directory(objects=(InsideObject("310", ObjectKind.HUNT_GROUP, "staff", "us"),)))),
+    ("paging.empty", Severity.NOTICE, "310",
+     of_group(extra=Directory(objects=(InsideObject("310", ObjectKind.PAGING_GROUP),)))),
+    ("paging.too-many", Severity.WARNING, "310",
+     of_group(extra=Directory(
+         objects=(InsideObject("310", ObjectKind.OVERHEAD_PAGING, site="us"),),
+         users=tuple(User(str(2000 + n), "A", "staff", "us") for n in range(101)),
+     ))),
+    ("paging.member-without-right", Severity.WARNING, "310",
+     of_group(telephony=TelephonyCos("x", paging=False), extra=Directory(
+         objects=(InsideObject("310", ObjectKind.PAGING_GROUP, members=("215",)),),
+         users=(User("215", "A", "staff", "us"),),
+     ))),
     ("phone.outside", Severity.WARNING, "hall", of_group(extra=Directory(phones=(Phone("hall", "us", group="staff"),)))),
     ("user.no-group", Severity.WARNING, "215", of_group(extra=Directory(users=(User("215", "A", "gone", "us"),)))),
     ("user.no-site", Severity.WARNING, "215", of_group(extra=Directory(users=(User("215", "A", "staff", None),)))),

@@ -10,17 +10,22 @@ import time
 
 from ringwall.core.calls import branches, outside, teardown
 from ringwall.core.calls.call import Call, CallState, LegState
+from ringwall.core.calls.hooks import Arriving
 from ringwall.core.calls.outside import WhyNot
 from ringwall.core.calls.switch import Switch
 from ringwall.policy.actions import Action, Context, TrunkSubject, UserSubject
 from ringwall.policy.decide import may
 from ringwall.policy.grant import Grant
+from ringwall.policy.groups import InsideObject
 
 _BUSY = frozenset({486, 600})
 
 
 def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
     """Why nobody can be reached at an extension; None if somebody may be."""
+    taken = _object(switch, extension)
+    if taken is not None:
+        return taken[0].why_not(call, taken[1])
     user = switch.directory.snapshot.by_extension.get(extension)
     if user is None:
         return 404, "No Such Extension", f"there is no extension {extension[:32]}"
@@ -36,6 +41,10 @@ def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
 
 def arrive(switch: Switch, call: Call, extension: str) -> None:
     """Ring, or go where the calls of this extension go."""
+    taken = _object(switch, extension)
+    if taken is not None:
+        taken[0].arrive(call, taken[1])
+        return
     call.arrived.append(extension)
     if _goes_elsewhere(switch, call, extension, Action.FORWARD_ALWAYS):
         return
@@ -100,7 +109,18 @@ def go_on(switch: Switch, call: Call, grant: Grant) -> None:
     """The call goes to where the grant lets it go: outside, or to somebody inside."""
     if grant.way is not None:
         outside.make_leg(switch, call, grant, grant.canonical)
-    elif switch.directory.snapshot.by_extension.get(grant.canonical) is None:
+        return
+    taken = _object(switch, grant.canonical)
+    if taken is not None and (why := taken[0].why_not(call, taken[1])) is not None:
+        teardown.end(switch, call, why[2], by="callee", status=why[0])
+    elif taken is None and switch.directory.snapshot.by_extension.get(grant.canonical) is None:
         teardown.end(switch, call, "there is no such extension", by="callee", status=404)
     else:
         arrive(switch, call, grant.canonical)
+
+
+def _object(switch: Switch, extension: str) -> tuple[Arriving, InsideObject] | None:
+    """What takes calls to an extension that is not a person's."""
+    thing = switch.rights.snapshot.objects.get(extension)
+    takes = switch.hooks.objects.get(thing.kind) if thing is not None else None
+    return None if thing is None or takes is None else (takes, thing)

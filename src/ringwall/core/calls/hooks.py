@@ -14,6 +14,7 @@ from ringwall.core.calls.call import Call, Leg
 from ringwall.core.registrar.flows import Flow
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
+from ringwall.policy.groups import InsideObject, ObjectKind
 from ringwall.policy.rules import Heard
 from ringwall.sip.message import Request
 
@@ -32,6 +33,18 @@ class Elsewhere(Protocol):
 
     def take(self, call: Call, extension: str, case: Action) -> bool:
         """Take the call there in this case (always, busy, no answer); False where it does not go there."""
+        ...
+
+
+class Arriving(Protocol):
+    """What takes calls to one kind of inside object."""
+
+    def why_not(self, call: Call, thing: InsideObject) -> tuple[int, str, str] | None:
+        """Why a call cannot go there: status, reason phrase, sentence; None if it can."""
+        ...
+
+    def arrive(self, call: Call, thing: InsideObject) -> None:
+        """Take the call, which waits for an answer."""
         ...
 
 
@@ -75,6 +88,8 @@ class Hooks:
     """What answers a feature number, by the feature's name: the call, and what stands behind the code."""
     apart: dict[str, Apart] = field(default_factory=dict)
     """What a phone may ask that belongs to no call, by SIP method; whoever answers it asks who it is."""
+    objects: dict[ObjectKind, Arriving] = field(default_factory=dict)
+    """What takes calls to extensions that are not a person's."""
     elsewhere: list[Elsewhere] = field(default_factory=list)
     """Where a call goes that its user does not take, in order."""
     refused: list[Callable[[Refusal], bool]] = field(default_factory=list)

@@ -71,7 +71,7 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
     if invite:
         leg.offers.rejected()
     if turns.dialog_is_gone(switch, leg, status):
-        teardown.end(switch, call, "phone lost")
+        teardown.party_lost(switch, call, leg)
         return
     pause = _RETRY_SECONDS
     if status in {405, 501}:  # it said Allow: UPDATE and does not
@@ -90,7 +90,7 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
 def expired(switch: Switch, call: Call, leg: Leg) -> None:
     """No refresh came, or none was answered, for the whole interval; or the phone did not come back."""
     if leg.state is not LegState.ENDED:
-        teardown.end(switch, call, "phone lost")
+        teardown.party_lost(switch, call, leg)
 
 
 def flow_closed(switch: Switch, peer: str) -> None:

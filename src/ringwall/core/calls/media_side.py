@@ -54,6 +54,7 @@ async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Ite
     the answer is never sent: the end of the leg closes it. Raises MediaRefused, EdgeRefused, EdgeUnavailable,
     MediaError.
     """
+    _not_ended(leg)
     relay, before = leg.relay, leg.media
     first = relay is None or before is None
     if relay is None or before is None:
@@ -90,6 +91,7 @@ async def offer(switch: Switch, call: Call, leg: Leg, server: int) -> Offered:
 
     Raises MediaRefused, EdgeRefused, EdgeUnavailable, MediaError.
     """
+    _not_ended(leg)
     relay = _relay_for(switch, call, leg)
     place = await switch.media.open(leg.tag, party_of(leg), server, outside=bool(leg.trunk))
     suite = AES_CM if leg.suite in {GCM_256, media_policy.GCM_128} else GCM_256
@@ -182,6 +184,12 @@ def unseat(switch: Switch, leg: Leg) -> None:
         switch.rooms.pop(media.room, None)
         switch.media.close_room(media.room, media.server)
     media.room, media.hears = "", {}
+
+
+def _not_ended(leg: Leg) -> None:
+    """The end of a leg closes it at the server: nothing is opened for it behind that."""
+    if leg.state is LegState.ENDED:
+        raise MediaRefused("the party has left")
 
 
 def _still_there(switch: Switch, leg: Leg, relay: Relay) -> None:

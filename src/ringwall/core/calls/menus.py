@@ -107,13 +107,15 @@ async def hear_caller(
         offer = media_policy.check_offer(
             caller.remote_sdp, "application/sdp", prefer=caller.suite, clear_text=caller.clear_text
         )
-        return await media_side.answer(switch, call, caller, offer, switch.rooms.get(room, ()))
+        body = await media_side.answer(switch, call, caller, offer, switch.rooms.get(room, ()))
     except MediaRefused as error:
         why_not = 488, "Not Acceptable Here", error.why
     except MediaFull as error:
         why_not = 503, "Media Server Full", str(error)
     except (EdgeRefused, EdgeUnavailable, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
+    else:
+        return body if call.state is CallState.SETUP else None
     if call.state is CallState.SETUP:
         status, reason, why = otherwise or why_not
         teardown.end(switch, call, why, status=status, reason=reason)

@@ -39,6 +39,12 @@ def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Reques
     end(switch, call, "hung up", by=_who(call, leg), status=487 if leg is call.caller else 480)
 
 
+def party_lost(switch: Switch, call: Call, leg: Leg) -> None:
+    """A party is not there any more, and has not said so."""
+    if not any(goes_on(call, leg) for goes_on in switch.hooks.leaving):
+        end(switch, call, "phone lost")
+
+
 def _who(call: Call, leg: Leg) -> str:
     return "caller" if leg is call.caller else "callee"
 

@@ -11,6 +11,7 @@ from ringwall.core.calls.features import (
     intercept,
     intercom,
     monitor,
+    paging,
     transfer,
     whisper,
 )
@@ -24,6 +25,7 @@ FEATURES: Final = (
     intercom,
     whisper,
     monitor,
+    paging,
 )
 
 

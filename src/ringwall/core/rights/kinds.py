@@ -31,7 +31,7 @@ from ringwall.core.rights.settings import (
 from ringwall.core.rights.trunk_settings import TRUNK_SETTINGS, build_trunk
 from ringwall.policy.classes import TelephonyCos, VoiceMailCos, published_names
 from ringwall.policy.errors import PolicyError
-from ringwall.policy.groups import AuthCode, CodeMode, InsideObject, ObjectKind, UserGroup
+from ringwall.policy.groups import AuthCode, CodeMode, InsideObject, ObjectKind, Ringing, UserGroup
 from ringwall.policy.places import ORDINARY_SERVICES, Service, Site, TrunkGroup
 
 
@@ -193,12 +193,37 @@ _OBJECT = (
         refers="group",
     ),
     text("site", "The site whose numbering counts for it.", "main", nullable=True, refers="site"),
+    words(
+        "members",
+        "The extensions of who is rung or paged, in order, at most 100; for overhead paging the loudspeakers,"
+        " none: all phones of the site.",
+        refers="user",
+    ),
+    text(
+        "ringing",
+        f"How a hunt group rings: {', '.join(Ringing)}.",
+        Ringing.TOP_DOWN.value,
+        choices=tuple(Ringing),
+    ),
+    number("member_seconds", "For how long each member of a hunt group rings: 5 to 120.", 12),
+    number("seconds", "For how long a hunt group rings in all: 5 to 600.", 36),
+    flag("skip_busy", "A hunt group leaves out members who are in a call.", default=False),
+    flag("busy", "The hunt group is out of service: its calls are busy.", default=False),
+    text("busy_to", "The extension that takes calls of a hunt group that is busy; empty: they are refused."),
+    text(
+        "no_answer_to",
+        "The extension that takes calls that no member of a hunt group answers; empty: they are refused.",
+    ),
 )
 
 
 def _build_object(key: str, values: Values) -> Built:
-    given: dict[str, Any] = {"group": values["group"], "site": values["site"]}
-    return InsideObject(key, ObjectKind(str(values["kind"])), **given), {}
+    given: dict[str, Any] = {
+        **plain(values),
+        "kind": ObjectKind(str(values["kind"])),
+        "ringing": Ringing(str(values["ringing"])),
+    }
+    return InsideObject(key, **given), {}
 
 
 SITE: Final = Kind("site", "site", "site", "sites", _SITE, _build_site)

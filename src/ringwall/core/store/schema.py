@@ -152,6 +152,14 @@ inside_objects = Table(
     Column("name", Text, nullable=False),
     Column("group", Text, ForeignKey("user_groups.id")),
     Column("site", Text, ForeignKey("sites.id")),
+    Column("members", Text, nullable=False, server_default="[]"),
+    Column("ringing", Text, nullable=False, server_default="top down"),
+    Column("member_seconds", Integer, nullable=False, server_default="12"),
+    Column("seconds", Integer, nullable=False, server_default="36"),
+    Column("skip_busy", Boolean, nullable=False, server_default=false()),
+    Column("busy", Boolean, nullable=False, server_default=false()),
+    Column("busy_to", Text, nullable=False, server_default=""),
+    Column("no_answer_to", Text, nullable=False, server_default=""),
 )
 
 trunk_groups = Table(

@@ -97,7 +97,7 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
 async def _open(switch: Switch, call: Call, target: str) -> None:
     """Have the target's phones answer by themselves; the first one that does has the call."""
     body = await menus.hear_caller(switch, call)
-    if body is None or call.caller.state is LegState.ENDED:
+    if body is None:
         return
     media_side.seat(switch, call.caller, call.id)
     there: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()

@@ -13,8 +13,8 @@ Rules that this module keeps:
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import media_side, menus, refusal, rooms, talking, teardown
-from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls import media_side, menus, refusal, rooms, staying, talking, teardown
+from ringwall.core.calls.call import Call, CallState, Leg
 from ringwall.core.calls.features import intercom
 from ringwall.core.calls.relay import Profile
 from ringwall.core.calls.switch import Switch
@@ -62,14 +62,15 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 
 
 async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> None:
+    reason = f"whisper {call.id}"
     try:
-        room = await rooms.gather(switch, theirs)
+        room = await staying.stay(switch, theirs, reason)
     except rooms.NotMoved as error:
         refusal.refuse_call(switch, call, 480, "Not Possible Now", str(error))
         return
-    call.on_end.append(lambda _status: _leave(switch, theirs))
-    if call.caller.state is LegState.ENDED:
-        _leave(switch, theirs)
+    call.on_end.append(lambda _status: staying.go(switch, theirs, reason))
+    if call.state is CallState.ENDED:
+        staying.go(switch, theirs, reason)
         return
 
     def over(_status: int) -> None:
@@ -92,9 +93,3 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
         await rooms.apply(switch, room)
     except MediaError as error:
         teardown.end(switch, call, f"the media server was lost: {error}")
-
-
-def _leave(switch: Switch, theirs: Call) -> None:
-    """The initiator is gone: the two others go back to a relay."""
-    if theirs.talks():
-        switch.spawn(theirs, rooms.release(switch, theirs), lambda _error: None)
