@@ -282,6 +282,9 @@ def test_what_belongs_to_a_core_that_does_not_renew_ends_with_its_lease(server):
     assert client.event("recorded", recorder="x")["reason"] == "lease"
     a.close()
     assert opened(server, "leased", secret)[1] is End.COMPLETE
+    # It may begin anew, and that has a lease again.
+    client.ask("leg.open", leg="b")
+    assert client.event("leg.ended", leg="b")["why"] == "lease"
     client.close()
 
 

@@ -23,6 +23,7 @@ BEAT = 0.005
 _BEATS = 4
 _TICK_SAMPLES_A_BEAT = FRAME // _BEATS
 _MOST_CATCH_UP = 3 * _BEATS
+_MOST_FAULTS = 40
 _NANO = 1_000_000_000
 
 _CLOCK_MONOTONIC = 1
@@ -70,6 +71,7 @@ class Clock:
         self._running = False
         self._beats_done = 0
         self._complained = 0.0
+        self._faults = 0
 
     def stop(self) -> None:
         """End `run` with the next beat."""
@@ -94,7 +96,7 @@ class Clock:
                 if beats > _MOST_CATCH_UP:
                     beats = self._pass_over(beats)
                 for _ in range(beats):
-                    self._on_beat()
+                    self._guarded_beat()
                 # The next beat is never later than one interval away.
                 self._served.serve(start + self._beats_done * BEAT - BEAT / 4)
         finally:
@@ -111,6 +113,18 @@ class Clock:
             self._complained = now
             log.warning("The media clock got no time for %d ms", beats * 5)
         return beats - ticks * _BEATS
+
+    def _guarded_beat(self) -> None:
+        """Beat; a fault is logged and the voices of the others go on. Too many in a row end the process."""
+        try:
+            self._on_beat()
+        except Exception:
+            self._faults += 1
+            if self._faults > _MOST_FAULTS:
+                raise
+            log.exception("A beat of the media clock failed")
+        else:
+            self._faults = 0
 
     def _on_beat(self) -> None:
         engine = self._engine

@@ -9,6 +9,7 @@ Rules that it keeps:
 """
 
 import heapq
+import itertools
 import logging
 import select
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ringwall.media.dtmf import Key
 from ringwall.media.errors import MediaError
 from ringwall.media.files import Files
 from ringwall.media.g711 import PCMA, encode_rows
@@ -56,6 +58,7 @@ class Engine:
         self._even: list[Leg] = []  # packets of 20 ms
         self._other: list[Leg] = []
         self._reporting: list[tuple[float, int, Leg]] = []
+        self._count = itertools.count()
         self.playout = Playout(MOST_LEGS)
         self._mixer = Mixer()
         self._dirty = False
@@ -103,9 +106,8 @@ class Engine:
             self._by_descriptor[descriptor] = leg
             self._poll.register(descriptor, select.EPOLLIN)
             # Spread over the interval by the row, so that not all report in one tick.
-            heapq.heappush(
-                self._reporting, (time.monotonic() + 1 + INTERVAL * leg.row / MOST_LEGS, leg.row, leg)
-            )
+            due = time.monotonic() + 1 + INTERVAL * leg.row / MOST_LEGS
+            heapq.heappush(self._reporting, (due, next(self._count), leg))
 
     def close_leg(self, leg: Leg) -> dict[str, Any]:
         """End a leg and what depends on it; returns its counters."""
@@ -165,7 +167,7 @@ class Engine:
                 except OSError:
                     continue  # an ICMP message about what we sent
                 for key in leg.receive(data, clock, now, seconds):
-                    self.tell(leg, {"event": "dtmf", "leg": leg.name, "key": key.key, "ms": key.ms})
+                    self._tell_key(leg, key)
 
     def tick(self) -> None:
         """Play, mix and send 20 ms."""
@@ -244,7 +246,8 @@ class Engine:
                     sound = sound + target.played
             try:
                 recorder.tick(sound)
-            except MediaError as error:
+            except Exception as error:
+                log.exception("The recorder %s failed", recorder.name)
                 recorder.why = str(error)
                 recorder.stop("failed")
 
@@ -253,14 +256,19 @@ class Engine:
         self.files.collect()
         now, seconds, clock = time.monotonic(), time.time(), self.playout.clock
         while self._reporting and self._reporting[0][0] <= now:
-            due, row, leg = heapq.heappop(self._reporting)
+            due, _, leg = heapq.heappop(self._reporting)
             if leg.peer is not None:
                 leg.report(seconds)
-                heapq.heappush(self._reporting, (due + INTERVAL, row, leg))
+                heapq.heappush(self._reporting, (due + INTERVAL, next(self._count), leg))
+        if not self._dirty and self._mixer.settled:
+            self._rows = max((leg.row + 1 for leg in self.legs), default=0)
         for leg in self._by_descriptor.values():
             for key in leg.keys.idle(seconds):
-                self.tell(leg, {"event": "dtmf", "leg": leg.name, "key": key.key, "ms": key.ms})
+                self._tell_key(leg, key)
             self._watch(leg, clock)
+
+    def _tell_key(self, leg: Leg, key: Key) -> None:
+        self.tell(leg, {"event": "dtmf", "leg": leg.name, "key": key.key, "ms": key.ms})
 
     def _watch(self, leg: Leg, clock: int) -> None:
         since = clock - (leg.opened if leg.heard is None else max(leg.heard, leg.opened))

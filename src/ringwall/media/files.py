@@ -57,7 +57,10 @@ class Files:
         while self._done:
             callback, result, error = self._done.popleft()
             self._waiting -= 1
-            callback(result, error)
+            try:
+                callback(result, error)
+            except Exception:
+                log.exception("What follows on a file failed")
 
     def _run(self) -> None:
         self._prepare()

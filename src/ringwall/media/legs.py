@@ -16,7 +16,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pylibsrtp import Session
+from pylibsrtp import Error, Session
 
 from ringwall.media import rtp, srtp
 from ringwall.media.dtmf import Key, KeyReceiver
@@ -130,7 +130,7 @@ class Leg:
         self.reports.octets += len(codes)
         try:
             self.socket.send(session.protect(head + codes))
-        except OSError:
+        except (OSError, Error):
             # The relay's port is closed (ICMP), or the socket is full: the next packet is another try.
             self.send_errors += 1
 
@@ -197,7 +197,7 @@ class Leg:
         plain = self.reports.make(seconds, sent, goodbye=goodbye)
         try:
             self.socket.send(self._protect.protect_rtcp(plain))
-        except OSError:
+        except (OSError, Error):
             self.send_errors += 1
 
     def stats(self, now: int, concealed: int) -> dict[str, float | int | None]:

@@ -71,6 +71,11 @@ class Mixer:
         """Go over to another plan with the next tick."""
         self._next = plan
 
+    @property
+    def settled(self) -> bool:
+        """Say whether no other plan waits."""
+        return self._next is None
+
     def mix(self, said: Sound) -> Sound:
         """Return what each row hears in this tick."""
         heard = self._plan.mix(said)

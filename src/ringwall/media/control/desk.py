@@ -26,6 +26,7 @@ from ringwall.media.srtp import SUITES
 log = logging.getLogger(__name__)
 
 MOST_ROOMS = 250
+MOST_OWNERS = 64
 
 Answer = dict[str, Any]
 Reply = Callable[[Answer], None]
@@ -57,7 +58,11 @@ class Desk:
 
     def hello(self, request: ask.Hello) -> tuple[Owner, Answer]:
         """Return the owner, new or known, and what is said to him."""
-        owner = self._owners.setdefault(request.owner, Owner(request.owner))
+        owner = self._owners.get(request.owner)
+        if owner is None:
+            if len(self._owners) >= MOST_OWNERS:
+                raise MediaError(f"{MOST_OWNERS} cores use this server already.", code="full")
+            owner = self._owners[request.owner] = Owner(request.owner)
         return owner, {
             "version": __version__,
             "boot": self.boot,
@@ -133,7 +138,8 @@ class Desk:
                 if owner.legs or owner.recorders:
                     log.warning("The lease of %s ran out with %d legs", owner.name, len(owner.legs))
                 self.end(owner, "lease")
-                del self._owners[owner.name]
+                if owner.forgotten(now):
+                    del self._owners[owner.name]
 
     def end_all(self) -> None:
         """End everything: the process stops."""

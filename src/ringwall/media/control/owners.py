@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ringwall.media.recorders import Recorder
 
 _MOST_EVENTS = 1000
+_KEPT_SECONDS = 600.0  # events of an owner whose lease ran out
 
 
 class Listener(Protocol):
@@ -70,6 +71,12 @@ class Owner:
     def expired(self, now: float) -> bool:
         """Say whether the lease has run out."""
         return now > self._until
+
+    def forgotten(self, now: float) -> bool:
+        """Say whether nobody will come to ask what became of it."""
+        if self._listener is not None or self.recorders:
+            return False
+        return not self._waiting or now > self._until + _KEPT_SECONDS
 
     def tell(self, values: dict[str, Any]) -> None:
         """Send an event, or keep it for whoever comes back."""

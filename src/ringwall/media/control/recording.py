@@ -13,7 +13,10 @@ from ringwall.media.control.owners import Owner, target_of
 from ringwall.media.engine import Engine
 from ringwall.media.errors import MediaError
 from ringwall.media.files import Files
+from ringwall.media.legs import Leg
+from ringwall.media.players import Player
 from ringwall.media.recorders import Recorder
+from ringwall.media.rooms import Room
 from ringwall.media.sound import CHUNK
 
 if TYPE_CHECKING:
@@ -57,26 +60,7 @@ class Recording:
         if request.recording in self._open or self.path(request.recording).exists():
             raise MediaError(f"A recording {request.recording} is there already.", code="exists")
         target = target_of(owner, request.leg, request.room)
-        tone = request.tone
-        items = []
-        if tone is not None:
-            sound, length = playing.tone(tone.tone, tone.country, 0)
-            if length is None:
-                raise MediaError(f"tone: {tone.tone} has no end.", code="syntax")
-            items = [sound]
-            if tone.every:
-                items.append(playing.pause(max(0.1, tone.every - length))[0])
-        warning = None
-        if tone is not None:
-            warning = playing.begin(
-                owner,
-                f"{request.recorder}/tone",
-                target,
-                items,
-                only=tone.only,
-                loop=bool(tone.every),
-                quiet=True,
-            )
+        warning = self._warning(owner, request, target, playing)
 
         def ended(recorder: Recorder, reason: str) -> None:
             engine.recorders.discard(recorder)
@@ -95,22 +79,43 @@ class Recording:
             }
             owner.tell(event | ({"why": recorder.why} if recorder.why else {}))
 
-        recorder = Recorder(
-            request.recorder,
-            target,
-            request.recording,
-            asked=request,
-            files=self._files,
-            path=self.path(request.recording),
-            key=request.key,
-            most=request.most,
-            silence=request.silence,
-            ended=ended,
-        )
+        try:
+            recorder = Recorder(
+                request.recorder,
+                target,
+                request.recording,
+                asked=request,
+                files=self._files,
+                path=self.path(request.recording),
+                key=request.key,
+                most=request.most,
+                silence=request.silence,
+                ended=ended,
+            )
+        except MediaError:
+            if warning is not None:
+                warning.stop("stopped")
+            raise
         self._open.add(request.recording)
         engine.recorders.add(recorder)
         owner.recorders[request.recorder] = recorder
         return {}
+
+    def _warning(
+        self, owner: Owner, request: ask.Record, target: Leg | Room, playing: "Playing"
+    ) -> Player | None:
+        """Begin the tone that says that this is recorded, if one is asked for."""
+        tone = request.tone
+        if tone is None:
+            return None
+        sound, length = playing.tone(tone.tone, tone.country, 0)
+        if length is None:
+            raise MediaError(f"tone: {tone.tone} has no end.", code="syntax")
+        items = [sound]
+        if tone.every:
+            items.append(playing.pause(max(0.1, tone.every - length))[0])
+        name = f"{request.recorder}/tone"
+        return playing.begin(owner, name, target, items, only=tone.only, loop=bool(tone.every), quiet=True)
 
     def change(self, owner: Owner, request: ask.OnRecorder) -> dict[str, Any]:
         """Pause, resume or stop a recorder; stopping one that is not there is nothing to do."""
