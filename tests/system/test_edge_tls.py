@@ -183,7 +183,7 @@ async def test_the_inner_door_serves_the_core_and_nobody_else(rig, tmp_path) -> 
     # The same name, certified by another system of the same kind.
     (tmp_path / "other").mkdir()
     elsewhere = Layout(tmp_path / "other")
-    for folder in (elsewhere.pki, elsewhere.haproxy, elsewhere.core):
+    for folder in (elsewhere.pki, elsewhere.haproxy, elsewhere.core, elsewhere.media):
         folder.mkdir(parents=True)
     pki.ensure_pki(elsewhere, rig.settings, chown=False)
     foreign = Credentials(elsewhere.link_certificate, elsewhere.link_key, layout.link_ca)
