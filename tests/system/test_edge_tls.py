@@ -107,7 +107,9 @@ def test_no_engine_listens_on_udp_but_rtpengine_for_the_agent(rig) -> None:
             if (fields := line.split())[9] in inodes and fields[3] == state
         }
     ports = rig.settings.ports
-    assert found["haproxy"] == {f"tcp:{ADDRESS}:{port}" for port in (ports.sips, ports.https, ports.inner)}
+    assert found["haproxy"] == {
+        f"tcp:{ADDRESS}:{port}" for port in (ports.sips, ports.https, ports.phones, ports.inner)
+    }
     loopback = {ports.kamailio_phones, ports.kamailio_core, ports.kamailio_ws, ports.kamailio_trunks}
     assert found["kamailio"] == {f"tcp:127.0.0.1:{port}" for port in loopback}
     assert found["rtpengine"] == {f"udp:127.0.0.1:{ports.ng}"}

@@ -89,6 +89,7 @@ async def test_the_edge_listens_where_it_should_and_nowhere_else(system) -> None
         "haproxy": {
             ("tcp", address, ports.sips),
             ("tcp", address, ports.https),
+            ("tcp", address, ports.phones),
             ("tcp", "127.0.0.1", ports.inner),
         },
         "kamailio": {

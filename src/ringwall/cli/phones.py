@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ringwall.cli import phone_authorities
 from ringwall.cli.client import ask
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
 from ringwall.infra.layout import Layout
@@ -14,6 +15,7 @@ _HELP = (
     "assign, unassign, go-home, remove."
 )
 app = typer.Typer(help=_HELP, no_args_is_help=True)
+app.add_typer(phone_authorities.app, name="authority")
 
 Mac = Annotated[str, typer.Argument(metavar="MAC", help="Its address, such as 00:15:65:12:ab:cd.")]
 User = Annotated[str, typer.Argument(metavar="EXTENSION", help="The user's extension.")]

@@ -192,6 +192,7 @@ class Core:
             healthy=lambda: self.sip.up and self.control.up,
             firmware=self.firmware,
             mailboxes=(Owners(self.pins, self.directory), self.voice_mail.voice_mail.house),
+            phones=self.phones.door(settings, self.layout, self.ledger, self._ban, self.firmware),
         )
         self.http = HttpPool(
             app, dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds
@@ -268,6 +269,9 @@ class Core:
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)
+
+    async def _ban(self, source: str, seconds: float, reason: str) -> None:
+        await self.control.call({"op": "ban", "source": source, "seconds": seconds, "reason": reason})
 
     async def _status(self, _actor: Actor, _args: NoArguments) -> dict[str, Any]:
         try:

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyAwayError
-from ringwall.infra import pki
+from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyAwayError, HaproxyError
+from ringwall.infra import device_pki, pki
 from ringwall.infra.errors import PkiError, RingwallError
-from ringwall.infra.files import read_limited
+from ringwall.infra.files import read_limited, write_atomically
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
 log = logging.getLogger(__name__)
+
+LARGEST_TOLD = 15_000
+"""Bytes that a running HAProxy takes in one command: its buffer, less the words around them."""
 
 
 def renew(layout: Layout, settings: Settings, *, chown: bool = True) -> list[str]:
@@ -69,7 +72,24 @@ def deploy(layout: Layout) -> list[str]:
         if admin.certificate_serial(str(path)) != _certificate(pem).serial_number:
             admin.deploy_certificate(str(path), pem)
             exchanged.append(name)
-    return exchanged
+    return exchanged + _deploy_phones(admin, layout)
+
+
+def _deploy_phones(admin: HaproxyAdmin, layout: Layout) -> list[str]:
+    """Let HAProxy know phones by our authority and the vendors' as they are now."""
+    bundle = device_pki.bundle(layout)
+    path = layout.phones_ca
+    if not path.exists() or read_limited(path, device_pki.LARGEST_BUNDLE) != bundle:
+        write_atomically(path, bundle, mode=0o640, gid=path.parent.stat().st_gid)
+    serials = {one.serial_number for one in x509.load_pem_x509_certificates(bundle)}
+    if admin.serials(str(path)) == serials:
+        return []
+    if len(bundle) > LARGEST_TOLD:
+        raise HaproxyError(
+            "The authorities of phones are too many for the running HAProxy: ./ringwall down, then up."
+        )
+    admin.deploy_authority(str(path), bundle.decode())
+    return ["phones authorities"]
 
 
 def _read(path: Path) -> str:

@@ -21,7 +21,7 @@ from cryptography import x509
 
 from ringwall.edge import render
 from ringwall.edge.agent.bans import acl_file
-from ringwall.infra import accounts, pki
+from ringwall.infra import accounts, device_pki, pki
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
 from ringwall.infra.layout import Layout
@@ -81,7 +81,7 @@ def configure(layout: Layout, settings: Settings, *, chown: bool = True) -> list
     except render.RenderError as error:
         raise EngineConfigError(f"The edge cannot be configured: {error}") from None
     _ensure_ban_list(layout, chown=chown)
-    files = _files(layout, edge, _authorities(layout), chown=chown)
+    files = _files(layout, edge, _authorities(layout), device_pki.bundle(layout), chown=chown)
     changed = [file for file in files if not file.is_current()]
     if changed:
         _try(layout, settings, edge, {file.engine for file in changed}, chown=chown)
@@ -110,7 +110,9 @@ class _File:
         write_atomically(self.path, self.content, mode=self.mode, uid=self.uid, gid=self.gid)
 
 
-def _files(layout: Layout, edge: render.Edge, authorities: bytes, *, chown: bool) -> list[_File]:
+def _files(
+    layout: Layout, edge: render.Edge, authorities: bytes, phones: bytes, *, chown: bool
+) -> list[_File]:
     def file(engine: str, path: Path, text: str, account: str) -> _File:
         return _File(engine, path, text.encode(), accounts.group_id(account) if chown else KEEP)
 
@@ -118,6 +120,7 @@ def _files(layout: Layout, edge: render.Edge, authorities: bytes, *, chown: bool
     agent = (accounts.group_id(accounts.EDGE), accounts.user_id(accounts.EDGE)) if chown else (KEEP, KEEP)
     return [
         file(HAPROXY, layout.trunk_ca, authorities.decode(), accounts.HAPROXY),
+        file(HAPROXY, layout.phones_ca, phones.decode(), accounts.HAPROXY),
         *(
             file(HAPROXY, layout.slot_ca(slot), inside, accounts.HAPROXY)
             for slot in range(1, TRUNK_SLOTS + 1)
@@ -232,6 +235,7 @@ def _prepare(
         socket_gid=edge.socket_gid,
         sips_connections=_TRIAL_CONNECTIONS,
         https_connections=_TRIAL_CONNECTIONS,
+        fetch_connections=_TRIAL_CONNECTIONS,
     )
     haproxy_gid = accounts.group_id(accounts.HAPROXY) if chown else KEEP
     for name in ("world.pem", "inner.pem", "inside-ca.crt"):
@@ -239,7 +243,7 @@ def _prepare(
             there.haproxy / name, read_limited(layout.haproxy / name), mode=0o640, gid=haproxy_gid
         )
     write_atomically(acl_file(there), b"", mode=0o644)
-    for file in _files(there, trial_edge, _authorities(layout), chown=chown):
+    for file in _files(there, trial_edge, _authorities(layout), device_pki.bundle(layout), chown=chown):
         file.write()
     kamailio = _kamailio(there.kamailio_config, there.kamailio_run, 64)
     as_user = _as_user if chown and os.geteuid() == 0 else _as_is

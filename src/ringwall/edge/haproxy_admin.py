@@ -74,8 +74,11 @@ class HaproxyAdmin:
 
     def trusts(self, path: str, serial: int) -> bool:
         """Say whether the certificate with this serial number is among the authorities of ``path`` now."""
-        found = _SERIAL.findall(self._ask("show", "ssl", "ca-file", path))
-        return serial in (int(text, 16) for text in found)
+        return serial in self.serials(path)
+
+    def serials(self, path: str) -> set[int]:
+        """Return the serial numbers of the authorities that were loaded from ``path``."""
+        return {int(text, 16) for text in _SERIAL.findall(self._ask("show", "ssl", "ca-file", path))}
 
     def certificate_serial(self, path: str) -> int:
         """Return the serial number of the certificate that HAProxy uses now for ``path``."""

@@ -32,6 +32,7 @@ _TRACKED_SOURCES = 200_000
 _UNREGISTERED_SECONDS = 60
 _FLOOD_SECONDS = 30
 _URL_BYTES = 4096
+_CERTIFICATE_BYTES = 6000  # of a phone: as a header it has to fit into HAProxy's buffer
 _FLOW_MARGIN_SECONDS = 100
 _MAX_FORWARDS = 70  # RFC 3261, 8.1.1.6
 _PORT_LIMIT = 65536
@@ -81,6 +82,7 @@ class Edge:
     trunk_token: str
     sips_port: int
     https_port: int
+    phones_port: int
     inner_port: int
     kamailio_phones_port: int
     kamailio_core_port: int
@@ -91,6 +93,7 @@ class Edge:
     rtp_last: int
     sips_connections: int
     https_connections: int
+    fetch_connections: int
     connections_per_source: int
     handshakes_per_source_10s: int
     sip_requests_per_source_2s: int
@@ -112,6 +115,7 @@ class Edge:
     flood_seconds: int = _FLOOD_SECONDS
     message_bytes: int = MESSAGE_BYTES
     url_bytes: int = _URL_BYTES
+    certificate_bytes: int = _CERTIFICATE_BYTES
     max_forwards: int = _MAX_FORWARDS
     threads: int = 2
     kamailio_debug: int = -1
@@ -133,18 +137,18 @@ class Edge:
                     raise RenderError(f"{field.name} must be {wanted}.")
 
 
-def connections(settings: Settings, open_files: int) -> tuple[int, int]:
-    """Return how many connections phones and browsers may have in all.
+def connections(settings: Settings, open_files: int) -> tuple[int, int, int]:
+    """Return how many connections SIP, browsers and phones that fetch something may have in all.
 
     ``open_files`` is the limit of a process: HAProxy needs two descriptors for each connection, and does not
     start when it cannot have them. So a host with a low limit takes fewer connections instead of none.
     """
     phones = min(
-        settings.limits.connections, ((open_files - _SPARE_FILES) // 2 - _INNER_CONNECTIONS) * 2 // 3
+        settings.limits.connections, ((open_files - _SPARE_FILES) // 2 - _INNER_CONNECTIONS) * 4 // 7
     )
     if phones < _FEWEST_CONNECTIONS:
         raise RenderError(f"this host allows a program only {open_files} open files, which are too few.")
-    return phones, phones // 2
+    return phones, phones // 2, phones // 4
 
 
 def file_limit() -> int:
@@ -155,7 +159,7 @@ def file_limit() -> int:
 def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
     """Return what the templates need; RenderError when a value has not its form."""
     ports, limits, sip = settings.ports, settings.limits, settings.sip
-    phones, browsers = connections(settings, file_limit())
+    phones, browsers, fetching = connections(settings, file_limit())
     return Edge(
         address=settings.address,
         haproxy=str(layout.haproxy),
@@ -169,6 +173,7 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         trunk_token=_derived(link_token, b"ringwall trunks"),
         sips_port=ports.sips,
         https_port=ports.https,
+        phones_port=ports.phones,
         inner_port=ports.inner,
         kamailio_phones_port=ports.kamailio_phones,
         kamailio_core_port=ports.kamailio_core,
@@ -179,6 +184,7 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         rtp_last=ports.rtp_last,
         sips_connections=phones,
         https_connections=browsers,
+        fetch_connections=fetching,
         connections_per_source=limits.connections_per_source,
         handshakes_per_source_10s=limits.handshakes_per_source_10s,
         sip_requests_per_source_2s=max(2, limits.sip_requests_per_source_10s // 5),

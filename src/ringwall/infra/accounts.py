@@ -61,6 +61,7 @@ def directories(layout: Layout) -> list[Directory]:
     return [
         Directory(layout.data, ROOT, ROOT, 0o755),
         Directory(layout.pki, ROOT, ROOT, 0o700),
+        Directory(layout.authorities, ROOT, ROOT, 0o755),
         Directory(layout.run, ROOT, ROOT, 0o700),
         Directory(layout.log, ROOT, ROOT, 0o750),
         Directory(layout.edge, ROOT, ROOT, 0o755),

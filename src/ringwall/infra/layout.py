@@ -50,6 +50,11 @@ class Layout:
         """The root certificate that phones and browsers are told to trust."""
         return self.data / "ca.crt"
 
+    @property
+    def authorities(self) -> Path:
+        """The authorities of vendors of phones, VENDOR.pem each: whose factory certificates count."""
+        return self.data / "authorities"
+
     # Keys of the authorities: root only.
 
     @property
@@ -132,6 +137,11 @@ class Layout:
     def slot_ca(self, slot: int) -> Path:
         """The name of one trunk's own authorities in HAProxy; the file itself only holds its place."""
         return self.haproxy / f"trunk-ca-{slot}.pem"
+
+    @property
+    def phones_ca(self) -> Path:
+        """All authorities by which HAProxy knows phones: our own for phones and the vendors'."""
+        return self.haproxy / "phones-ca.pem"
 
     @property
     def kamailio(self) -> Path:
@@ -269,6 +279,16 @@ class Layout:
     def firmware(self) -> Path:
         """Images of phones' firmware, and the two keys that say how fresh it is."""
         return self.core / "firmware"
+
+    @property
+    def devices_certificate(self) -> Path:
+        """The authority for phones, by which the core gives them certificates of their own."""
+        return self.core / "devices.crt"
+
+    @property
+    def devices_key(self) -> Path:
+        """The key of the authority for phones: it can vouch for phones and for nothing else."""
+        return self.core / "devices.key"
 
     @property
     def core_run(self) -> Path:

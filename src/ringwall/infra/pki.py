@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ringwall.infra import accounts, authority
+from ringwall.infra import accounts, authority, device_pki
 from ringwall.infra.authority import Authority
 from ringwall.infra.errors import PkiError, RingwallError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
@@ -108,6 +108,7 @@ def ensure_pki(
     """
     moment = now or datetime.now(UTC)
     made = _ensure_authorities(layout, settings, moment)
+    made += device_pki.ensure_authority(layout, settings.organisation.name, moment, chown=chown)
     for leaf in _leaves(layout, settings, chown=chown):
         if leaf.problem(moment) is not None:
             leaf.issue(moment)

@@ -15,6 +15,7 @@ from ringwall.infra.errors import SettingsError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
 from ringwall.infra.layout import Layout
 from ringwall.infra.media_settings import Media
+from ringwall.infra.phone_settings import Phones
 from ringwall.infra.setting_values import (
     Address,
     DnsName,
@@ -197,6 +198,7 @@ class Settings(Section):
     mail: Mail = Mail()
     media: Media = Media()
     voicemail: VoiceMail = VoiceMail()
+    phones: Phones = Phones()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

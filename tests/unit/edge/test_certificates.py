@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 
 from ringwall.edge import certificates
-from ringwall.edge.haproxy_admin import HaproxyAwayError
-from ringwall.infra import accounts, pki
+from ringwall.edge.haproxy_admin import HaproxyAwayError, HaproxyError
+from ringwall.infra import accounts, device_pki, pki
 from ringwall.infra.errors import PkiError
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
+from support.vendors import Vendor
 
 
 class FakeAdmin:
@@ -20,6 +22,7 @@ class FakeAdmin:
             str(path): path.read_text()
             for path in (layout.world_pem, layout.inner_pem, layout.haproxy_inside_ca)
         }
+        self.loaded[str(layout.phones_ca)] = device_pki.bundle(layout).decode()
         self.log: list[str] = []
         self.away = False
 
@@ -33,6 +36,10 @@ class FakeAdmin:
 
     def trusts(self, path: str, serial: int) -> bool:
         return certificates._certificate(self.loaded[path]).serial_number == serial
+
+    def serials(self, path: str) -> set[int]:
+        found = x509.load_pem_x509_certificates(self.loaded[path].encode())
+        return {one.serial_number for one in found}
 
     def deploy_certificate(self, path: str, pem: str) -> None:
         self.loaded[path] = pem
@@ -72,6 +79,21 @@ def test_what_was_renewed_while_haproxy_did_not_answer_is_deployed_at_the_next_l
     layout, settings, _ = system
     pki.renew(layout, settings, chown=False)
     assert certificates.renew_if_due(layout, settings, chown=False) == ["world", "inner"]
+
+
+@pytest.mark.req("P4")
+def test_the_authorities_of_a_vendor_are_known_at_once_and_forgotten_at_once(system) -> None:
+    layout, _, admin = system
+    file = layout.authorities / "yealink.pem"
+    file.write_bytes(Vendor().pem)
+    assert certificates.deploy(layout) == ["phones authorities"]
+    assert admin.loaded[str(layout.phones_ca)] == layout.phones_ca.read_text()
+    assert certificates.deploy(layout) == []
+    file.unlink()
+    assert certificates.deploy(layout) == ["phones authorities"]
+    file.write_bytes(b"".join(Vendor(str(number)).pem for number in range(20)))
+    with pytest.raises(HaproxyError, match="too many"):
+        certificates.deploy(layout)
 
 
 def test_without_a_running_haproxy_the_files_are_enough(system) -> None:

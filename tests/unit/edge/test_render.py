@@ -61,9 +61,23 @@ def test_kamailio_listens_on_loopback_tcp_only_and_opens_no_connection(edge) -> 
 def test_every_tcp_port_of_haproxy_ends_tls(edge) -> None:
     binds = [line.split() for line in render.haproxy(edge).splitlines() if line.strip().startswith("bind ")]
     binds = [line for line in binds if not line[1].startswith("unix@")]
-    assert [line[1] for line in binds] == ["192.0.2.7:5061", "192.0.2.7:443", "127.0.0.1:7443"]
+    assert [line[1] for line in binds] == [
+        *("192.0.2.7:5061", "192.0.2.7:443", "192.0.2.7:8443", "127.0.0.1:7443"),
+    ]
     assert all(line[2] == "ssl" for line in binds)
-    assert {"verify", "required", "TLSv1.3"} <= set(binds[2])
+    assert {"verify", "required", "TLSv1.3"} <= set(binds[3])
+
+
+@pytest.mark.req("P4")
+def test_what_the_edge_says_of_a_phones_certificate_comes_from_nobody_else(edge) -> None:
+    text = render.haproxy(edge)
+    door = text[text.index("frontend phones") : text.index("frontend inner")]
+    removed = door.index("del-header X-Ringwall- -m beg")
+    for header in ("X-Ringwall-Door", "X-Ringwall-Certificate %", "X-Ringwall-Source"):
+        assert removed < door.index(f"set-header {header}")
+    assert "if vouched vouched_well" in door
+    assert "httplog" not in door  # an address may be a phone's secret
+    assert "X-Ringwall-Door" not in text.replace(door, "")
 
 
 def test_secrets_are_only_where_they_are_needed(edge) -> None:
@@ -75,10 +89,10 @@ def test_secrets_are_only_where_they_are_needed(edge) -> None:
 
 def test_a_low_limit_of_open_files_means_fewer_connections_and_a_hopeless_one_an_error() -> None:
     settings = Settings.for_address("192.0.2.7")
-    phones, browsers = render.connections(settings, 1_000_000)
+    phones, _, _ = render.connections(settings, 1_000_000)
     assert phones == settings.limits.connections
-    phones, browsers = render.connections(settings, 20_000)
-    assert 2 * (phones + browsers + 400) <= 20_000
+    phones, browsers, fetching = render.connections(settings, 20_000)
+    assert 2 * (phones + browsers + fetching + 400) <= 20_000
     assert phones > 5000
     with pytest.raises(render.RenderError, match="open files"):
         render.connections(settings, 1024)

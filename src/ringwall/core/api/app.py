@@ -52,10 +52,12 @@ def create_app(
     healthy: Callable[[], bool] | None = None,
     firmware: FirmwareService | None = None,
     mailboxes: tuple[Owners, House] | None = None,
+    phones: ASGIApp | None = None,
 ) -> ASGIApp:
     """Return the application. `healthy` says whether everything works; strangers are told the answer.
 
-    Phones get what `firmware` has published, and owners what is in their `mailboxes`.
+    Phones get what `firmware` has published, owners what is in their `mailboxes`; `phones` answers what
+    phones ask below /phone.
     """
     accounts = Accounts(store, ledger)
     bearer = HTTPBearer(auto_error=False, description="a token from POST /api/tokens")
@@ -98,6 +100,8 @@ def create_app(
     app.include_router(voicemail_routes(operations, signed_in))
     if mailboxes is not None:
         app.include_router(mailbox_routes(*mailboxes))
+    if phones is not None:
+        app.mount("/phone", phones)
     _add_errors(app)
     return Entrance(app)
 

@@ -38,6 +38,10 @@ class Window:
         if len(self._events) > self._keys:
             self._events.popitem(last=False)
 
+    def forget(self, key: str) -> None:
+        """Forget all events of a key."""
+        self._events.pop(key, None)
+
     def take_back(self, key: str, now: float) -> None:
         """Uncount an event that was counted with this time."""
         events = self._events.get(key)

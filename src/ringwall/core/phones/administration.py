@@ -83,6 +83,14 @@ class Administration:
             phone = self._phones.named(mac)
             if phone.state is State.BLOCKED:
                 raise OperationError("conflict", "The phone is blocked: unblock it first.", "mac")
+            if phone.identity is not Identity.NONE:
+                # What it had proven counts no longer; its user goes as after a logout.
+                await self._phones.move(
+                    lambda floor: moving.take_out(floor, phone.id, Event.FORGET),
+                    actor=actor.to_dict(),
+                    why="approved anew by an administrator",
+                )
+                phone = self._phones.now(phone)
             code = new_code()
             digest = self._phones.secrets.code_digest(code)
             enrolment = Enrolment(digest, self._phones.clock() + ENROLMENT_S, from_source)

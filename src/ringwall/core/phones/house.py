@@ -1,20 +1,33 @@
 """All that has to do with desk phones, put together."""
 
+from datetime import UTC, datetime
 from typing import Self
+
+from starlette.applications import Starlette
 
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory import DirectoryService
+from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Operations
 from ringwall.core.phones import operations as phone_operations
 from ringwall.core.phones.administration import Administration
 from ringwall.core.phones.calls import PhonesAndCalls
+from ringwall.core.phones.certificates import Vouchers
 from ringwall.core.phones.logins import Logins
+from ringwall.core.phones.provisioning.apps import LoginPages
+from ringwall.core.phones.provisioning.device_api import DeviceApi
+from ringwall.core.phones.provisioning.door import Door
+from ringwall.core.phones.provisioning.facts import FactFinder
+from ringwall.core.phones.provisioning.guard import Ban, Guard
+from ringwall.core.phones.provisioning.proof import Prover
 from ringwall.core.phones.seen import SeenPhones
 from ringwall.core.phones.service import PhoneService
 from ringwall.core.pins.service import PinService
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
 
 
 class PhoneHouse:
@@ -24,6 +37,8 @@ class PhoneHouse:
         self, phones: PhoneService, directory: DirectoryService, rights: RightsService, pins: PinService
     ) -> None:
         self.phones = phones
+        self._directory = directory
+        self._pins = pins
         self.administration = Administration(phones, directory, rights)
         self.logins = Logins(phones, directory, rights, pins)
         self.seen = SeenPhones()
@@ -50,3 +65,16 @@ class PhoneHouse:
         phone_operations.register(
             operations, self.phones, self.administration, self.logins, self.seen, address
         )
+
+    def door(
+        self, settings: Settings, layout: Layout, ledger: Ledger, ban: Ban, firmware: FirmwareService | None
+    ) -> Starlette:
+        """Return what answers phones; `ban` asks the edge to turn a source away. Raises PkiError."""
+        phones, pins = self.phones, self._pins
+        vouchers = Vouchers(layout, clock=lambda: datetime.now(UTC))
+        guard = Guard(ledger.record, ban, settings.phones.networks)
+        prover = Prover(phones, self.logins, pins, vouchers, guard)
+        facts = FactFinder(settings, layout.ca_certificate, phones, self._directory, firmware)
+        api = DeviceApi(phones, self.logins, pins, vouchers, prover, facts.root, firmware)
+        pages = LoginPages(self.logins)
+        return Door(phones, prover, guard, self.seen, facts, pages, api).app()

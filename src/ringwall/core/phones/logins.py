@@ -88,11 +88,15 @@ class Logins:
                 await self._pins.choose(extension, new_pin, place)
             except OperationError as error:
                 return NotLoggedIn("bad_pin", error.message)
-        actor = {"kind": "user", "name": extension, "source": f"{place} {source}"}
-        moved = await self._move(phone, user, actor)
+        moved = await self.take(phone, extension, source)
         if isinstance(moved, NotLoggedIn):
             return moved
         return LoggedIn(moved, extension, user.name, checked.days_left if checked.warn else None)
+
+    async def take(self, phone: PhoneEntry, extension: str, source: str) -> PhoneEntry | NotLoggedIn:
+        """Log a user in whose PIN was checked already; raise OperationError or StoreError."""
+        actor = {"kind": "user", "name": extension, "source": f"phone:{phone.mac} {source}"}
+        return await self._move(phone, self._directory.user(extension), actor)
 
     async def _move(
         self, phone: PhoneEntry, user: UserEntry, actor: dict[str, str]

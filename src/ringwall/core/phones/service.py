@@ -37,7 +37,11 @@ MOST_DISCOVERED: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A phone that has proven who it is: it is enrolled, and furnished with credentials if `furnish`."""
+    """A phone that has proven who it is: it is enrolled, and furnished with credentials if `furnish`.
+
+    `by_code`: it used up its open enrolment, and is refused if somebody else has done so before. `renews`: it
+    showed what it had proven itself by up to now.
+    """
 
     mac: str
     identity: Identity
@@ -46,6 +50,8 @@ class Admission:
     model: str = ""
     certificate: str = ""
     furnish: bool = True
+    by_code: bool = False
+    renews: bool = False
 
 
 Listener = Callable[[Sequence[PhoneEntry]], None]
@@ -167,7 +173,6 @@ class PhoneService:
 
     async def _admit_all(self, waiting: Sequence[tuple[Admission, asyncio.Future[PhoneEntry]]]) -> None:
         admitted: dict[str, PhoneEntry] = {}
-        fresh: set[int] = set()
         refused: dict[str, OperationError] = {}
         for admission, _ in waiting:
             known = admitted.get(admission.mac) or self.phones.by_mac.get(admission.mac)
@@ -176,8 +181,6 @@ class PhoneService:
             except OperationError as error:
                 refused[admission.mac] = error
                 continue
-            if known is not None and known.signs_in:
-                fresh.add(phone.id)
             admitted[admission.mac] = phone
         sources = {admission.mac: admission.source for admission, _ in waiting}
         failed: Exception | None = None
@@ -186,7 +189,6 @@ class PhoneService:
                 list(admitted.values()),
                 actor=lambda phone: {"kind": "phone", "name": phone.mac, "source": sources[phone.mac]},
                 why="proved who it is",
-                fresh=frozenset(fresh),
             )
         except Exception as error:  # noqa: BLE001 - each who waits is told
             failed = error
@@ -200,13 +202,21 @@ class PhoneService:
                 future.set_result(self.phones.by_mac[admission.mac])
 
     def _admitted(self, known: PhoneEntry | None, admission: Admission) -> PhoneEntry:
+        if admission.by_code and (known is None or known.enrolment is None):
+            raise OperationError("refused", "This enrolment was used already.", "mac")
+        if known is not None and known.identity is not Identity.NONE and not admission.renews:
+            # Else whoever knows a code or a PIN could become a phone at which somebody is logged in.
+            raise OperationError("refused", "The phone has proven who it is already.", "mac")
+        anew = admission.identity is Identity.ADDRESS
+        phone = known or self.new(admission.mac)
         phone = happens(
-            known or self.new(admission.mac),
+            phone,
             Event.ENROL,
+            generation=phone.generation + anew,
             identity=admission.identity,
             certificate=admission.certificate,
-            vendor=admission.vendor or (known.vendor if known is not None else ""),
-            model=admission.model or (known.model if known is not None else ""),
+            vendor=admission.vendor or phone.vendor,
+            model=admission.model or phone.model,
             enrolment=None,
         )
         return _furnished(phone) if admission.furnish and not phone.signs_in else phone

@@ -51,7 +51,9 @@ VENDORS: Final[Mapping[str, Vendor]] = MappingProxyType(
             ),
             _vendor("mitel", "Mitel 6900", "text/plain", (rf"{_MAC}\.cfg",), r"mitel|aastra", ""),
             _vendor("yealink", "Yealink", "text/plain", (rf"{_MAC}\.cfg",), r"yealink", ""),
-            _vendor("poly", "Poly", "application/xml", (rf"{_MAC}\.cfg",), r"poly", ""),
+            _vendor(
+                "poly", "Poly", "application/xml", (rf"{_MAC}\.cfg", rf"{_MAC}-ringwall\.cfg"), r"poly", ""
+            ),
             _vendor(
                 "grandstream", "Grandstream", "application/xml", (rf"cfg{_MAC}\.xml",), r"grandstream", ""
             ),

@@ -151,12 +151,30 @@ async def test_blocking_takes_everything_and_unblocking_gives_nothing_back(house
     assert house.user_at(LOBBY) is None
 
 
-async def test_a_phone_that_was_reset_proves_itself_again_and_gets_other_credentials(house) -> None:
+@pytest.mark.req("P4")
+async def test_nobody_becomes_a_phone_that_has_proven_itself_already(house) -> None:
     await house.plug_in(LOBBY)
     await house.login(LOBBY, "201")
     before = house.device(LOBBY)
+    for identity in Identity:
+        with pytest.raises(OperationError, match="already"):
+            await house.phones.admit(Admission(LOBBY, identity, "10.0.0.66"))
+    assert house.device(LOBBY) == before
+
+
+@pytest.mark.req("P4")
+async def test_a_phone_that_is_approved_anew_loses_its_user_and_is_let_in_once(house) -> None:
     await house.plug_in(LOBBY)
-    assert house.user_at(LOBBY) == "201"
+    await house.login(LOBBY, "201")
+    before = house.device(LOBBY)
+    assert (await house.run("approve", mac=LOBBY))["enrolment_open"]
+    assert house.core.directory.snapshot.by_device == {}
+    admission = Admission(LOBBY, Identity.ADDRESS, "10.0.0.7", by_code=True)
+    found = await asyncio.gather(
+        house.phones.admit(admission), house.phones.admit(admission), return_exceptions=True
+    )
+    assert [isinstance(one, OperationError) for one in found] == [False, True]
+    assert house.user_at(LOBBY) is None
     assert house.device(LOBBY).username != before.username
 
 
@@ -295,11 +313,11 @@ async def test_a_secret_address_is_of_one_phone_and_ends_with_the_next_one(house
 async def test_no_secret_of_a_phone_is_on_record_or_in_the_database(house) -> None:
     await house.plug_in(LOBBY)
     await house.login(LOBBY, "201")
-    approved = await house.run("approve", mac=LOBBY)
     secrets = house.phones.secrets
+    password = secrets.of(house.device(LOBBY).username).password
     hidden = [
-        approved["code"],
-        secrets.of(house.device(LOBBY).username).password,
+        (await house.run("approve", mac=LOBBY))["code"],
+        password,
         secrets.admin_password(LOBBY),
         house.phones.address_of(house.phones.of_mac(LOBBY)),
     ]
