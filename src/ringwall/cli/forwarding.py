@@ -31,6 +31,14 @@ def set_it(
         str | None,
         typer.Option(help="How long the phones ring before: 5 to 120; `none`: as long as everybody's."),
     ] = None,
+    find_me: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Where the user is looked for when nobody takes a call: one or two numbers with commas; who"
+            " answers there presses 1 to take the call. `none` takes them away.",
+        ),
+    ] = None,
     data: DataOption = DATA_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,8 +51,13 @@ def set_it(
         if seconds.casefold() != "none" and not (seconds.isascii() and seconds.isdigit()):
             raise typer.BadParameter("has to be a whole number of seconds, or none.", param_hint="--seconds")
         asked["seconds"] = 0 if seconds.casefold() == "none" else int(seconds)
+    if find_me is not None:
+        numbers = [one.strip() for one in find_me.split(",") if one.strip()]
+        asked["find_me"] = [] if numbers in ([], ["none"]) else numbers
     if len(asked) == 1:
-        raise typer.BadParameter("Give at least one of --always, --busy, --no-answer and --seconds.")
+        raise typer.BadParameter(
+            "Give at least one of --always, --busy, --no-answer, --seconds and --find-me."
+        )
     told = ask(Layout.of(data), "forwarding.set", asked)
     Output(as_json=as_json).result(told, _facts(told))
 
@@ -61,8 +74,16 @@ def list_all(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> No
     """List everybody whose calls go somewhere else."""
     listed = ask(Layout.of(data), "forwarding.list")
     Output(as_json=as_json).table(
-        ("extension", "always", "busy", "no answer", "seconds"),
-        [(one["extension"], *(one[name] or None for name, _, _ in _CASES), one["seconds"]) for one in listed],
+        ("extension", "always", "busy", "no answer", "seconds", "find me"),
+        [
+            (
+                one["extension"],
+                *(one[name] or None for name, _, _ in _CASES),
+                one["seconds"],
+                ", ".join(one["find_me"]) or None,
+            )
+            for one in listed
+        ],
         {"forwarding": listed},
         "Nobody's calls are forwarded.",
     )
@@ -77,6 +98,7 @@ def clear(extension: Extension, data: DataOption = DATA_DEFAULT, as_json: JsonOp
 
 def _facts(told: dict[str, Any]) -> str:
     rows = [(title, told[name] or "-", when) for name, title, when in _CASES]
+    rows.append(("Find Me", ", ".join(told["find_me"]) or "-", "when nobody takes the call, in turn"))
     rows.append(
         ("Rings", f"{told['seconds']} s" if told["seconds"] else "as everybody's", "before no answer")
     )

@@ -32,10 +32,21 @@ def test_forwarding_is_set_shown_listed_and_cleared(run):
     assert (code, err, "No answer  202" in out, "15 s" in out) == (0, "", True, True)
     assert run("forwarding", "set", "201", "--busy", "202")[0] == 0
     told = json.loads(run("forwarding", "show", "201", "--json")[1])
-    assert told == {"extension": "201", "always": "", "busy": "202", "no_answer": "202", "seconds": 15}
+    assert told == {
+        "extension": "201",
+        "always": "",
+        "busy": "202",
+        "no_answer": "202",
+        "seconds": 15,
+        "find_me": [],
+    }
     assert run("forwarding", "set", "201", "--busy", "none", "--seconds", "none")[0] == 0
     (line,) = run("forwarding", "list")[1].splitlines()[1:]
-    assert line.split() == ["201", "-", "-", "202", "-"]
+    assert line.split() == ["201", "-", "-", "202", "-", "-"]
+    code, out, err = run("forwarding", "set", "202", "--find-me", "201")
+    assert (code, err, "Find Me    201" in out) == (0, "", True)
+    assert run("forwarding", "set", "202", "--find-me", "201,203,204")[0] == 1
+    assert run("forwarding", "set", "202", "--find-me", "none")[0] == 0
     assert run("forwarding", "clear", "201")[0] == 0
     assert json.loads(run("forwarding", "list", "--json")[1]) == {"forwarding": []}
 

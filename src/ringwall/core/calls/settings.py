@@ -8,12 +8,16 @@ from ringwall.policy.actions import Action
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """Where somebody's calls go; empty: nowhere else. `seconds` is how long the phones ring before."""
+    """Where somebody's calls go; empty: nowhere else. `seconds` is how long the phones ring before.
+
+    At the numbers of `find_me` the user is looked for, in turn, when nobody takes a call.
+    """
 
     always: str = ""
     busy: str = ""
     no_answer: str = ""
     seconds: int = 0
+    find_me: tuple[str, ...] = ()
 
     def to(self, action: Action) -> str:
         """The destination in this case."""

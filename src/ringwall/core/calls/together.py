@@ -7,6 +7,7 @@ from typing import Final
 
 from ringwall.core.calls.features import (
     code_prompt,
+    find_me,
     forwarding,
     intercept,
     intercom,
@@ -19,6 +20,7 @@ from ringwall.core.calls.switch import Switch
 
 FEATURES: Final = (
     forwarding,
+    find_me,
     transfer,
     intercept,
     code_prompt,

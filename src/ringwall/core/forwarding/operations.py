@@ -1,12 +1,12 @@
 """What administrators can ask of forwarding."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, field_validator
 
 from ringwall.core.calls.settings import NO_FORWARDING, Forwarding
 from ringwall.core.directory.service import DirectoryService
-from ringwall.core.forwarding.service import CASES, LONGEST, SHORTEST, ForwardingService
+from ringwall.core.forwarding.service import CASES, LONGEST, MOST_FIND_ME, SHORTEST, ForwardingService
 from ringwall.core.operations import Actor, Arguments, NoArguments, Operations
 
 _NUMBER = r"^[0-9+*#() ./-]{0,64}$"
@@ -20,6 +20,11 @@ class ForwardingChanges(Arguments):
     no_answer: str | None = Field(default=None, pattern=_NUMBER)
     seconds: int | None = Field(default=None, ge=0, le=LONGEST)
     """How long the phones ring before the call goes on, 5 to 120; 0: as long as for everybody."""
+
+    find_me: list[Annotated[str, Field(min_length=1, pattern=_NUMBER)]] | None = Field(
+        default=None, max_length=MOST_FIND_ME
+    )
+    """Where the user is looked for when nobody takes a call, in turn: up to two numbers."""
 
     @field_validator("seconds")
     @classmethod
@@ -49,6 +54,7 @@ class ForwardingShown(BaseModel):
     busy: str
     no_answer: str
     seconds: int | None
+    find_me: list[str]
 
 
 def register(operations: Operations, forwarding: ForwardingService, directory: DirectoryService) -> None:
@@ -56,10 +62,12 @@ def register(operations: Operations, forwarding: ForwardingService, directory: D
 
     async def set_it(actor: Actor, args: ForwardingSet) -> dict[str, Any]:
         given = args.model_dump(exclude_none=True, exclude={"extension"})
+        if "find_me" in given:
+            given["find_me"] = tuple(dict.fromkeys(given["find_me"]))
         return _told(args.extension, await forwarding.change(actor, args.extension, given))
 
     async def clear(actor: Actor, args: ForwardingOf) -> dict[str, Any]:
-        nothing = {**dict.fromkeys(CASES, ""), "seconds": 0}
+        nothing = {**dict.fromkeys(CASES, ""), "seconds": 0, "find_me": ()}
         return _told(args.extension, await forwarding.change(actor, args.extension, nothing))
 
     async def show(_actor: Actor, args: ForwardingOf) -> dict[str, Any]:
@@ -83,4 +91,5 @@ def _told(extension: str, one: Forwarding) -> dict[str, Any]:
         "busy": one.busy,
         "no_answer": one.no_answer,
         "seconds": one.seconds or None,
+        "find_me": list(one.find_me),
     }

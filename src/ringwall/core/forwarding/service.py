@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final, Self
 
+import orjson
 from sqlalchemy.engine import Connection
 
 from ringwall.core.calls.settings import NO_FORWARDING, Forwarding
@@ -27,6 +28,7 @@ CASES: Final = {
     "busy": Action.FORWARD_BUSY,
     "no_answer": Action.FORWARD_NO_ANSWER,
 }
+MOST_FIND_ME: Final = 2
 SHORTEST: Final = 5
 LONGEST: Final = 120
 
@@ -38,7 +40,9 @@ def load(connection: Connection) -> dict[int, Forwarding]:
     """All forwarding that is set, by the id of its user."""
     rows = connection.execute(schema.forwardings.select()).mappings()
     return {
-        row["user_id"]: Forwarding(row["always"], row["busy"], row["no_answer"], row["seconds"])
+        row["user_id"]: Forwarding(
+            row["always"], row["busy"], row["no_answer"], row["seconds"], tuple(orjson.loads(row["find_me"]))
+        )
         for row in rows
     }
 
@@ -79,6 +83,8 @@ class ForwardingService:
             for case, action in CASES.items():
                 if given.get(case):
                     self._check(extension, case, action, str(given[case]))
+            for number in given.get("find_me", ()):
+                self._check(extension, "find_me", Action.FIND_ME, number)
             if after == before:
                 return after
             record = self._ledger.entry(
@@ -90,7 +96,8 @@ class ForwardingService:
             if after == NO_FORWARDING:
                 write = (_DELETE, {"user_id": user.id})
             else:
-                write = (_UPSERT, {"user_id": user.id, **asdict(after)})
+                kept = {**asdict(after), "find_me": orjson.dumps(after.find_me).decode()}
+                write = (_UPSERT, {"user_id": user.id, **kept})
             await self._store.commit([write, record])
             self._set[user.id] = after
             return after

@@ -311,6 +311,7 @@ forwardings = Table(
     Column("busy", Text, nullable=False),
     Column("no_answer", Text, nullable=False),
     Column("seconds", Integer, nullable=False),
+    Column("find_me", Text, nullable=False, server_default="[]"),
 )
 
 # Mail that waits for the mail server, and what it did not take. One row for each recipient.

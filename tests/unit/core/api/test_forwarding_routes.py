@@ -24,7 +24,7 @@ async def test_forwarding_over_http(core, admin):
     one = "/api/users/201/forwarding"
     assert (await admin.get("/api/forwarding")).json() == []
     changed = await admin.patch(one, json={"busy": "202", "seconds": 20})
-    wanted = {"extension": "201", "always": "", "busy": "202", "no_answer": "", "seconds": 20}
+    wanted = {"extension": "201", "always": "", "busy": "202", "no_answer": "", "seconds": 20, "find_me": []}
     assert (changed.status_code, changed.json()) == (200, wanted)
     assert (await admin.get(one)).json() == wanted
     assert (await admin.get("/api/forwarding")).json() == [wanted]

@@ -53,7 +53,14 @@ async def test_what_is_set_counts_at_once_and_outlives_the_process(core, rights,
 async def test_what_is_left_out_stays_and_an_empty_text_takes_away(core, rights, run) -> None:
     await run("forwarding.set", extension="201", always="202", busy="202")
     told = await run("forwarding.set", extension="201", always="")
-    assert told == {"extension": "201", "always": "", "busy": "202", "no_answer": "", "seconds": None}
+    assert told == {
+        "extension": "201",
+        "always": "",
+        "busy": "202",
+        "no_answer": "",
+        "seconds": None,
+        "find_me": [],
+    }
     await run("forwarding.set", extension="201", busy="")
     assert await run("forwarding.list") == []
     again = await ForwardingService.open(core.store, core.ledger, core.directory, rights)
@@ -91,3 +98,17 @@ async def test_the_forwarding_of_a_removed_user_goes_with_it(core, rights, run) 
     again = await ForwardingService.open(core.store, core.ledger, core.directory, rights)
     await core.directory.add_user(ADMIN, "201", "Somebody else", {"group": "staff"})
     assert again.forwarding("201") == NO_FORWARDING
+
+
+@pytest.mark.req("C5")
+async def test_where_somebody_is_looked_for_is_checked_and_kept(core, rights, run) -> None:
+    told = await run("forwarding.set", extension="201", find_me=["914085550123", "202"])
+    assert told["find_me"] == ["914085550123", "202"]
+    again = await ForwardingService.open(core.store, core.ledger, core.directory, rights)
+    assert again.forwarding("201").find_me == ("914085550123", "202")
+    for numbers, code in ((["9011442079460123"], "refused"), (["201"], "invalid"), (["202"] * 3, "invalid")):
+        with pytest.raises(OperationError) as refused:
+            await run("forwarding.set", extension="201", find_me=numbers)
+        assert (refused.value.code, refused.value.field) == (code, "find_me"), numbers
+    assert (await run("forwarding.set", extension="201", find_me=[]))["find_me"] == []
+    assert await run("forwarding.list") == []
