@@ -85,8 +85,8 @@ class MediaServer:
 
 
 @contextmanager
-def running() -> Iterator[MediaServer]:
-    """Start a media server and end it, whatever happens."""
+def running(*, ordinary: bool = False) -> Iterator[MediaServer]:
+    """Start a media server and end it, whatever happens; ``ordinary`` is without real-time scheduling."""
     folder = Path(tempfile.mkdtemp(prefix="ringwall-bench-", dir=_ROOM))
     layout = Layout.of(folder)
     for path in (layout.media, layout.media_run, layout.recordings):
@@ -97,7 +97,9 @@ def running() -> Iterator[MediaServer]:
     Settings.checked(plain, "The benchmark").save(layout)
     command = [sys.executable, "-m", "ringwall.media", "--data", str(folder)]
     chrt = find_tool("chrt")
-    if chrt is not None and may_schedule():
+    if ordinary:
+        command = ["/usr/bin/setpriv", "--bounding-set=-sys_nice", "--inh-caps=-all", "--", *command]
+    elif chrt is not None and may_schedule():
         command = [str(chrt), "--fifo", str(PRIORITY), *command]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stderr=log)

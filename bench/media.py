@@ -79,7 +79,7 @@ def run(given: Any) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         generator = compiled(folder)
-        server = stack.enter_context(_media_server.running())
+        server = stack.enter_context(_media_server.running(ordinary=given.ordinary))
         process = stack.enter_context(
             subprocess.Popen(
                 [str(generator), str(given.legs), str(given.room), str(seconds), "5"],
@@ -148,6 +148,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=0.0, help="a soak of so many minutes instead")
     parser.add_argument("--recordings", type=int, default=0, help="rooms that are recorded (0)")
     parser.add_argument("--busy", action="store_true", help="keep all processors busy with other work")
+    parser.add_argument("--ordinary", action="store_true", help="without real-time scheduling")
     given = parser.parse_args()
     if not 1 <= given.legs <= 250 or given.room < 1 or given.recordings * given.room > given.legs:
         parser.error("legs are 1 to 250, and each recording needs a room")

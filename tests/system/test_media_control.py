@@ -192,9 +192,10 @@ def test_a_core_on_another_host_gets_in_by_its_name_in_tls_13_and_nobody_else(tm
     running.start()
     layout = running.layout
 
-    def context(certificate, secret):
+    def context(certificate, secret, alpn="ringwall-media"):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.load_verify_locations(layout.link_ca)
+        made.set_alpn_protocols([alpn])
         if certificate:
             made.load_cert_chain(certificate, secret)
         return made
@@ -217,6 +218,7 @@ def test_a_core_on_another_host_gets_in_by_its_name_in_tls_13_and_nobody_else(tm
         context(None, None),  # nobody
         context(layout.inner_pem, layout.inner_pem),  # an edge
         context(layout.media_certificate, layout.media_key),  # another media server
+        context(layout.link_certificate, layout.link_key, "ringwall-control"),  # who meant somebody else
         old,
     ):
         try:

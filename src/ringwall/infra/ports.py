@@ -18,7 +18,8 @@ SMALLEST_RTP_RANGE = 100
 FREE_RTP_RANGE = 2000
 
 # Free ports are looked for below the range from which Linux takes ports for outgoing connections (32768 on).
-_SINGLE_FIRST, _SINGLE_LAST = 10240, 19999
+# The media servers' ports are between the two (settings, [media]).
+_SINGLE_FIRST, _SINGLE_LAST = 10240, 17999
 _RTP_FIRST, _RTP_LAST = 20000, 32767
 _ATTEMPTS = 200
 

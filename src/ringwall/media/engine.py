@@ -154,6 +154,8 @@ class Engine:
 
     def drain(self, now: int) -> None:
         """Read what has come; ``now`` is in samples, at most the playout's clock."""
+        if not self._by_descriptor:
+            return
         clock = self.playout.clock
         seconds = time.time()
         for _ in range(_ROUNDS):
@@ -172,6 +174,9 @@ class Engine:
     def tick(self) -> None:
         """Play, mix and send 20 ms."""
         rows = self._rows
+        if not rows and not self._dirty:
+            self.playout.clock += FRAME
+            return
         if self._dirty:
             self._dirty = False
             self._mixer.change(

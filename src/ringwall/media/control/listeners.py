@@ -9,6 +9,9 @@ from typing import Any, Final
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
+ALPN: Final = "ringwall-media"
+"""What a core asks for on a connection over TLS (RFC 7301)."""
+
 _SOCKET_MODE = 0o660
 _BACKLOG = 8
 
@@ -22,9 +25,6 @@ def unix_listener(path: Path) -> socket.socket:
     os.chmod(path, _SOCKET_MODE)  # noqa: PTH101 - beside the bind that made it
     made.listen(_BACKLOG)
     return made
-
-
-ALPN: Final = "ringwall-media"
 
 
 class TlsListener:
@@ -50,6 +50,8 @@ class TlsListener:
     def check(self, used: socket.socket) -> str:
         """Return why a client is no core of ours, or an empty text."""
         assert isinstance(used, ssl.SSLSocket)
+        if used.selected_alpn_protocol() != ALPN:
+            return f"it does not speak {ALPN}"
         shown: Any = used.getpeercert() or {}
         names = [value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
         return (
@@ -65,7 +67,7 @@ class TlsListener:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(cafile=files[2])
             context.load_cert_chain(files[0], files[1])
-            context.num_tickets = 0
             context.set_alpn_protocols([ALPN])
+            context.num_tickets = 0
             self._context, self._loaded = context, states
         return self._context

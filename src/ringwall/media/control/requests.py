@@ -35,8 +35,8 @@ def _key(value: bytes) -> bytes:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Spot = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Spot = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,127})$")]
 MediaKey = Annotated[bytes, BeforeValidator(_base64), Field(repr=False)]
 SealKey = Annotated[bytes, BeforeValidator(_base64), AfterValidator(_key), Field(repr=False)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]

@@ -64,7 +64,7 @@ def test_keys_may_come_without_padding():
         ({"op": "nonsense"}, "the request"),
         ({"op": "leg.open"}, "leg"),
         ({"op": "leg.open", "leg": "../../etc"}, "leg"),
-        ({"op": "leg.open", "leg": "x" * 65}, "leg"),
+        ({"op": "leg.open", "leg": "x" * 129}, "leg"),
         ({"op": "leg.open", "leg": "a", "more": 1}, "more"),
         (CONNECT | {"port": 0}, "port"),
         (CONNECT | {"payload": 3}, "payload"),
