@@ -110,6 +110,8 @@ class System:
         self._next += 1
         extension = str(self._next)
         self.ask("user.add", extension=extension, name=name or f"Test {extension}")
+        # Who is busy or does not answer is told so here; voice mail has tests of its own.
+        self.ask("voicemail.set", extension=extension, takes_calls=False)
         return extension
 
     def device(self, extension: str, *, legacy: bool = False) -> Account:

@@ -46,6 +46,7 @@ async def mailbox(system, person, connect):
     async def make() -> Mailbox:
         account = person("Owner")
         system.ask("user.pin.set", extension=account.extension, pin=PIN, must_change=False)
+        system.ask("voicemail.set", extension=account.extension, takes_calls=True)
         made = Mailbox(system, account, await connect(system.device(account.extension)))
         await made.lit("0/0")
         return made

@@ -68,6 +68,9 @@ def show(extension: Extension, data: DataOption = DATA_DEFAULT, as_json: JsonOpt
 @app.command(name="set")
 def set_it(
     extension: Extension,
+    calls: Annotated[
+        bool | None, typer.Option("--calls/--no-calls", help="Calls that nobody takes go to the mailbox.")
+    ] = None,
     always: Annotated[
         bool | None, typer.Option("--always/--not-always", help="Every call goes to the mailbox at once.")
     ] = None,
@@ -103,6 +106,7 @@ def set_it(
 ) -> None:
     """Change settings of a mailbox; what is not given stays."""
     given = {
+        "takes_calls": calls,
         "always": always,
         "accept_broadcast": broadcast,
         "assistant": _none(assistant),
@@ -236,7 +240,7 @@ def _facts(told: dict[str, Any]) -> str:
         ("Messages", f"{told['new']} new, {told['saved']} saved, {told['deleted']} deleted"),
         ("Places left", told["places"]),
         ("Mode", settings["mode"]),
-        ("Every call to the mailbox", _yes(settings["always"])),
+        ("Calls go to the mailbox", _calls(settings)),
         ("Greetings recorded", ", ".join(told["greetings"]) or "none"),
         ("0 leads to", settings["assistant"] or "the operator"),
         ("Gets broadcasts", _yes(settings["accept_broadcast"])),
@@ -254,6 +258,12 @@ def _steps(one: dict[str, Any]) -> str:
     steps = ", ".join(f"{step['to']} ({step['seconds']} s)" for step in one["steps"])
     urgent = ", urgent messages alone" if one["urgent_only"] else ""
     return f"{steps}; {one['repeats'] + 1} rounds{urgent}"
+
+
+def _calls(settings: dict[str, Any]) -> str:
+    if not settings["takes_calls"]:
+        return "never"
+    return "all of them, at once" if settings["always"] else "that nobody takes"
 
 
 def _yes(value: bool) -> str:

@@ -132,9 +132,11 @@ class MailboxSettings:
     """What the owner has chosen; `profiles` leads from a mode to the number of a notification profile.
 
     `every_message` starts the notification at each new message instead of at the first unheard one only;
-    `always` sends every call to the mailbox at once.
+    `always` sends every call to the mailbox at once; without `takes_calls` none goes there at all, and callers
+    hear that nobody answers.
     """
 
+    takes_calls: bool = True
     always: bool = False
     accept_broadcast: bool = True
     assistant: str = ""

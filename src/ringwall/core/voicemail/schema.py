@@ -24,6 +24,7 @@ ModeName = Literal["standard", "meeting", "out of office", "extended absence", "
 class SettingsChanges(Arguments):
     """What an owner can choose; what is left out stays."""
 
+    takes_calls: bool | None = Field(default=None, description="calls that nobody takes go to the mailbox")
     always: bool | None = Field(default=None, description="every call goes to the mailbox at once")
     accept_broadcast: bool | None = Field(default=None, description="gets messages to everybody")
     assistant: str | None = Field(
@@ -150,6 +151,7 @@ class MailboxShort(MailboxCounts):
 class SettingsShown(BaseModel):
     """What the owner has chosen."""
 
+    takes_calls: bool
     always: bool
     accept_broadcast: bool
     assistant: str

@@ -42,12 +42,13 @@ class VoiceMail:
 
     def takes(self, extension: str) -> bool:
         """Whether a call that nobody takes can go to a mailbox of this extension. From memory."""
-        return self.enabled and self.house.mailboxes.user(extension) is not None
+        user = self.house.mailboxes.user(extension) if self.enabled else None
+        return user is not None and self.house.preferences.of(user).takes_calls
 
     def takes_all(self, extension: str) -> bool:
         """Whether its owner has every call go there at once. From memory."""
-        user = self.house.mailboxes.user(extension) if self.enabled else None
-        return user is not None and self.house.preferences.of(user).always
+        user = self.house.mailboxes.user(extension)
+        return user is not None and self.takes(extension) and self.house.preferences.of(user).always
 
     async def leave(self, party: Interaction, visitor: Visitor, extension: str, reason: Reason) -> Next:
         """Have a caller leave a message in a mailbox; raise HungUp when he has."""

@@ -283,3 +283,19 @@ def _party(rig, *script):
     from support.voicemail.party import Party
 
     return Party(script, rig.files, rig.clock)
+
+
+async def test_which_calls_go_to_a_mailbox(rig):
+    anna = rig.user(ANNA)
+    assert rig.mail.takes(ANNA)
+    assert not rig.mail.takes_all(ANNA)
+    assert not rig.mail.takes("299")
+    await rig.preferences.change(anna, {"always": True}, {})
+    assert rig.mail.takes_all(ANNA)
+    await rig.preferences.change(anna, {"takes_calls": False}, {})
+    assert not rig.mail.takes(ANNA)
+    assert not rig.mail.takes_all(ANNA)
+    await rig.preferences.change(anna, {"takes_calls": True}, {})
+    rig.mail.enabled = False
+    assert not rig.mail.takes(ANNA)
+    assert not rig.mail.takes_all(ANNA)
