@@ -132,8 +132,8 @@ class MailboxSettings:
     """What the owner has chosen; `profiles` leads from a mode to the number of a notification profile.
 
     `every_message` starts the notification at each new message instead of at the first unheard one only;
-    `always` sends every call to the mailbox at once; without `takes_calls` none goes there at all, and callers
-    hear that nobody answers.
+    `always` sends every call to the mailbox at once; without `takes_calls` none goes there, and who calls
+    hears that nobody answers.
     """
 
     takes_calls: bool = True
