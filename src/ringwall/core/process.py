@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ringwall import __version__
 from ringwall.core.api.app import create_app
@@ -61,14 +61,6 @@ from ringwall.sip.transaction import Transactions
 log = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
-
-
-class _Link(Protocol):
-    @property
-    def up(self) -> bool: ...
-
-    @property
-    def tls(self) -> dict[str, str] | None: ...
 
 
 class Core:
@@ -278,11 +270,11 @@ class Core:
             engines = (await self.control.call({"op": "engines"}, 3.0)).get("engines", {})
         except (EdgeUnavailable, EdgeRefused) as error:
             engines = {"edge": {"ok": False, "detail": str(error)}}
-        links: dict[str, _Link] = {
+        media = {f"media-{number}": {"ok": link.up} for number, link in enumerate(self.media_links, 1)}
+        links: dict[str, SipLink | ControlLink | HttpPool] = {
             "sip": self.sip,
             "control": self.control,
             "http": self.http,
-            **{f"media-{number}": link for number, link in enumerate(self.media_links, 1)},
         }
         return {
             "version": __version__,
@@ -290,7 +282,7 @@ class Core:
             "address": self.settings.address,
             "domain": self.settings.organisation.domain,
             "links": {name: {"up": link.up, "tls": link.tls} for name, link in links.items()},
-            "engines": engines,
+            "engines": {**engines, **media},
             "users": len(self.directory.snapshot.by_extension),
             "devices": len(self.directory.snapshot.by_device),
             "registrations": len(self.switch.bindings),
