@@ -80,6 +80,10 @@ def set_it(
     assistant: Annotated[
         str | None, typer.Option(help="The extension that 0 leads to; `none`: the operator.")
     ] = None,
+    recordings: Annotated[
+        str | None,
+        typer.Option(help="The mailbox for calls that this user records; `none`: this one."),
+    ] = None,
     mode: Annotated[
         str | None,
         typer.Option(help="standard, meeting, out of office, extended absence or custom."),
@@ -110,6 +114,7 @@ def set_it(
         "always": always,
         "accept_broadcast": broadcast,
         "assistant": _none(assistant),
+        "recordings": _none(recordings),
         "mode": mode,
         "temporary": temporary,
         "mail_for": mail_for,
@@ -243,6 +248,7 @@ def _facts(told: dict[str, Any]) -> str:
         ("Calls go to the mailbox", _calls(settings)),
         ("Greetings recorded", ", ".join(told["greetings"]) or "none"),
         ("0 leads to", settings["assistant"] or "the operator"),
+        ("Recorded calls go to", settings["recordings"] or "this mailbox"),
         ("Gets broadcasts", _yes(settings["accept_broadcast"])),
         ("Mail about messages", mail + (", with the sound" if settings["mail_audio"] else "")),
         *(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
+from ringwall.core.calls.features import recording
 from ringwall.core.calls.features import voice_mail as calls_to_mailboxes
 from ringwall.core.calls.features.message_notice import MessageNotices
 from ringwall.core.calls.message_waiting import MessageWaiting
@@ -50,6 +51,7 @@ class VoiceMailHouse:
         self._mail_notices: MailNotices
         self._notices: Notices
         self._lamps: MessageWaiting
+        self.recordings: recording.Desk
         self.voice_mail: VoiceMail
 
     @classmethod
@@ -87,6 +89,7 @@ class VoiceMailHouse:
         self._switch = switch
         self._calls = MessageNotices(switch)
         calls_to_mailboxes.connect(switch, self.voice_mail)
+        self.recordings = recording.connect(switch, self.voice_mail.recorded)
         self._lamps = MessageWaiting(switch, self._summary, asyncio.get_running_loop())
         self._lamps.install()
         self.voice_mail.house.mailboxes.listeners.append(self._happened)

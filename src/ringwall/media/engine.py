@@ -246,7 +246,8 @@ class Engine:
             if isinstance(target, Leg):
                 sound = said[target.row]
             else:
-                sound = said[[leg.row for leg in target.legs]].sum(0)
+                of = recorder.of
+                sound = said[[leg.row for leg in target.legs if of is None or leg.name in of]].sum(0)
                 if target.played is not None:
                     sound = sound + target.played
             try:

@@ -117,6 +117,8 @@ class Recorder:
         self.asked = asked
         self.why = ""
         self.paused = False
+        self.of: frozenset[str] | None = None
+        """Whom of a room it records, by the names of their legs; None: everybody."""
         self._files = files
         self._most = round(most * RATE)
         self._silence = round(silence * RATE / FRAME)

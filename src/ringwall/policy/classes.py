@@ -183,6 +183,7 @@ class TelephonyCos:
     forwarding_overrides: bool = _permission("External destinations override Call Permissions", False)
     external_assignment: bool = _permission("Allow External Extension Reassignment", False)
     warning_tone: bool = _permission("Warning tone while recording and monitoring", True)
+    recording_notice: bool = _permission("Spoken notice when a recording begins", True)
     watch_emergency_calls: bool = _permission("Allow watching of emergency calls", False)
     pickup_from: frozenset[str] = frozenset()  # groups whose calls may be picked up; empty: everybody's
 

@@ -190,6 +190,8 @@ class MediaServer:
             if leg.room == room:
                 leg.room = ""
         self._end({n for n, p in self.players.items() if p.get("room") == room}, "gone")
+        for name in [n for n, r in self.recorders.items() if r.get("room") == room]:
+            self._recorded(name, "gone")
         return {}
 
     def _play(self, player: str, items: list, loop: bool = False, gain: float = 1.0, **where) -> dict:
@@ -225,13 +227,32 @@ class MediaServer:
         self, recorder: str, recording: str, key: str, most: float, silence: float = 0, **where
     ) -> dict:
         assert len(base64.b64decode(key)) == 32
-        self.recorders[recorder] = {"recording": recording, "began": self.loop.time(), **where}
+        self.recorders[recorder] = {
+            "recording": recording, "began": self.loop.time(), "paused": False, **where
+        }  # fmt: skip
         self.loop.call_later(most, self._recorded, recorder, "most")
         return {}
 
     def silence(self, recorder: str) -> None:
         """Who is recorded has stopped speaking."""
         self._recorded(recorder, "silence")
+
+    def _recorder(self, name: str) -> dict:
+        if name not in self.recorders:
+            raise MediaRefusal(f"there is no recorder {name}", "unknown")
+        return self.recorders[name]
+
+    def _record_of(self, recorder: str, of: list | None = None) -> dict:
+        self._recorder(recorder)["of"] = of
+        return {}
+
+    def _record_pause(self, recorder: str) -> dict:
+        self._recorder(recorder)["paused"] = True
+        return {}
+
+    def _record_resume(self, recorder: str) -> dict:
+        self._recorder(recorder)["paused"] = False
+        return {}
 
     def _record_stop(self, recorder: str) -> dict:
         self._recorded(recorder, "stopped")

@@ -37,6 +37,7 @@ class PhoneCall:
         self.remote_sdp = b""
         self.tag = f"t{next(_numbers)}"
         self.version = 1
+        self.direction = "sendrecv"  # what it said last of its own accord: on hold or not
         self.pracks = ReliableReceiver()
         self.reliable: ReliableSender | None = None
         self.acks: list[Request] = []
@@ -105,6 +106,7 @@ class PhoneCall:
 
     def change(self, direction: str = "sendrecv", method: str = "INVITE", suites=None, headers=()) -> bytes:
         self.version += 1
+        self.direction = direction
         body = describe(
             suites or self.phone.suites, version=self.version, direction=direction, dtls=self.phone.dtls
         )
@@ -389,7 +391,8 @@ class Phone:
 
     def _new_answer(self, call: PhoneCall, request: Request) -> bytes:
         turned = {b"a=sendonly": "recvonly", b"a=inactive": "inactive", b"a=recvonly": "sendonly"}
-        direction = next((d for line, d in turned.items() if line in request.body), "sendrecv")
+        # A phone that has put the call on hold stays there, whatever it is offered.
+        direction = next((d for line, d in turned.items() if line in request.body), call.direction)
         return answer_to(request.body, self.suites, version=call.version, direction=direction, dtls=self.dtls)
 
     def _response(self, call: PhoneCall, key: str, request: Request, response: Response) -> None:

@@ -266,7 +266,7 @@ class World:
             assert not self.rtpengine.calls, self.rtpengine.calls
             assert not switch.rooms, switch.rooms
             assert not switch.media._legs, switch.media._legs
-            assert not switch.media._then, switch.media._then
+            assert not len(switch.media.ends), switch.media.ends._told
             assert not self.media_server.legs, self.media_server.legs
             assert not self.store.live_calls
             assert not self.trunks.live, self.trunks.live

@@ -265,3 +265,40 @@ def test_a_player_that_fails_ends_alone(rig):
     rig.tick(3)
     assert ended == ["failed"]
     assert len(a.hear()) == 3
+
+
+class Taken:
+    """A recorder that keeps what it is given."""
+
+    def __init__(self, target, of=None):
+        self.target, self.of = target, of
+        self.sounds = []
+
+    def tick(self, sound):
+        self.sounds.append(sound.copy())
+
+    def stop(self, _reason):
+        pass
+
+
+def test_a_room_is_recorded_whole_or_by_those_who_are_named(rig):
+    a, b, c = (Far(rig.engine, name) for name in "abc")
+    # c hears the two, and is heard by nobody.
+    room = room_of(rig, "r", a, b, c, hears={"a": {"b": 1}, "b": {"a": 1}, "c": {"a": 1, "b": 1}})
+    whole, two, none = Taken(room), Taken(room, frozenset("ab")), Taken(room, frozenset())
+    rig.engine.recorders |= {whole, two, none}
+    for _ in range(12):
+        for one, code in ((a, 0x10), (b, 0x10), (c, 0x20)):
+            one.say(code)
+        rig.tick()
+    loud, soft = (float(decode(bytes([code]), 0)[0]) for code in (0x10, 0x20))
+    assert (whole.sounds[-1] == 2 * loud + soft).all()
+    assert (two.sounds[-1] == 2 * loud).all()
+    assert (none.sounds[-1] == 0).all()
+    two.of = frozenset("abc")
+    for _ in range(12):
+        for one in (a, b, c):
+            one.say(0x10)
+        rig.tick()
+    assert (two.sounds[-1] == 3 * loud).all()
+    rig.engine.recorders.clear()

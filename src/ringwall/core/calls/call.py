@@ -20,6 +20,7 @@ from typing import Any
 from ringwall.core.calls.codes import hidden_address
 from ringwall.core.calls.relay import Profile, Relay, Side
 from ringwall.core.calls.seizure import Seizure
+from ringwall.core.calls.texts import each_text, restored, stored
 from ringwall.core.media.leg import MediaLeg
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.trunks.clear_text import ClearText
@@ -128,7 +129,7 @@ class Leg:
         return {
             "side": self.side.value,
             "tag": self.tag,
-            "sip_call_id": _stored(self.sip_call_id),
+            "sip_call_id": stored(self.sip_call_id),
             "device_id": self.device_id,
             "extension": self.extension,
             "device": self.device,
@@ -136,14 +137,14 @@ class Leg:
             "contact": self.contact,
             "profile": self.profile.value if isinstance(self.profile, Profile) else None,
             "trunk": self.trunk,
-            "number": _stored(self.number),
-            "name": _stored(self.name),
+            "number": stored(self.number),
+            "name": stored(self.name),
             "seizure": self.seizure.to_value() if self.seizure else None,
             "answered_at": self.answered_at,
-            "dialog": _each_text(self.dialog.to_value(), _stored),
+            "dialog": each_text(self.dialog.to_value(), stored),
             "local_sdp": self.local_sdp.decode("latin-1"),
             "remote_sdp": self.remote_sdp.decode("latin-1"),
-            "declined": [_stored(line) for line in self.declined],
+            "declined": [stored(line) for line in self.declined],
             "suite": self.suite,
             "timer": self.timer.to_value() if self.timer else None,
             "allows_update": self.allows_update,
@@ -163,7 +164,7 @@ class Leg:
         return cls(
             side=Side(value["side"]),
             tag=value["tag"],
-            sip_call_id=_restored(value["sip_call_id"]),
+            sip_call_id=restored(value["sip_call_id"]),
             device_id=value["device_id"],
             extension=value["extension"],
             device=value["device"],
@@ -171,16 +172,16 @@ class Leg:
             contact=value["contact"],
             profile=profile,
             trunk=value.get("trunk", ""),
-            number=_restored(value.get("number", "")),
-            name=_restored(value.get("name", "")),
+            number=restored(value.get("number", "")),
+            name=restored(value.get("name", "")),
             seizure=Seizure.from_value(value["seizure"]) if value.get("seizure") else None,
             answered_at=value.get("answered_at"),
             state=LegState.TALKING,
-            dialog=Dialog.from_value(_each_text(value["dialog"], _restored)),
+            dialog=Dialog.from_value(each_text(value["dialog"], restored)),
             offers=OfferAnswer(OfferState.STABLE, agreed=True),
             local_sdp=value["local_sdp"].encode("latin-1"),
             remote_sdp=value["remote_sdp"].encode("latin-1"),
-            declined=tuple(_restored(line) for line in value["declined"]),
+            declined=tuple(restored(line) for line in value["declined"]),
             suite=value["suite"],
             timer=SessionTimer.from_value(value["timer"]) if value["timer"] else None,
             allows_update=value["allows_update"],
@@ -206,17 +207,22 @@ class Watch:
 
 @dataclass(slots=True, eq=False)
 class Recording:
-    """A call is being recorded, by the extension `by`, because of `target`, whose call it is.
-
-    `stop` ends it, with the reason for its record.
-    """
+    """A call is being recorded, by the extension `by`, because of `target`, whose call it is."""
 
     by: str
     target: Leg
-    mailbox: str
-    stop: Callable[[str], None]
+    mailbox: str = ""
+    on_stop: Callable[[], None] | None = None
     recorder: str = ""  # its name at the media server, when it has begun
     paused: bool = False
+    announced: bool = False  # whether both were told by voice
+    why: str = ""  # why it was ended, when it was
+
+    def stop(self, why: str) -> None:
+        """End it, or do not let it begin; `why` is for its record."""
+        self.why = self.why or why
+        if self.on_stop is not None:
+            self.on_stop()
 
     @property
     def own(self) -> bool:
@@ -329,19 +335,3 @@ class Call:
             clear_text=value.get("clear_text", []),
             notes=value.get("notes", {}),
         )
-
-
-def _stored(text: str) -> str:
-    """A text that may hold any bytes (as surrogates), as JSON takes it."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _restored(text: str) -> str:
-    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
-
-
-def _each_text(value: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """The dialog's value with `change` done to every text of it."""
-    changed = {name: change(item) if isinstance(item, str) else item for name, item in value.items()}
-    changed["routes"] = [change(route) for route in value["routes"]]
-    return changed

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
+from ringwall.core.media.ends import Ended, Ends
 from ringwall.core.media.errors import MediaAway, MediaError, MediaFull
-from ringwall.core.media.items import Item, Prompt, Recorded, Silence, Tone
+from ringwall.core.media.items import Item, written
 from ringwall.core.media.values import Answer, Link, Listener, Place, Player, Wiring
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,6 @@ class _Held:
     lost: bool = False  # the server does not know it any more
 
 
-Played = Callable[[Answer], None]
-
-
 class Media:
     """The media servers of this core. Numbers of servers begin with 1."""
 
@@ -53,10 +51,9 @@ class Media:
         self._links = dict(enumerate(links, 1))
         self._legs: dict[str, _Held] = {}
         self._most: dict[int, int] = {}
-        self._then: dict[
-            str, Played | None
-        ] = {}  # who is told of the end of a player or recorder, by its name
+        self.ends = Ends()
         self._missing: dict[int, list[str]] = {}  # what a server that has just come back does not have
+        self._recording: dict[int, list[str]] = {}  # the recorders that it has
         self._numbers = count(1)
         self.on_lost: Callable[[list[str]], None] = lambda _legs: None
         self.on_away: Callable[[list[str]], None] = lambda _legs: None
@@ -148,7 +145,7 @@ class Media:
         held = self._legs.pop(leg, None)
         if held is not None:
             self._tell(held.server, "leg.close", leg=leg)
-            self._gone([leg], players_only=True)  # a recorder says itself what it has kept
+            self.ends.legs_gone([leg], players_only=True)  # a recorder says itself what it has kept
 
     def has(self, leg: str) -> bool:
         """Whether the leg is open at its server, as far as is known."""
@@ -173,6 +170,10 @@ class Media:
         if held is None:
             raise MediaAway("the leg is closed")
         return self._link(held.server)
+
+    def _server_of(self, leg: str) -> int:
+        held = self._legs.get(leg)
+        return held.server if held is not None else 0
 
     def _link(self, server: int) -> Link:
         link = self._links.get(server)
@@ -210,7 +211,7 @@ class Media:
         country: str = "US",
         loop: bool = False,
         gain: float = 1.0,
-        then: Played | None = None,
+        then: Ended | None = None,
     ) -> Player:
         """Play to a leg; to its room, or `only` some of it, if that is named.
 
@@ -218,18 +219,18 @@ class Media:
         """
         player = f"p{next(self._numbers)}.{leg}"
         fields: dict[str, Any] = {"room": room, "only": list(only) or None} if room else {"leg": leg}
-        self._then[player] = then
+        self.ends.expect(player, self._server_of(leg), then)
         try:
             answer = await self._of(leg).call(
                 "play",
                 player=player,
-                items=[_written(item, country) for item in items],
+                items=[written(item, country) for item in items],
                 loop=loop,
                 gain=gain,
                 **{name: value for name, value in fields.items() if value is not None},
             )
         except MediaError:
-            self._then.pop(player, None)
+            self.ends.forget(player)
             raise
         seconds = answer.get("seconds")
         return Player(player, float(seconds) if isinstance(seconds, int | float) else None)
@@ -249,15 +250,16 @@ class Media:
         room: str = "",
         most: float,
         silence: float = 0.0,
-        tone: dict[str, Any] | None = None,
-        then: Played,
+        of: Sequence[str] = (),
+        then: Ended,
     ) -> str:
         """Record a leg, or its room if that is named, to a sealed file. Returns the recorder's name.
 
+        `of` names the legs of the room that are recorded; empty: all.
         `then` gets the event when the file is closed. Raises MediaError.
         """
         recorder = f"r{next(self._numbers)}.{leg}"
-        self._then[recorder] = then
+        self.ends.expect(recorder, self._server_of(leg), then)
         try:
             await self._of(leg).call(
                 "record",
@@ -267,16 +269,16 @@ class Media:
                 most=most,
                 silence=silence,
                 **({"room": room} if room else {"leg": leg}),
-                **({"tone": tone} if tone else {}),
+                **({"of": list(of)} if of else {}),
             )
         except MediaError:
-            self._then.pop(recorder, None)
+            self.ends.forget(recorder)
             raise
         return recorder
 
-    async def recorder(self, recorder: str, what: str) -> None:
-        """Pause, resume or stop a recorder. Raises MediaError."""
-        await self._of(recorder.partition(".")[2]).call(f"record.{what}", recorder=recorder)
+    async def recorder(self, recorder: str, what: str, **fields: Any) -> None:
+        """Pause, resume or stop a recorder, or say whom it records (`of`). Raises MediaError."""
+        await self._of(recorder.partition(".")[2]).call(f"record.{what}", recorder=recorder, **fields)
 
     async def ask(self, op: str, **fields: Any) -> Answer:
         """Ask any server that is there for something that belongs to no leg. Raises MediaError."""
@@ -290,12 +292,13 @@ class Media:
         there = _names(found, "legs", "leg")
         ours = {leg for leg, held in self._legs.items() if held.server == number}
         self._missing[number] = [leg for leg in ours if leg not in there]
+        self._recording[number] = _names(found, "recorders", "recorder")
         return [
             *({"op": "leg.close", "leg": leg} for leg in there if leg not in ours),
             *(
                 {"op": "stop", "player": each}
                 for each in _names(found, "players", "player")
-                if each not in self._then
+                if each not in self.ends
             ),
         ]
 
@@ -308,22 +311,16 @@ class Media:
 
     def _after(self, number: int) -> None:
         self._lost(self._missing.pop(number, []))
+        self.ends.server_has(number, self._recording.pop(number, []))
 
     def _lost(self, legs: list[str]) -> None:
         """A server does not have these any more, nor what was played to them."""
-        self._gone(legs)
+        self.ends.legs_gone(legs)
         for leg in legs:
             if leg in self._legs:
                 self._legs[leg].lost = True
         if legs:
             self.on_lost(legs)
-
-    def _gone(self, legs: list[str], *, players_only: bool = False) -> None:
-        for name, then in list(self._then.items()):
-            if name.partition(".")[2] in legs and (name[0] == "p" or not players_only):
-                del self._then[name]
-                if then is not None:
-                    then({"reason": "gone"})
 
     def _event(self, number: int, event: Answer) -> None:
         try:
@@ -336,9 +333,7 @@ class Media:
         held = self._legs.get(leg)
         if kind in {"played", "recorded"}:
             name = str(event.get("player") or event.get("recorder") or "")
-            then = self._then.pop(name, None)
-            if then is not None:
-                then(event)
+            self.ends.over(name, event)
         elif held is None or held.server != number:
             return
         elif kind == "dtmf" and held.listener is not None:
@@ -351,15 +346,3 @@ class Media:
 
 def _names(found: Answer, many: str, one: str) -> list[str]:
     return [str(each.get(one)) for each in found.get(many, []) if isinstance(each, dict)]
-
-
-def _written(item: Item, country: str) -> dict[str, Any]:
-    match item:
-        case Prompt(name):
-            return {"prompt": name}
-        case Tone(name, seconds):
-            return {"tone": name, "country": country, "seconds": seconds}
-        case Silence(seconds):
-            return {"silence": seconds}
-        case Recorded(recording, key, start):
-            return {"recording": recording, "key": base64.b64encode(key).decode(), "start": start}

@@ -1,7 +1,8 @@
 """What can be played to a party or a room, as values; the media server turns them into sound."""
 
+import base64
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 ToneName = Literal[
     "dial", "ringback", "busy", "intercept", "congestion", "beep", "warning", "intrusion", "page"
@@ -40,3 +41,16 @@ class Recorded:
 
 
 Item = Prompt | Tone | Silence | Recorded
+
+
+def written(item: Item, country: str) -> dict[str, Any]:
+    """Say it as the media server is told; tones are those of the country."""
+    match item:
+        case Prompt(name):
+            return {"prompt": name}
+        case Tone(name, seconds):
+            return {"tone": name, "country": country, "seconds": seconds}
+        case Silence(seconds):
+            return {"silence": seconds}
+        case Recorded(recording, key, start):
+            return {"recording": recording, "key": base64.b64encode(key).decode(), "start": start}

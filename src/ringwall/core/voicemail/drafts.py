@@ -43,7 +43,7 @@ class Drafts:
         self._room = room
         self._active: set[str] = set()  # ids of those whose callers are there
 
-    async def begin(self, extension: str, visitor: Visitor) -> Draft:
+    async def begin(self, extension: str, visitor: Visitor, *, private: bool = False) -> Draft:
         """Make room for a message and write down that one is being left; raise NoRoom or StoreError."""
         mailboxes = self._mailboxes
         user, cos = mailboxes.user(extension), mailboxes.rights.cos(extension)
@@ -65,6 +65,7 @@ class Drafts:
             sender="" if visitor.outside else visitor.extension,
             number=visitor.number,
             name=visitor.name,
+            private=private,
         )
         draft = Draft(extension, float(cos.incoming_length), message, recording, key)
         mailboxes.count(user.id, None, message)

@@ -140,6 +140,7 @@ class MailboxSettings:
     always: bool = False
     accept_broadcast: bool = True
     assistant: str = ""
+    recordings: str = ""  # the mailbox that takes the calls that the owner records; empty: this one
     mode: Mode = Mode.STANDARD
     temporary: bool = False  # the temporary greeting takes the place of all others
     say_envelope: bool = True

@@ -80,6 +80,8 @@ class Preferences:
             raise OperationError(
                 "invalid", "assistant: has to be another extension of this house.", "assistant"
             )
+        if settings.recordings and self._mailboxes.user(settings.recordings) is None:
+            raise OperationError("invalid", "recordings: has to be the extension of a mailbox.", "recordings")
         if settings.mail_to and not is_mail_address(settings.mail_to):
             raise OperationError(
                 "invalid", "mail_to: has to be one address, such as anna@example.com.", "mail_to"

@@ -49,6 +49,11 @@ class MailboxSet(SettingsChanges):
     """Whose settings are to change, and how."""
 
     extension: Extension
+    recordings: str | None = Field(
+        default=None,
+        max_length=32,
+        description="the mailbox for calls that this user records; empty: this one",
+    )
 
 
 class MailboxNamed(Arguments):
@@ -155,6 +160,7 @@ class SettingsShown(BaseModel):
     always: bool
     accept_broadcast: bool
     assistant: str
+    recordings: str
     mode: str
     temporary: bool
     say_envelope: bool

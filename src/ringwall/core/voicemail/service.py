@@ -23,6 +23,7 @@ from ringwall.core.voicemail.menus import entrance, leaving, main
 from ringwall.core.voicemail.menus.session import Session
 from ringwall.core.voicemail.menus.talk import GOODBYE, SORRY, Over, Talk
 from ringwall.core.voicemail.model import Reason
+from ringwall.core.voicemail.recorded import RecordedCalls
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class VoiceMail:
     def __init__(self, house: House, *, enabled: bool = True) -> None:
         self.house = house
         self.enabled = enabled
+        self.recorded = RecordedCalls(house)
 
     def takes(self, extension: str) -> bool:
         """Whether a call that nobody takes can go to a mailbox of this extension. From memory."""

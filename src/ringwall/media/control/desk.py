@@ -116,7 +116,7 @@ class Desk:
                 return self._playing.stop(owner, request.player)
             case ask.Record():
                 return self._recording.record(self._engine, owner, request, self._playing)
-            case ask.OnRecorder():
+            case ask.OnRecorder() | ask.RecordOf():
                 return self._recording.change(owner, request)
             case ask.Finish() | ask.Read() | ask.Remove():
                 self._recording.on_file(request, reply)

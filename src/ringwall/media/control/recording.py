@@ -96,6 +96,7 @@ class Recording:
             if warning is not None:
                 warning.stop("stopped")
             raise
+        recorder.of = _names(request.of)
         self._open.add(request.recording)
         engine.recorders.add(recorder)
         owner.recorders[request.recorder] = recorder
@@ -117,7 +118,7 @@ class Recording:
         name = f"{request.recorder}/tone"
         return playing.begin(owner, name, target, items, only=tone.only, loop=bool(tone.every), quiet=True)
 
-    def change(self, owner: Owner, request: ask.OnRecorder) -> dict[str, Any]:
+    def change(self, owner: Owner, request: ask.OnRecorder | ask.RecordOf) -> dict[str, Any]:
         """Pause, resume or stop a recorder; stopping one that is not there is nothing to do."""
         recorder = owner.recorders.get(request.recorder)
         if recorder is None:
@@ -126,6 +127,8 @@ class Recording:
             raise MediaError(f"There is no recorder {request.recorder}.", code="unknown")
         if request.op == "record.stop":
             recorder.stop("stopped")
+        elif isinstance(request, ask.RecordOf):
+            recorder.of = _names(request.of)
         else:
             recorder.paused = request.op == "record.pause"
         return {"seconds": recorder.seconds}
@@ -156,6 +159,10 @@ class Recording:
                 reply({"ok": False, "error": f"{path.name}: {error}", "code": "failed"})
 
         self._files.submit(job, done)
+
+
+def _names(of: list[str] | None) -> frozenset[str] | None:
+    return frozenset(of) if of is not None else None
 
 
 def _finish(path: Path, key: bytes) -> dict[str, Any]:

@@ -193,6 +193,7 @@ class Record(_Request):
     most: Annotated[float, Field(gt=0, le=86400, strict=False)]
     silence: Annotated[float, Field(ge=0, le=3600, strict=False)] = 0.0
     tone: WarningTone | None = None
+    of: Annotated[list[Name], Field(max_length=MOST_IN_ROOM)] | None = None
 
 
 class OnRecorder(_Request):
@@ -200,6 +201,14 @@ class OnRecorder(_Request):
 
     op: Literal["record.pause", "record.resume", "record.stop"]
     recorder: Name
+
+
+class RecordOf(_Request):
+    """Whom of a room a recorder records from now on; None: everybody."""
+
+    op: Literal["record.of"]
+    recorder: Name
+    of: Annotated[list[Name], Field(max_length=MOST_IN_ROOM)] | None = None
 
 
 class Finish(_Request):
@@ -228,7 +237,7 @@ class Remove(_Request):
 
 Request = (
     Hello | Status | Renew | List | Bye | OnLeg | Connect | SetRoom | CloseRoom | Play | Stop | Record
-    | OnRecorder | Finish | Read | Remove
+    | OnRecorder | RecordOf | Finish | Read | Remove
 )  # fmt: skip
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="op")])

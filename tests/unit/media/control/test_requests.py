@@ -42,7 +42,10 @@ GOOD = [
         "key": KEY,
         "most": 60,
         "tone": {"every": 15},
+        "of": ["a"],
     },
+    {"op": "record.of", "recorder": "x", "of": ["a", "b"]},
+    {"op": "record.of", "recorder": "x"},
     {"op": "recording.finish", "recording": "m2", "key": KEY},
 ]
 

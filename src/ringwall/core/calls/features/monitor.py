@@ -22,7 +22,7 @@ from typing import Final
 
 from ringwall.core.calls import dialling, menus, refusal, rooms, staying, talking, teardown
 from ringwall.core.calls.call import Call, Leg, Watch, WatchMode
-from ringwall.core.calls.features import warning
+from ringwall.core.calls.features import recorder, warning
 from ringwall.core.calls.outside import WhyNot
 from ringwall.core.calls.switch import Switch
 from ringwall.core.calls.wire import LegGone
@@ -178,6 +178,7 @@ async def _arrange(switch: Switch, call: Call, watch: Watch) -> None:
     rooms.hear(target, by, 0.0 if mode is WatchMode.MONITOR else 1.0)
     rooms.hear(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
     await rooms.apply(switch, call.id)
+    await recorder.people_changed(switch, call)
 
 
 async def sound(switch: Switch, leg: Leg, items: tuple[Item, ...]) -> None:

@@ -1,0 +1,146 @@
+"""Recording of one's own calls, and of calls of others by supervisors: who asks for it, and who may (C2).
+
+Rules that this module keeps:
+- The policy is asked each time: for one's own call one's own right, for somebody else's both halves.
+- One recording of a call at a time; none of one's own while one is coached; none of calls with the system.
+- Where none begins, whoever asked is told why, and the call stays as it is.
+"""
+
+import time
+from functools import partial
+from typing import Final
+
+from ringwall.core.calls import dialling, menus, messages, refusal, rooms, talking, teardown
+from ringwall.core.calls.call import Call, Leg, WatchMode
+from ringwall.core.calls.features.recorder import Keeper, NotRecorded, Recorder
+from ringwall.core.calls.outside import WhyNot
+from ringwall.core.calls.switch import Switch
+from ringwall.core.media.interaction import Interaction
+from ringwall.core.media.items import Silence, Tone
+from ringwall.core.media.menu import HangUp, Next, Visitor
+from ringwall.policy.actions import Action, Context
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Denial, Grant
+from ringwall.sip.message import Request
+
+FEATURE: Final = "record"
+_BEGUN: Final = (Tone("beep"),)
+_ENDED: Final = (Tone("beep"), Silence(0.2), Tone("beep"))
+
+
+def connect(switch: Switch, keeper: Keeper) -> "Desk":
+    """Let people record calls, into the mailboxes of `keeper`."""
+    recorder = Recorder(switch, keeper)
+    desk = Desk(switch, recorder)
+    switch.hooks.dialled[FEATURE] = desk.dialled
+    switch.hooks.info.append(desk.informed)
+    switch.hooks.media_changed.append(recorder.media_changed)
+    return desk
+
+
+class Desk:
+    """Where recordings are asked for, by phones and over the API."""
+
+    def __init__(self, switch: Switch, recorder: Recorder) -> None:
+        self._switch = switch
+        self.recorder = recorder
+
+    def dialled(self, own: Call, typed: str) -> None:
+        """A phone has dialled the feature number, and perhaps whose call behind it: begin, or end."""
+        extension = typed or own.caller.extension
+        own.notes["feature"] = FEATURE
+        found = talking.call_of(self._switch, extension, held=True)
+        decided = self.ask(own.caller, extension, found)
+        if isinstance(decided, Denial):
+            refusal.deny_call(self._switch, own, decided)
+            return
+        why_not = hindrance(own.caller.extension, extension, found)
+        if why_not is not None:
+            refusal.refuse_call(self._switch, own, *why_not)
+            return
+        assert found is not None
+        work = partial(self._menu, *found, decided, own.caller.extension)
+        menus.start(self._switch, own, work, menus.visitor_of(self._switch, own.caller))
+
+    def informed(self, call: Call, leg: Leg, key: str, request: Request) -> bool:
+        """A phone says `Record: on` or `off` in an INFO of its call, as Snom and Yealink do."""
+        wish = (request.headers.get("record") or "").strip().lower()
+        if leg.trunk or wish not in {"on", "off"}:
+            return False
+        if wish == "off":
+            if call.recording is not None and call.recording.by == leg.extension:
+                call.recording.stop("the phone ended it")
+            self._switch.respond(key, request.response(200))
+            return True
+        decided = self.ask(leg, leg.extension, (call, leg))
+        if isinstance(decided, Denial):
+            facts = {**decided.record(), "because": decided.rule.sentence}
+            self._switch.record("call.denied", **facts, call=call.id, caller=leg.extension)
+            headers = [teardown.warning(decided.rule.sentence)]
+            self._switch.respond(key, request.response(decided.status or 403, headers=headers))
+            return True
+        leg.asked[key] = request
+        work = self._on_info(call, leg, key, request, decided)
+
+        def failed(_error: Exception) -> None:
+            self._switch.answer(leg, key, request.response(500))
+
+        self._switch.spawn(call, work, failed)
+        return True
+
+    async def _on_info(self, call: Call, leg: Leg, key: str, request: Request, decided: Grant) -> None:
+        try:
+            await self.recorder.begin(call, leg, leg.extension, decided)
+        except NotRecorded as error:
+            headers = [teardown.warning(str(error))]
+            self._switch.answer(leg, key, request.response(480, "Not Recorded", headers=headers))
+            text = f"Your call is not recorded: {error}."
+            messages.send_text(self._switch, leg.extension, text, lambda _taken, _why: None)
+        else:
+            self._switch.answer(leg, key, request.response(200))
+
+    async def _menu(
+        self, call: Call, target: Leg, decided: Grant, by: str, party: Interaction, _visitor: Visitor
+    ) -> Next:
+        recording = call.recording
+        if recording is not None and recording.by == by and recording.target is target:
+            recording.stop("its maker ended it")
+            await party.play(*_ENDED, stop_on="")
+            return HangUp("a recording was ended")
+        try:
+            await self.recorder.begin(call, target, by, decided)
+        except NotRecorded as error:
+            await party.play(*error.items, stop_on="")
+            return HangUp(f"no recording: {error}")
+        await party.play(*_BEGUN, stop_on="")
+        return HangUp("a recording has begun")
+
+    def ask(self, by: Leg, extension: str, found: tuple[Call, Leg] | None) -> Grant | Denial:
+        """Whether a party may record a call of this extension."""
+        switch, own = self._switch, extension == by.extension
+        context = Context(
+            time.time(),
+            switch.use,
+            emergency_call=found is not None and rooms.is_emergency(found[0]),
+            coached=own and found is not None and _is_coached(*found),
+        )
+        action = Action.RECORD_OWN if own else Action.RECORD_OTHER
+        subject = dialling.subject_of_leg(switch, by)
+        return may(
+            switch.rights.snapshot, subject, action, target=None if own else extension, context=context
+        )
+
+
+def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> WhyNot | None:
+    """Why a call cannot be recorded, whatever the rights; None if it can."""
+    if found is None:
+        return 480, "Not In A Call", f"{extension} has no call that can be recorded"
+    recording = found[0].recording
+    if recording is not None and (recording.by != by or recording.target is not found[1]):
+        return 486, "Recorded Already", "somebody records this call already"
+    return None
+
+
+def _is_coached(call: Call, leg: Leg) -> bool:
+    watch = call.watch
+    return watch is not None and watch.mode is WatchMode.COACH and watch.target is leg
