@@ -68,7 +68,7 @@ class Clock:
         self._control = control
         self._served = served
         self._beat = 0
-        self._running = False
+        self._running = True
         self._beats_done = 0
         self._complained = 0.0
         self._faults = 0
@@ -84,7 +84,6 @@ class Clock:
         poll = select.epoll()
         poll.register(timer, select.EPOLLIN)
         poll.register(self._control.fileno(), select.EPOLLIN)
-        self._running = True
         on_start()
         try:
             while self._running:

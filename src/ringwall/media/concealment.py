@@ -81,7 +81,8 @@ def pitch(sound: NDArray[np.float32]) -> int:
     energy = squares[_TEMPLATE:] - squares[:-_TEMPLATE]
     score = match / np.sqrt(energy + 1.0)
     # The shortest of equal lags: a pure tone matches at every multiple of its period.
-    best = int(np.flatnonzero(score >= score.max() * 0.95)[-1])
+    most = float(score.max())
+    best = int(np.flatnonzero(score >= most - abs(most) * 0.05)[-1])
     while best and score[best - 1] > score[best]:
         best -= 1
     return _LONGEST - best

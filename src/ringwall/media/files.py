@@ -6,12 +6,12 @@ when that collects. Jobs are done in order.
 
 import logging
 import queue
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ringwall.media.errors import MediaError
+from ringwall.media.realtime import Parked
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +23,15 @@ Callback = Callable[[Any, Exception | None], None]
 class Files:
     """The thread; `start` begins it, `stop` ends it after all that waits."""
 
-    def __init__(self, prepare: Callable[[], None] = lambda: None) -> None:
-        self._prepare = prepare
+    def __init__(self, thread: Parked) -> None:
+        self._thread = thread
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Callback] | None] = queue.SimpleQueue()
         self._done: deque[tuple[Callback, Any, Exception | None]] = deque()
-        self._thread = threading.Thread(target=self._run, name="files", daemon=True)
         self._waiting = 0
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._thread.start(self._run)
 
     @property
     def busy(self) -> bool:
@@ -42,8 +41,7 @@ class Files:
     def stop(self, seconds: float) -> bool:
         """Do what waits, then end; False when that took longer."""
         self._jobs.put(None)
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._thread.join(seconds)
 
     def submit(self, job: Callable[[], Any], done: Callback, *, must: bool = False) -> None:
         """Have a job done; MediaError when too many wait, unless it ``must`` be (it frees something)."""
@@ -63,7 +61,6 @@ class Files:
                 log.exception("What follows on a file failed")
 
     def _run(self) -> None:
-        self._prepare()
         while (item := self._jobs.get()) is not None:
             job, callback = item
             try:

@@ -54,5 +54,12 @@ def test_nothing_is_louder_than_what_was_and_all_ends_in_silence(history, parts)
     assert not filler.take(160).any()
 
 
+def test_sound_that_is_like_nothing_before_it_is_no_error():
+    history = np.zeros(HISTORY, np.int16)
+    history[200:320], history[-160:] = -9000, 9000
+    made = Filler(history).take(480)
+    assert np.abs(made).max() <= 9000
+
+
 def test_silence_is_followed_by_silence():
     assert not Filler(np.zeros(HISTORY, np.int16)).take(480).any()
