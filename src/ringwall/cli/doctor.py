@@ -125,6 +125,7 @@ def _secrets(layout: Layout) -> Iterator[Finding]:
                 layout.link_token,
                 layout.ledger_key,
                 layout.secrets_key,
+                layout.mail_password,
                 layout.database,
             )
         ),
@@ -222,6 +223,13 @@ def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
     for name, (up, detail) in health.parts.items():
         if name.startswith("media-") and up:
             yield Finding(name, True, detail, _real_time(detail))
+    mail = (health.core or {}).get("mail") or {}
+    if mail.get("server"):
+        found = (
+            mail["detail"] or f"{mail['server']}, {mail['waiting']} wait, {mail['undelivered']} undelivered"
+        )
+        mend = "" if mail["ok"] else "see [mail] in ringwall.toml, `./ringwall mail show` and `mail password`"
+        yield Finding("mail", bool(mail["ok"]), found, mend)
     for part in health.down():
         yield Finding("running", False, f"not up: {part}", f"see {layout.log}")
     if health.ready:

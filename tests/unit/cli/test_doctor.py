@@ -3,10 +3,12 @@
 import os
 import socket
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from ringwall.cli import doctor
+from ringwall.cli.readiness import Health
 from ringwall.infra import accounts, host, pki
 from ringwall.infra.packages import RUN_PACKAGES, PackageState
 from ringwall.infra.settings import Settings
@@ -101,6 +103,25 @@ def test_certificates_that_are_due_or_expired_or_for_other_names_are_found(syste
     pki.renew(layout, settings, chown=False)
     settings.with_address("127.0.0.2").save(layout)
     assert "127.0.0.2" in wrong(layout)["certificate world"].found
+
+
+@pytest.mark.parametrize("detail", ["", "the mail server refuses our login"])
+def test_a_mail_server_that_does_not_work_is_found(system, monkeypatch, detail):
+    layout, _ = system
+    said = {
+        "server": "mail.example.com:587",
+        "ok": not detail,
+        "detail": detail,
+        "waiting": 2,
+        "undelivered": 0,
+    }
+    monkeypatch.setattr(doctor, "Supervisor", lambda _layout: SimpleNamespace(pid=1))
+    health = Health((), {}, {"mail": said}, "")
+    monkeypatch.setattr(doctor.readiness, "look", lambda _layout: health)
+    (found,) = [finding for finding in doctor.examine(layout) if finding.subject == "mail"]
+    assert found.ok is not bool(detail)
+    assert found.found == (detail or "mail.example.com:587, 2 wait, 0 undelivered")
+    assert bool(found.mend) is bool(detail)
 
 
 def test_an_offline_root_is_no_fault(system):

@@ -24,6 +24,7 @@ LARGEST_MESSAGE: Final = 25 * 1024 * 1024
 LONGEST_TEXT: Final = 256 * 1024
 LONGEST_SUBJECT: Final = 200
 MOST_ATTACHMENTS: Final = 10
+MOST_RECIPIENTS: Final = 100
 LONGEST_FILE_NAME: Final = 100
 
 _MEDIA_TYPE: Final = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}\Z")
@@ -59,10 +60,18 @@ def one_line(text: str, longest: int = LONGEST_SUBJECT) -> str:
     return plain if len(plain) <= longest else plain[: longest - 3] + "..."
 
 
+def recipients(to: str | Sequence[str]) -> list[str]:
+    """Return whom a message goes to, each once; raise MailRefused where they are none, wrong or too many."""
+    people = [checked_address(one) for one in dict.fromkeys([to] if isinstance(to, str) else to)]
+    if not 1 <= len(people) <= MOST_RECIPIENTS:
+        raise MailRefused(f"A message has 1 to {MOST_RECIPIENTS} recipients.")
+    return people
+
+
 def compose(
-    *,
     sender: str,
     sender_name: str,
+    *,
     recipient: str,
     subject: str,
     text: str,

@@ -19,7 +19,7 @@ from ringwall.core.errors import OperationError, StoreError
 from ringwall.core.ledger import Ledger
 from ringwall.core.mail import queue
 from ringwall.core.mail.blocking import blocking
-from ringwall.core.mail.message import Attachment, MailRefused, checked_address, compose, one_line
+from ringwall.core.mail.message import Attachment, MailRefused, compose, one_line, recipients
 from ringwall.core.mail.queue import Item
 from ringwall.core.mail.smtp import NotTaken, ServerFault, Session
 from ringwall.core.operations import Actor
@@ -30,7 +30,6 @@ from ringwall.infra.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MOST_RECIPIENTS: Final = 100
 LONGEST_PASSWORD: Final = 256
 _BATCH: Final = 50  # messages over one connection
 _FIRST_PAUSE: Final = 5.0
@@ -117,28 +116,12 @@ class MailService:
     ) -> list[tuple[Item, bytes]]:
         if not self.configured:
             raise MailRefused("There is no mail server: set it in ringwall.toml below [mail].")
-        people = list(dict.fromkeys([to] if isinstance(to, str) else to))
-        if not 1 <= len(people) <= MOST_RECIPIENTS:
-            raise MailRefused(f"A message has 1 to {MOST_RECIPIENTS} recipients.")
-        made = []
-        for recipient in people:
-            data = compose(
-                sender=self._settings.sender,
-                sender_name=self._name,
-                recipient=checked_address(recipient),
-                subject=subject,
-                text=text,
-                attachments=attachments,
-            )
-            item = Item.new(
-                recipient=recipient,
-                subject=one_line(subject),
-                about=one_line(about, 32),
-                urgent=urgent,
-                size=len(data),
-            )
-            made.append((item, data))
-        return made
+        write = partial(
+            compose, self._settings.sender, self._name, subject=subject, text=text, attachments=attachments
+        )
+        new = partial(Item.new, subject=one_line(subject), about=one_line(about, 32), urgent=urgent)
+        letters = [(one, write(recipient=one)) for one in recipients(to)]
+        return [(new(recipient=one, size=len(data)), data) for one, data in letters]
 
     def _check_room(self, made: Sequence[tuple[Item, bytes]]) -> None:
         count = len(self._items) + len(made)
