@@ -6,6 +6,7 @@ import math
 RATE = 8000
 _STEP_HZ = 10
 _LOWEST_HZ, _HIGHEST_HZ = 100, 2000
+_PART = 0.12  # the same where several tones may be heard at once
 _SHARE = 0.6  # of the energy that a tone must have to count as heard: speech and noise stay far below
 
 
@@ -38,3 +39,12 @@ def heard(pcm: bytes) -> int | None:
         return None
     best = max(range(_LOWEST_HZ, _HIGHEST_HZ + 1, _STEP_HZ), key=lambda f: power_at(samples, f))
     return best if power_at(samples, best) >= _SHARE else None
+
+
+def has(pcm: bytes, hertz: float, part: float = _PART) -> bool:
+    """Say whether a tone is in the last half second, perhaps with others: this part of it, from 0 to 1."""
+    samples = array.array("h")
+    samples.frombytes(pcm[-RATE:] if len(pcm) % 2 == 0 else pcm[-RATE - 1 : -1])
+    if len(samples) < RATE // 4 or max(map(abs, samples)) < 200:
+        return False
+    return power_at(samples, hertz) >= part
