@@ -10,6 +10,7 @@ from typing import Any
 from ringwall import __version__
 from ringwall.core.api.app import create_app
 from ringwall.core.api.owners import Owners
+from ringwall.core.calls import conference_operations
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.messages import send_text
 from ringwall.core.calls.operations import add_operations as add_call_operations
@@ -260,6 +261,7 @@ class Core:
         firmware_operations.register(self.operations, self.firmware)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
+        conference_operations.add_operations(self.operations, self.switch)
         self.operations.add("status", NoArguments, self._status)
 
     async def _ban(self, source: str, seconds: float, reason: str) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from ringwall.core.calls.features import (
     code_prompt,
+    conference,
     find_me,
     forwarding,
     intercept,
@@ -24,6 +25,7 @@ FEATURES: Final = (
     transfer,
     intercept,
     code_prompt,
+    conference,
     intercom,
     whisper,
     monitor,

@@ -119,7 +119,8 @@ class Media:
             most = int(most * (1 - FOR_INSIDERS))
         if self._on(server) >= most:
             raise MediaFull("the media server has no leg left")
-        if sum(held.party == party for held in self._legs.values()) >= MOST_OF_ONE:
+        # A trunk has as many as its own limit of calls lets in.
+        if not outside and sum(held.party == party for held in self._legs.values()) >= MOST_OF_ONE:
             raise MediaFull(f"{party} has as many legs at the media server as anybody may have")
 
     def _on(self, server: int) -> int:

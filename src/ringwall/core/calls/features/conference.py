@@ -1,0 +1,144 @@
+"""Make Me conference: somebody makes one conference of his calls, adds others, leaves (C2).
+
+Rules that this module keeps:
+- The limit of parties is that of the starter's class of service, the starter among them. Who would be one
+  too many is not added, and the calls stay as they are.
+- When the last one from inside leaves two or more from outside, they go on only if the one who leaves has
+  trunk-to-trunk transfer; otherwise they hear a warning and it ends. One who is left alone is hung up.
+"""
+
+import asyncio
+import time
+from functools import partial
+from typing import Final
+
+from ringwall.core.calls import conferences, dialling, media_side, menus, refusal, teardown
+from ringwall.core.calls.call import Call
+from ringwall.core.calls.switch import Switch
+from ringwall.core.media.interaction import Interaction
+from ringwall.core.media.items import Prompt, Tone
+from ringwall.core.media.menu import HANG_UP, Next, Visitor
+from ringwall.policy.actions import Action, Context
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Denial
+
+FEATURE: Final = "conference"
+_WARNING: Final = (Tone("warning"), Prompt("conf-leaderhasleft"), Prompt("vm-goodbye"))
+_WARNING_SECONDS: Final = 5.0
+
+
+def install(switch: Switch) -> None:
+    """Let users make conferences."""
+    switch.hooks.dialled[FEATURE] = partial(dialled, switch)
+    switch.hooks.call_ended.append(partial(_ended, switch))
+
+
+# From a phone
+
+
+def dialled(switch: Switch, call: Call, target: str) -> None:
+    """The starter has dialled the feature number: alone, or with whom to add behind it."""
+    call.notes["feature"] = FEATURE
+    starter = call.caller
+    room = conferences.own_conference(switch, starter.extension)
+    if target:
+        if not room:
+            refusal.refuse_call(switch, call, 480, "No Conference", "there is no conference of yours")
+            return
+        why_not = conferences.add(switch, room, starter, target)
+        if isinstance(why_not, Denial):
+            refusal.deny_call(switch, call, why_not)
+        elif why_not is not None:
+            refusal.refuse_call(switch, call, *why_not)
+        else:
+            menus.start(switch, call, _told, menus.visitor_of(switch, starter))
+        return
+    found = conferences.own_calls(switch, starter.device_id)
+    if not found:
+        refusal.refuse_call(switch, call, 480, "No Calls", "there is no call to make a conference of")
+        return
+    count = len(conferences.parties(switch, room)) if room else 1
+    for _ in found:
+        # Whoever is there already came with a grant of his own: the number is the starter's, for the limit.
+        decided = conferences.allowed(switch, starter, starter.extension, count)
+        if isinstance(decided, Denial):
+            refusal.deny_call(switch, call, decided)
+            return
+        count += 1
+    switch.spawn(
+        call,
+        _merge(switch, call, room or call.id, found, known=bool(room)),
+        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
+    )
+
+
+async def _told(party: Interaction, _visitor: Visitor) -> Next:
+    """The one who is added is being called."""
+    await party.play(*conferences.BEEP, stop_on="")
+    return HANG_UP
+
+
+async def _merge(
+    switch: Switch, call: Call, room: str, found: list[conferences.Found], *, known: bool
+) -> None:
+    """Bring the starter, from the call that he has dialled, and the parties of his calls into the room."""
+    body = await menus.hear_caller(switch, call, room=room)
+    if body is None:
+        return
+    before = conferences.parties(switch, room)
+    conferences.take_part(call, room, call.caller.extension)
+    media_side.seat(switch, call.caller, room)
+    if not await menus.answer_caller(switch, call, body):
+        return
+    for theirs, own in found:
+        await conferences.bring(switch, theirs, own, room, call.caller.extension)
+    if known:  # where the starter was before: he is there with this call now
+        for old, leg in before:
+            if leg.extension == call.caller.extension and leg.device_id == call.caller.device_id:
+                teardown.end(switch, old, "goes on in the conference")
+    if len(conferences.parties(switch, room)) < 2 and call.talks():
+        teardown.end(switch, call, "nobody could be brought into the conference")
+        return
+    await conferences.everybody(switch, room)
+    if call.talks():
+        switch.keep(call)
+        switch.record(
+            "call.conference",
+            conference=room,
+            by=call.caller.extension,
+            parties=[leg.party for _, leg in conferences.parties(switch, room)],
+        )
+        await conferences.play(switch, room, conferences.BEEP)
+
+
+# Less
+
+
+def _ended(switch: Switch, call: Call, _status: int) -> None:
+    """Somebody has left, or was dropped."""
+    room, gone = conferences.room_of(call), call.caller
+    there = conferences.parties(switch, room) if room else []
+    if not there:
+        return
+    if len(there) == 1:
+        conferences.end_alone(switch, room)
+        return
+    if any(not leg.trunk for _, leg in there) or gone.trunk:
+        return
+    context = Context(time.time(), switch.use, insiders=0, outsiders=len(there))
+    subject = dialling.subject_of_leg(switch, gone)
+    decided = may(switch.rights.snapshot, subject, Action.CONFERENCE_LEAVE, context=context)
+    if isinstance(decided, Denial):
+        switch.record("call.denied", call=call.id, caller=gone.extension, **decided.record())
+        one = there[0][0]
+        switch.spawn(one, _warned_end(switch, room, decided.rule.sentence), lambda _error: None)
+
+
+async def _warned_end(switch: Switch, room: str, why: str) -> None:
+    seconds = await conferences.play(switch, room, _WARNING)
+    await asyncio.sleep(min(seconds or _WARNING_SECONDS, _WARNING_SECONDS))
+    there = conferences.parties(switch, room)
+    for call, _ in there:
+        call.notes["conference"] = ""  # so that nobody is asked again when the next one leaves
+    for call, _ in there:
+        teardown.end(switch, call, why)
