@@ -65,7 +65,6 @@ def test_hello_comes_first_and_a_request_that_is_none_costs_an_error(server):
     client.close()
 
 
-@pytest.mark.req("W3")
 def test_what_breaks_the_framing_is_disconnected(server):
     for junk in (
         b"\xff" * 20,
@@ -113,7 +112,6 @@ def test_connections_are_limited_and_idle_ones_without_hello_are_closed(server):
     server.client("after").close()
 
 
-@pytest.mark.req("W3")
 def test_legs_are_limited_and_every_port_is_given_back(server):
     client = server.client("many")
     names = [f"leg-{number}" for number in range(260)]
@@ -162,7 +160,7 @@ def test_rooms_players_and_names_are_those_of_one_owner(server):
         client.close()
 
 
-@pytest.mark.req("R1", "V2")
+@pytest.mark.req("R2", "V2")
 def test_a_server_that_is_told_to_stop_finishes_its_recordings_and_says_so(tmp_path):
     running = Server(tmp_path)
     running.start()

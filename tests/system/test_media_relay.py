@@ -72,7 +72,7 @@ def relay(tmp_path):
     process.wait(10)
 
 
-@pytest.mark.req("T1", "T4", "W3")
+@pytest.mark.req("T1", "T4")
 async def test_a_phone_behind_the_relay_and_a_leg_on_loopback_hear_each_other_each_with_keys_of_its_own(
     relay, tmp_path
 ):

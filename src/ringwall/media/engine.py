@@ -291,6 +291,7 @@ class Engine:
         self.playout.skip(ticks)
         for leg in self._by_descriptor.values():
             leg.timestamp = (leg.timestamp + ticks * FRAME) & 0xFFFFFFFF
+            leg.buffer.skip(self.playout.clock)
 
     def close(self) -> None:
         """End everything, and let the recorders finish."""

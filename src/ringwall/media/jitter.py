@@ -48,7 +48,7 @@ class JitterBuffer:
 
     __slots__ = (
         *("_began", "_low", "_margin", "_minima", "_next_slip", "_pending", "_place", "_row", "_timestamp"),
-        *("_top", "late", "slips"),
+        *("_skipped", "_top", "late", "slips"),
     )
 
     def __init__(self, row: Codes) -> None:
@@ -61,6 +61,7 @@ class JitterBuffer:
         self._next_slip = 0
         self._began = 0
         self._low = RING
+        self._skipped = 0
         self._minima: deque[int] = deque(maxlen=_WINDOWS)
         self.late = 0
         """Packets that came after their time."""
@@ -70,6 +71,10 @@ class JitterBuffer:
     def restart(self) -> None:
         """Begin anew: another source speaks."""
         self._timestamp = None
+
+    def skip(self, clock: int) -> None:
+        """Note that the clock had to pass over time: what should have been heard then did not come late."""
+        self._skipped = clock
 
     @property
     def top(self) -> int:
@@ -88,6 +93,8 @@ class JitterBuffer:
         if step == 0:
             return  # the same once more
         place = self._place + step
+        if place + count <= self._skipped and clock < self._skipped + RING:
+            return  # its time was passed over
         behind = clock - (place - place % FRAME)
         paused = self._top + _PAUSE <= clock and place != self._top
         if (

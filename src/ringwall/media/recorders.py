@@ -1,4 +1,4 @@
-"""Recorders: what a leg says or a room hears, sealed on disk second by second (C2, C4).
+"""Recorders: what a leg says or a room hears, sealed on disk second by second (C2, V2).
 
 The media thread collects a second of sound and hands it over; the thread of the files seals and writes it. So
 a crash loses the second that was not full, and what is on disk is never readable without the core's key.

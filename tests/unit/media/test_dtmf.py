@@ -32,7 +32,7 @@ def test_a_press_is_told_once_with_its_key_and_length(number):
     assert told(press(number, 1000)) == [Key(KEYS[number], 120)]
 
 
-@pytest.mark.req("V1")
+@pytest.mark.req("V2")
 @given(st.integers(0, 15), st.integers(0, 2**32 - 1), st.sets(st.integers(0, 7), max_size=7))
 def test_a_press_is_told_once_whatever_is_lost_of_it(number, began, lost):
     """Also when all ends are lost, or everything but one end."""

@@ -184,6 +184,24 @@ def test_whatever_comes_the_row_is_not_left_and_the_delay_has_a_bound(items):
     assert not line.frames[-1].any()
 
 
+def test_time_that_the_server_lost_makes_no_delay_longer():
+    line = Line()
+    line.run(packets(50), 1000)
+    before = line.buffer.top - line.playout.clock
+    line.playout.skip(8)
+    clock = line.playout.clock
+    line.buffer.skip(clock)
+    # All that waited in the socket meanwhile is read at once.
+    for _, timestamp, codes in packets(58)[50:]:
+        line.buffer.packet(timestamp, codes, clock, clock)
+    for number in range(58, 120):
+        clock = line.playout.clock
+        line.buffer.packet(number * 160, SOUND[number * 160 : number * 160 + 160], clock, clock)
+        line.playout.tick(1)
+    assert line.buffer.late == 0
+    assert abs(line.buffer.top - line.playout.clock - before) <= FRAME
+
+
 def test_a_new_source_begins_anew():
     line = Line()
     arrivals = packets(20)

@@ -150,7 +150,6 @@ def test_prompts_are_found_by_name_and_kept(prompts, files):
     assert PromptSound(prompts, "digits/3").ready
 
 
-@pytest.mark.req("V1")
 @pytest.mark.parametrize(
     "name",
     ["../secret", "digits/../../secret", "/etc/passwd", "wide", "broken", "", "digits/3.wav", "moh/../voice"],
