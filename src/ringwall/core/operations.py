@@ -30,10 +30,11 @@ Result = BaseModel | dict[str, Any] | list[Any]
 class Actor:
     """Who asks: a person on this host (`local`, name = system user) or an administrator by the `api`.
 
+    A `phone` is a user who dialled a feature number that changes something; his name is the extension.
     `source` is the address that the request came from, or `local`.
     """
 
-    kind: Literal["local", "api"]
+    kind: Literal["local", "api", "phone"]
     name: str
     source: str
 

@@ -12,6 +12,7 @@ from ringwall.core.api.app import create_app
 from ringwall.core.api.owners import Owners
 from ringwall.core.calls import conference_operations
 from ringwall.core.calls.dispatch import Dispatcher
+from ringwall.core.calls.features import hunting
 from ringwall.core.calls.messages import send_text
 from ringwall.core.calls.operations import add_operations as add_call_operations
 from ringwall.core.calls.relay import RelayControl
@@ -46,6 +47,7 @@ from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.reports import operations as report_operations
+from ringwall.core.rights import kinds
 from ringwall.core.rights import operations as rights_operations
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
@@ -176,6 +178,7 @@ class Core:
         self.directory.on_change(self._directory_changed)
         self.phones.join(self.switch)
         self.voice_mail.join(self.switch)
+        hunting.connect(self.switch, self._out_of_service)
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
         self.rights.on_change(self._rights_changed)
         app = create_app(
@@ -238,6 +241,10 @@ class Core:
         for username, device in old.by_device.items():
             if username not in new.by_device:
                 self.switch.registrar.device_removed(device.id)
+
+    async def _out_of_service(self, group: str, busy: bool, by: str, source: str) -> None:
+        """A user takes a hunt group out of service by a feature number, or back into it."""
+        await self.rights.change(Actor("phone", by, source), kinds.OBJECT, group, {"busy": busy})
 
     # Operations
 

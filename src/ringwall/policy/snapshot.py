@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 # The feature codes that the sources name; call control gives its own.
 STAR_CODES: Final = frozenset(
-    {"*10", "*12", "*13", "*15", "*16", "*17", "*18", "*19", "*60", "*61", "*97", "*98"}
+    {"*10", "*12", "*13", "*14", "*15", "*16", "*17", "*18", "*19", "*60", "*61", "*97", "*98"}
 )  # calls/star_codes.py has the same
 
 

@@ -90,8 +90,10 @@ async def tell(switch: Switch, leg: Leg, body: bytes) -> Response:
     raise NotJoined(491, "Request Pending")
 
 
-async def join(switch: Switch, relay: Relay, first: Leg, second: Leg) -> bytes:
+async def join(switch: Switch, relay: Relay, first: Leg, second: Leg, *, answers: bool = False) -> bytes:
     """Give the second party the first one's media; returns what the first has to be told with `take_over`.
+
+    With `answers` the first still waits for the answer to its offer, and that is what it is told.
 
     Raises NotJoined, MediaRefused, EdgeRefused, EdgeUnavailable, LegGone.
     """
@@ -108,7 +110,9 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg) -> bytes:
     second.remote_sdp, second.suite = response.body, answer.suite
     media_side.leave(switch, second)
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, first.profile)
-    return media_policy.outgoing_answer(made, first.profile, ("",), offer.for_relay, answer.for_relay, body)
+    declined = offer.declined if answers else ("",)
+    told = (offer.for_relay, answer.for_relay, body)
+    return media_policy.outgoing_answer(made, first.profile, declined, *told)
 
 
 async def take_over(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:

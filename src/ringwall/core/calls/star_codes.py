@@ -35,6 +35,7 @@ CODES: Final = (
         "record your call, or somebody's; the same again ends it",
         takes="extension or nothing",
     ),
+    StarCode("*14", "pickup", "take a call that rings at somebody's phone", takes="extension"),
     StarCode("*15", "intercom", "speak to somebody over the speaker of the phone", takes="extension"),
     StarCode("*16", "barge in", "take part in somebody's call", takes="extension"),
     StarCode("*17", "silent monitor", "listen to somebody's call", takes="extension"),

@@ -15,7 +15,7 @@ from typing import Final
 
 from ringwall.core.calls import answering, branches, media_side, session, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
-from ringwall.core.calls.media_policy import MediaRefused
+from ringwall.core.calls.media_policy import GCM_256, MediaRefused
 from ringwall.core.calls.switch import Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.core.media.errors import MediaError
@@ -54,6 +54,8 @@ def summon(
     `unattended` asks it to answer by itself.
     """
     leg = branches.leg_of(switch, binding)
+    if GCM_256 in binding.suites:
+        leg.suite = GCM_256  # the server takes another one then, and the phone's best is left to it
     call.branches.append(leg)
     switch.add_leg(call, leg)
     wishes = by_itself(switch.domain) if unattended else ()

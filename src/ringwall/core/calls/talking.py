@@ -9,7 +9,7 @@ Rules that this module keeps:
 import re
 from typing import Final
 
-from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.switch import Switch
 
 _HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
@@ -29,6 +29,29 @@ def call_of(switch: Switch, extension: str, *, held: bool = False) -> tuple[Call
     ]
     found = [each for each in found if held or not on_hold(each[1])]
     return max(found, key=lambda each: (not on_hold(each[1]), each[1].answered_at or 0.0), default=None)
+
+
+def ringing_at(switch: Switch, extension: str) -> Call | None:
+    """The call that has been ringing at somebody's phones for longest; None where none rings.
+
+    One whose caller hears something else than ringing already is no such call.
+    """
+    user = switch.directory.snapshot.by_extension.get(extension)
+    found = [
+        known[0]
+        for device in (user.devices if user is not None else ())
+        for leg in switch.devices.get(device.id, ())
+        if leg.state is LegState.SETUP
+        and (known := switch.legs.get((leg.sip_call_id, leg.tag))) is not None
+        and leg in known[0].branches
+        and _rings(known[0])
+    ]
+    return min(found, key=lambda call: call.started_at, default=None)
+
+
+def _rings(call: Call) -> bool:
+    early = bool(call.caller.local_sdp) and call.on_answer is None
+    return call.state is CallState.SETUP and not call.system and call.caller.media is None and not early
 
 
 def on_hold(leg: Leg) -> bool:

@@ -10,10 +10,12 @@ from ringwall.core.calls.features import (
     conference,
     find_me,
     forwarding,
+    hunting,
     intercept,
     intercom,
     monitor,
     paging,
+    pickup,
     transfer,
     whisper,
 )
@@ -30,6 +32,8 @@ FEATURES: Final = (
     whisper,
     monitor,
     paging,
+    pickup,
+    hunting,
 )
 
 

@@ -1,0 +1,129 @@
+"""Call pickup: take a call that rings at somebody else's phone (C2).
+
+Rules that this module keeps:
+- Who picks up is asked for the right, in general and for this extension; a user may be kept from being picked
+  up.
+- The call goes on ringing where it rings until the one who picks up has been answered by the system; then it
+  stops ringing and the two are joined by a relay of their own, with keys of their own (T5).
+- A call that is answered or given up meanwhile is left alone, and the one who wanted it hears that.
+- Only a call that one caller makes to that extension: no page.
+"""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from ringwall.core.calls import (
+    answering,
+    handover,
+    joining,
+    menus,
+    refusal,
+    talking,
+    teardown,
+)
+from ringwall.core.calls.call import Call, CallState, LegState
+from ringwall.core.calls.features import intercom
+from ringwall.core.calls.media_policy import MediaRefused, needs_chain
+from ringwall.core.calls.relay import Relay, Side
+from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.wire import LegGone
+from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.policy.actions import Action
+from ringwall.policy.grant import Denial
+
+FEATURE: Final = "pickup"
+_TROUBLE: Final = (MediaRefused, EdgeRefused, EdgeUnavailable, joining.NotJoined, LegGone)
+_PAUSE: Final = 0.02
+_PATIENCE: Final = 4.0
+
+
+def install(switch: Switch) -> None:
+    """Let users take calls that ring at others' phones."""
+    switch.hooks.dialled[FEATURE] = partial(dialled, switch)
+
+
+def dialled(switch: Switch, call: Call, target: str) -> None:
+    """The caller has dialled the feature number, and at whose phone it rings behind it."""
+    call.notes["feature"] = FEATURE
+    decided = intercom.ask(switch, call.caller, Action.PICKUP, target)
+    if isinstance(decided, Denial):
+        refusal.deny_call(switch, call, decided)
+        return
+    ringing = talking.ringing_at(switch, target)
+    if ringing is None or ringing.caller.device_id == call.caller.device_id != 0:
+        refusal.refuse_call(switch, call, 480, "Nothing Rings", f"nothing rings at {target[:32]}")
+        return
+    call.system = FEATURE
+    switch.spawn(
+        call,
+        _pick_up(switch, call, ringing, target),
+        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
+    )
+
+
+async def _pick_up(switch: Switch, call: Call, ringing: Call, target: str) -> None:
+    body = await menus.hear_caller(switch, call)
+    if body is None or not await menus.answer_caller(switch, call, body):
+        return
+    for _ in range(round(_PATIENCE / _PAUSE)):
+        if call.caller.state is not LegState.ANSWERED:
+            break
+        await asyncio.sleep(_PAUSE)  # it has to acknowledge before it can be told anything else
+    if not call.talks():
+        return
+    if ringing.state is not CallState.SETUP:
+        teardown.end(switch, call, "the call does not ring any more")
+        return
+    ringing.state = CallState.ANSWERING
+    switch.timers.cancel(("ring", ringing))
+    for branch in ringing.branches:
+        if branch.state is LegState.SETUP:
+            teardown.cancel_branch(switch, branch, "Call completed elsewhere", 200)
+    try:
+        told = await _join(switch, call, ringing)
+    except _TROUBLE as error:
+        teardown.end(switch, call, "the call could not be picked up")
+        teardown.end(switch, ringing, f"it could not be picked up: {error}", status=480)
+        return
+    if ringing.state is CallState.ENDED or call.caller.state is not LegState.TALKING:
+        teardown.end(switch, ringing, "it was picked up, and left", status=480)
+        teardown.end(switch, call, "the call is over")
+        return
+    _take(switch, call, ringing, target)
+    if ringing.on_answer is not None:
+        ringing.joined = True
+        ringing.on_answer(told)
+    else:
+        answering.answer_caller(switch, ringing, told)
+
+
+async def _join(switch: Switch, call: Call, ringing: Call) -> bytes:
+    """Join the two by a relay; returns what the one who waits for an answer is to be told."""
+    waiting, picker = ringing.caller, call.caller
+    chained = needs_chain(waiting.suite, picker.profile, (picker.suite,))
+    relay = Relay(f"{ringing.id}-p{switch.new_tag()[:6]}", chained)
+    answers = ringing.on_answer is None
+    try:
+        body = await joining.join(switch, relay, waiting, picker, answers=answers)
+    except BaseException:
+        switch.relays.delete(relay)
+        raise
+    old, ringing.relay = ringing.relay, relay
+    if old is not None:
+        switch.relays.delete(old)
+    return body
+
+
+def _take(switch: Switch, call: Call, ringing: Call, target: str) -> None:
+    """The one who picks up is the called side of the call from now on."""
+    picker = call.caller
+    handover.swap_out(switch, call, picker)
+    picker.side = Side.B
+    ringing.branches.append(picker)
+    ringing.callee = picker
+    switch.add_leg(ringing, picker)
+    ringing.notes |= {"picked_up_by": picker.extension, "picked_up_at": target}
+    call.notes["picked_up"] = ringing.id
+    switch.record("call.picked_up", call=ringing.id, by=picker.extension, at=target)
+    teardown.end(switch, call, "picked up")
