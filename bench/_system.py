@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,11 +92,11 @@ class System:
             found["supervisor"] = [supervisor]
         return found
 
-    def cpu(self) -> dict[str, float]:
-        """Return the CPU seconds, user and system, that each of PROGRAMS has used since it started."""
+    def cpu(self, programs: Sequence[str] = PROGRAMS) -> dict[str, float]:
+        """Return the CPU seconds, user and system, that each program has used since it started."""
         used = {}
         processes = self.processes()
-        for name in PROGRAMS:
+        for name in programs:
             used[name] = sum(sum(map(int, _stat(pid)[11:13])) for pid in processes.get(name, [])) / _TICKS
         return used
 

@@ -85,8 +85,8 @@ class MediaPort(asyncio.DatagramProtocol):
         self._sequence = secrets.randbelow(20_000)
         self._ssrc = secrets.randbits(32)
 
-    async def talk(self, remote: bytes, hertz: float) -> None:
-        """Play and hear from now on, as the other side's description says; called again after each change."""
+    async def listen(self, remote: bytes) -> None:
+        """Hear from now on, as the other side's description says; called again after each change."""
         audio = SessionDescription.parse(remote).audio
         assert audio is not None
         assert audio.address is not None
@@ -95,6 +95,10 @@ class MediaPort(asyncio.DatagramProtocol):
         if self._transport is None:
             loop = asyncio.get_running_loop()
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self._socket)
+
+    async def talk(self, remote: bytes, hertz: float) -> None:
+        """Play and hear from now on, as the other side's description says; called again after each change."""
+        await self.listen(remote)
         if self._player is not None:
             self._player.cancel()
         self._player = asyncio.create_task(self._play(hertz))
@@ -144,6 +148,11 @@ class MediaPort(asyncio.DatagramProtocol):
     def forget(self) -> None:
         self._heard.clear()
         self.received = self.strange = 0
+
+    @property
+    def sound(self) -> bytes:
+        """What was heard last, as 16-bit PCM."""
+        return bytes(self._heard)
 
     @property
     def tone(self) -> int | None:

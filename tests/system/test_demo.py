@@ -57,8 +57,8 @@ def test_both_legs_are_srtp_and_each_hears_the_other_s_tone(played) -> None:
 @pytest.mark.req("T6")
 def test_the_wiretap_was_on_every_link_and_read_nothing(played) -> None:
     wiretap = played["wiretap"]
-    assert {"phone-edge", "edge-core", "media"} <= set(wiretap["links_captured"])
-    assert all(wiretap["links_captured"][name] > 0 for name in ("phone-edge", "edge-core", "media"))
+    for name in ("phone-edge", "edge-core", "media", "edge-media"):
+        assert wiretap["links_captured"][name] > 0, name
     assert wiretap["readable_sip"] == 0
     assert wiretap["decodable_rtp"] == 0
 

@@ -12,7 +12,8 @@ import typer
 
 from ringwall.cli import readiness, starting
 from ringwall.cli.demo import outside
-from ringwall.cli.demo.acts import Report, play
+from ringwall.cli.demo.acts import play
+from ringwall.cli.demo.stage import Report
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings

@@ -4,101 +4,18 @@ import asyncio
 import http.client
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
 
-from ringwall.cli.client import ask
-from ringwall.cli.demo.phones import Credentials, Phone, PhoneError, Phones, Talk
+from ringwall.cli.demo.phones import Credentials, PhoneError, Phones, Talk
+from ringwall.cli.demo.stage import NotHeldError, Report, Stage, claim, perform
 from ringwall.cli.demo.tones import heard
-from ringwall.cli.demo.wiretap import TONES, Findings, Wiretap, self_check
-from ringwall.infra.errors import RingwallError
+from ringwall.cli.demo.wiretap import TONES, Wiretap, self_check
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
 _TALK_SECONDS = 1.5
 _NEAR_HZ = 20
 _MOST_LOSS = 0.02
-
-
-@dataclass(slots=True)
-class Act:
-    """One claim and how it went."""
-
-    name: str
-    ok: bool = False
-    why: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"name": self.name, "ok": self.ok, "why": self.why}
-
-
-@dataclass(slots=True)
-class Report:
-    """Everything that the demonstration measured."""
-
-    acts: list[Act] = field(default_factory=list)
-    links: list[dict[str, str]] = field(default_factory=list)
-    legs: list[dict[str, Any]] = field(default_factory=list)
-    setup_ms: float | None = None
-    wiretap: Findings = field(default_factory=Findings)
-    record: dict[str, Any] | None = None
-    ledger_ok: bool = False
-    outside: dict[str, Any] = field(default_factory=dict)  # the reports of the second act
-
-    @property
-    def ok(self) -> bool:
-        """Whether every act held."""
-        return bool(self.acts) and all(act.ok for act in self.acts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "ok": self.ok,
-            "acts": [act.to_dict() for act in self.acts],
-            "links": self.links,
-            "legs": self.legs,
-            "setup_ms": self.setup_ms,
-            "wiretap": self.wiretap.to_dict(),
-            "record": self.record,
-            "ledger_ok": self.ledger_ok,
-            "reports": self.outside,
-        }
-
-
-@dataclass(slots=True)
-class Stage:
-    """What the acts play on."""
-
-    layout: Layout
-    settings: Settings
-    phones: Phones
-    report: Report
-    say: Callable[[str], None]
-    anna: Phone | None = None
-    ben: Phone | None = None
-    here: Talk | None = None
-    there: Talk | None = None
-    added: list[str] = field(default_factory=list)
-    call: dict[str, Any] = field(default_factory=dict)
-    cursor: int = 0
-
-    def ask(self, operation: str, **arguments: Any) -> Any:
-        """Ask the running core."""
-        return ask(self.layout, operation, arguments)
-
-
-class NotHeldError(RingwallError):
-    """A claim does not hold; the text says what was seen instead."""
-
-    code = "not-held"
-
-
-def claim(holds: bool, why: str) -> None:
-    """Raise NotHeldError unless it holds."""
-    if not holds:
-        raise NotHeldError(why)
 
 
 async def people(stage: Stage) -> None:
@@ -183,6 +100,21 @@ async def hold(stage: Stage) -> None:
     claim(not here.closed and not there.closed, "the call did not survive the hold")
 
 
+async def through_media_server(stage: Stage) -> None:
+    """The call moves to a room of the media server and back, and both go on hearing each other."""
+    here, there = stage.here, stage.there
+    assert here is not None
+    assert there is not None
+    for to, joined in (("room", "in the room"), ("relay", "after the room")):
+        await asyncio.to_thread(stage.ask, "call.move", call=stage.call["call"], to=to)
+        here.forget()
+        there.forget()
+        await _hears(here, TONES[1], f"the caller, {joined},")
+        await _hears(there, TONES[0], f"the called phone, {joined},")
+        await asyncio.sleep(_TALK_SECONDS)
+    claim(not here.closed and not there.closed, "the call did not survive the move")
+
+
 async def https(stage: Stage) -> None:
     """The API answers over HTTPS: through HAProxy and agent, on a connection that the core opened."""
     settings = stage.settings
@@ -261,7 +193,7 @@ async def wiretap(stage: Stage) -> None:
     found = stage.report.wiretap
     claim(found.missed == 0, f"the capture is not whole: it missed {found.missed} packets")
     claim(self_check(), "the wiretap's detectors do not find a clear call: their silence would prove nothing")
-    for name in ("phone-edge", "edge-core", "https", "media"):
+    for name in ("phone-edge", "edge-core", "https", "media", "edge-media"):
         claim(found.links.get(name, 0) > 0, f"nothing was captured on the link {name}")
     claim(found.rtp_packets > 50, f"only {found.rtp_packets} media packets were captured")
     claim(
@@ -300,6 +232,7 @@ LIVE: tuple[tuple[str, Work], ...] = (
     ("two phones sign in over TLS and check the certificate", sign_in),
     ("one calls the other over SRTP, each hears the other", talk),
     ("hold and back", hold),
+    ("the call goes through the media server and back", through_media_server),
     ("the API answers over HTTPS", https),
     ("hang-up, both sides are free", hang_up),
 )
@@ -318,7 +251,10 @@ async def play(layout: Layout, settings: Settings, say: Callable[[str], None]) -
     ports = settings.ports
     tap = Wiretap(
         {"phone-edge": ports.sips, "edge-core": ports.inner, "https": ports.https},
-        {"media": (ports.rtp_first, ports.rtp_last)},
+        {
+            "edge-media": (settings.media.first_port, settings.media.last_port),
+            "media": (ports.rtp_first, ports.rtp_last),
+        },
     )
     async with Phones(layout.ca_certificate, settings.address) as phones:
         stage = Stage(layout, settings, phones, report, say)
@@ -333,30 +269,3 @@ async def play(layout: Layout, settings: Settings, say: Callable[[str], None]) -
         for extension in stage.added:
             stage.ask("user.remove", extension=extension)
     return report
-
-
-_S = TypeVar("_S")
-
-
-async def perform(
-    stage: _S,
-    acts: Sequence[tuple[str, Callable[[_S], Awaitable[None]]]],
-    played: list[Act],
-    say: Callable[[str], None],
-) -> bool:
-    """Play acts in order until one does not hold; `played` gets each. Returns whether all held."""
-    for name, work in acts:
-        act = Act(name)
-        played.append(act)
-        try:
-            await work(stage)
-        except RingwallError as error:
-            act.why = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the act did not hold
-            act.why = f"{type(error).__name__}: {error}"
-        else:
-            act.ok = True
-        say(f"{'ok  ' if act.ok else 'FAIL'}  {name}{': ' + act.why if act.why else ''}")
-        if not act.ok:
-            return False
-    return True

@@ -10,9 +10,9 @@ from typing import Any
 
 from ringwall.cli.client import ask
 from ringwall.cli.demo import carrier as carriers
-from ringwall.cli.demo.acts import Act, NotHeldError, claim, perform
 from ringwall.cli.demo.carrier import Carrier
 from ringwall.cli.demo.phones import Credentials, Phone, Phones, Talk, load
+from ringwall.cli.demo.stage import Act, NotHeldError, claim, perform
 from ringwall.cli.demo.tones import heard
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings

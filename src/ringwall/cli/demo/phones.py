@@ -10,6 +10,7 @@ from typing import Any, Self
 from ringwall.cli.demo.tones import RATE, tone
 from ringwall.infra.errors import RingwallError
 
+_BY_ITSELF = ("Alert-Info", "Call-Info", "Answer-Mode")  # what may ask a phone to answer by itself
 _FRAME_SECONDS = 0.02
 _KEEP_SECONDS = 2
 
@@ -68,6 +69,7 @@ class Phones:
         config = self._baresip.Config(
             net_interface=self._address,
             max_concurrent_calls=None,
+            expose_headers=_BY_ITSELF,
             extra_config_text=(
                 f"sip_cafile {self._ca_file}\nsip_verify_server yes\nrtp_ports 50000-58000\nrtcp_mux no\n"
                 f"{self._listen}"
@@ -82,9 +84,12 @@ class Phones:
             await self.runtime.close()
 
     async def phone(
-        self, credentials: Credentials, *, media: str | None = None, answers: bool = True
+        self, credentials: Credentials, *, media: str | None = None, answers: bool | None = True
     ) -> "Phone":
-        """Make a phone; it is not registered yet. With `answers` it takes every call at once."""
+        """Make a phone; it is not registered yet. With `answers` it takes every call at once.
+
+        With None it takes those by itself whose INVITE asks for that, as desk phones do.
+        """
         baresip = self._baresip
         account = baresip.Account(
             user=credentials.extension,
@@ -104,7 +109,7 @@ class Phones:
 class Phone:
     """One phone that plays its tone in every call and remembers what it hears."""
 
-    def __init__(self, phones: Phones, agent: Any, credentials: Credentials, *, answers: bool) -> None:
+    def __init__(self, phones: Phones, agent: Any, credentials: Credentials, *, answers: bool | None) -> None:
         self._phones = phones
         self._agent = agent
         self.credentials = credentials
@@ -142,7 +147,7 @@ class Phone:
         talk = self._talk(call)
 
         async def take() -> None:
-            if self._answers:
+            if talk.asks_for_answer if self._answers is None else self._answers:
                 await call.answer()
             self.incoming.put_nowait(talk)
 
@@ -190,6 +195,16 @@ class Talk:
             except (baresip.AudioNotActive, baresip.AudioRestarted):
                 pass
             await asyncio.sleep(_FRAME_SECONDS)
+
+    @property
+    def asks_for_answer(self) -> bool:
+        """Whether the INVITE asks the phone to answer by itself: Alert-Info, Call-Info or RFC 5373."""
+        said = {name.lower(): value.lower().replace(" ", "") for name, value in self.call.headers.items()}
+        return (
+            "info=alert-autoanswer" in said.get("alert-info", "")
+            or "answer-after=0" in said.get("call-info", "")
+            or said.get("answer-mode", "").startswith("auto")
+        )
 
     def forget(self) -> None:
         """Forget what was heard so far."""

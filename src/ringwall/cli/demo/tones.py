@@ -2,12 +2,15 @@
 
 import array
 import math
+from collections.abc import Iterable
 
 RATE = 8000
 _STEP_HZ = 10
 _LOWEST_HZ, _HIGHEST_HZ = 100, 2000
 _PART = 0.12  # the same where several tones may be heard at once
 _SHARE = 0.6  # of the energy that a tone must have to count as heard: speech and noise stay far below
+
+_SHARE_OF_SEVERAL = 0.12
 
 
 def tone(hertz: float, seconds: float, amplitude: int = 8000) -> bytes:
@@ -29,6 +32,15 @@ def power_at(samples: "array.array[int]", hertz: float) -> float:
         one, two = sample + coefficient * one - two, one
     power = one * one + two * two - coefficient * one * two
     return 2 * power / (len(samples) * energy)
+
+
+def which(pcm: bytes, among: Iterable[float]) -> set[float]:
+    """Return those of some tones that are heard in the last half second, also of several at once."""
+    samples = array.array("h")
+    samples.frombytes(pcm[-RATE:] if len(pcm) % 2 == 0 else pcm[-RATE - 1 : -1])
+    if len(samples) < RATE // 4 or max(map(abs, samples)) < 200:  # silence
+        return set()
+    return {hertz for hertz in among if power_at(samples, hertz) >= _SHARE_OF_SEVERAL}
 
 
 def heard(pcm: bytes) -> int | None:
