@@ -28,6 +28,8 @@ from typing import Any
 from ringwall.cli.demo.tones import RATE, power_at, tone
 from ringwall.infra.errors import RingwallError
 
+Place = tuple[str, int]  # host and port
+
 _READABLE = (b"SIP/2.0", b" sip:", b"INVITE ", b"REGISTER ", b"HTTP/1.", b"Authorization:", b"a=crypto:")
 _RTP_VERSION = 2
 _G711 = {0: "u", 8: "a"}
@@ -51,14 +53,15 @@ class Findings:
     rtp_packets: int = 0
     decodable_rtp: int = 0
     missed: int | None = 0  # packets that the capture itself lost; None when tcpdump did not say
-    sequences: dict[tuple[tuple[str, int], int], set[int]] = field(default_factory=dict)
+    sequences: dict[tuple[Place, Place, int], set[int]] = field(default_factory=dict)
     ciphers: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def lost(self) -> int:
         """Media packets that a stream has a number for and that did not come, over all streams.
 
-        Each stream is one source at one receiver; a call is too short for its numbers to come round.
+        Each stream is one source on one way; a call is too short for its numbers to come round. A call that
+        changes its relay has another way: what went there meanwhile is not lost here.
         """
         return sum(max(seen) - min(seen) + 1 - len(seen) for seen in self.sequences.values())
 
@@ -183,7 +186,7 @@ def _look_at_media(found: Findings, packet: Packet) -> None:
         return
     found.rtp_packets += 1
     sequence, ssrc = struct.unpack_from("!H4xI", payload, 2)
-    stream = found.sequences.setdefault((packet.target, ssrc), {sequence})
+    stream = found.sequences.setdefault((packet.source, packet.target, ssrc), {sequence})
     # A stream that comes round (or jumps) begins anew: numbers from before would count as lost.
     stream.add(sequence + 0x10000 if max(stream) - sequence > 0x8000 else sequence)
     law = _G711.get(kind)

@@ -58,6 +58,11 @@ def all_rooms(switch: Switch) -> list[str]:
     return [room for room in switch.rooms if parties(switch, room)]
 
 
+def is_in_one(switch: Switch, extension: str) -> bool:
+    """Whether somebody takes part in a conference."""
+    return any(leg.extension == extension for room in all_rooms(switch) for _, leg in parties(switch, room))
+
+
 def own_calls(switch: Switch, device_id: int) -> list[tuple[Call, Leg]]:
     """The calls of two at a phone that could become a conference, oldest first, with the phone's legs."""
     legs = switch.devices.get(device_id, ())

@@ -5,6 +5,7 @@ import pytest
 from ringwall.core.calls.features import paging
 from ringwall.core.calls.settings import Forwarding
 from ringwall.policy import InsideObject, ObjectKind
+from support.calls.conference import made
 from support.calls.hearing import WISHES, hears, wishes
 from support.calls.world import World
 
@@ -151,6 +152,21 @@ def test_nobody_is_transferred_or_forwarded_to_a_page(world, media, outside):
     elif again.state == "calling":
         again.cancel()
         world.run()
+
+
+def test_a_page_does_not_come_into_a_conference(world, media):
+    group(world, "207")
+    [heard] = phones(world, "207")
+    anna, ben, cleo = (world.phone(extension) for extension in ("204", "205", "206"))
+    world.rights.telephony(paging=True, max_conference_parties=6)
+    own = made(world, anna, ben, cleo)
+    call = anna.call("*10700")
+    world.run(6)
+    assert call.statuses[-1] == 403
+    assert not heard.calls
+    for each in (own, ben.last, cleo.last):
+        if each.state == "talking":
+            over(world, each)
 
 
 def test_a_phone_without_a_user_does_not_page(world, media):

@@ -3,6 +3,7 @@
 import pytest
 
 from ringwall.policy import FROM_NOBODY
+from support.calls.conference import made
 from support.calls.hearing import WISHES, hears, tones, wishes
 from support.calls.world import World
 
@@ -136,6 +137,19 @@ def test_a_conference_is_left_alone(world, media, parties):
     assert two.statuses[-1] == 403
     assert world.told("call.denied")[-1]["rule"] == "pair.conference"
     end(world, one, target.last)
+
+
+def test_who_is_in_a_make_me_conference_is_left_alone(world, media, parties):
+    initiator, target, _ = parties
+    own = made(world, world.phone("204"), world.phone("205"), world.phone("206"))
+    target.last.bye()
+    world.run()
+    call = initiator.call("*19205")
+    world.run(8)
+    assert call.statuses[-1] == 403
+    assert world.told("call.denied")[-1]["rule"] == "pair.conference"
+    end(world, own)
+    end(world, world.phones[-1].last, world.phones[-2].last)
 
 
 def test_an_emergency_call_is_left_alone(world, media):

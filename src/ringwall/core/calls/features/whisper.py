@@ -13,7 +13,7 @@ Rules that this module keeps:
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import media_side, menus, refusal, rooms, staying, talking, teardown
+from ringwall.core.calls import conferences, media_side, menus, refusal, rooms, staying, talking, teardown
 from ringwall.core.calls.call import Call, CallState, Leg
 from ringwall.core.calls.features import intercom
 from ringwall.core.calls.relay import Profile
@@ -35,7 +35,10 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     """The caller has dialled the feature number, and whom behind it."""
     call.notes["feature"] = FEATURE
     found = talking.call_of(switch, target)
-    conference = found is not None and talking.in_conference(switch, *found)
+    if found is not None:
+        conference = talking.in_conference(switch, *found)
+    else:
+        conference = conferences.is_in_one(switch, target)
     decided = intercom.ask(switch, call.caller, Action.WHISPER, target, conference=conference)
     if isinstance(decided, Denial):
         if decided.heard is Heard.ORDINARY_CALL:
