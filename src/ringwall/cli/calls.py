@@ -8,7 +8,7 @@ from ringwall.cli.client import ask
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output
 from ringwall.infra.layout import Layout
 
-app = typer.Typer(help="Calls: list them, hang one up.", no_args_is_help=True)
+app = typer.Typer(help="Calls: list them, hang one up, begin one for a user.", no_args_is_help=True)
 
 
 @app.command(name="list")
@@ -32,6 +32,20 @@ def hangup(
     """End a call."""
     ended = ask(Layout.of(data), "call.hangup", {"call": call})
     Output(as_json=as_json).result(ended, f"Ended the call {call}.")
+
+
+@app.command()
+def feature(
+    extension: Annotated[str, typer.Argument(metavar="EXTENSION", help="In whose name.")],
+    name: Annotated[str, typer.Argument(metavar="FEATURE", help="intercom, 'whisper page', page or pickup.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="To whom; for page the paging group.")],
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Call a user's own phone and do something with a call in the user's name."""
+    wanted = {"extension": extension, "feature": name, "target": target}
+    begun = ask(Layout.of(data), "call.feature", wanted)
+    Output(as_json=as_json).result(begun, f"The phone of {extension} is called first; then {name} {target}.")
 
 
 def _row(call: dict[str, Any]) -> tuple[object, ...]:

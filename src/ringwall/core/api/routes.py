@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from ringwall.core.api import models
+from ringwall.core.calls.feature_operations import Feature
 from ringwall.core.directory import schema as directory
 from ringwall.core.operations import Actor, Operations
 from ringwall.core.pins import schema as pins
@@ -80,6 +81,10 @@ def running_routes(operations: Operations, signed_in: Any) -> APIRouter:
     @router.delete("/calls/{call}", response_model=models.Told)
     async def hang_up(call: str, actor: ByAdmin) -> Any:
         return await operations.run("call.hangup", {"call": call}, actor)
+
+    @router.post("/calls", response_model=models.Told, status_code=201)
+    async def use_feature(wanted: Feature, actor: ByAdmin) -> Any:
+        return await operations.run("call.feature", wanted.model_dump(), actor)
 
     @router.get("/registrations", response_model=list[models.Registration])
     async def list_registrations(actor: ByAdmin) -> Any:

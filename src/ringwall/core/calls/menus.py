@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 from ringwall.core.calls import answering, arrival, handover, media_policy, media_side, rooms, teardown
-from ringwall.core.calls.call import Call, CallState, Leg
+from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.conversation import Conversation
 from ringwall.core.calls.media_policy import MediaRefused
 from ringwall.core.calls.outside import WhyNot
@@ -99,9 +99,12 @@ async def hear_caller(
 ) -> bytes | None:
     """Give a caller that waits a leg of the media server; his answer, or None where that ended the call.
 
-    It is a leg of the server on which the room is, if one is named.
+    It is a leg of the server on which the room is, if one is named. A caller whose phone the system has
+    called (`feature_operations`) has one already, and needs no answer.
     """
     caller = call.caller
+    if caller.state is LegState.TALKING and caller.media is not None:
+        return b""
     why_not = 503, "Media Server Unavailable", "the media server is not available"
     try:
         offer = media_policy.check_offer(
@@ -149,6 +152,9 @@ async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
     """Answer a caller that waits, in the name of the system; False where it does not wait any more."""
     if call.state is not CallState.SETUP:
         return False
+    if call.caller.state is LegState.TALKING:
+        call.state, call.answered_at = CallState.TALKING, time.time()
+        return True
     call.state = CallState.ANSWERING
     answering.answer_caller(switch, call, body)
     switch.flush()

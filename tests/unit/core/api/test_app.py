@@ -134,6 +134,7 @@ ROUTES = [
     ("POST", "/api/devices"),
     ("DELETE", "/api/devices/d1"),
     ("GET", "/api/calls"),
+    ("POST", "/api/calls"),
     ("DELETE", "/api/calls/c1"),
     ("GET", "/api/registrations"),
     ("GET", "/api/status"),

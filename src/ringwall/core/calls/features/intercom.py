@@ -30,6 +30,7 @@ from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Tone
+from ringwall.core.registrar.bindings import Binding
 from ringwall.policy.actions import Action, Context
 from ringwall.policy.decide import may
 from ringwall.policy.grant import Denial, Grant
@@ -83,19 +84,21 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
         teardown.end(switch, call, "not registered", by="callee", status=480, reason="Not Registered")
         return
     switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
-    if isinstance(decided, Denial) or not idle or not desks or not switch.media.up:
+    unattended = not isinstance(decided, Denial) and idle and bool(desks) and switch.media.up
+    if not unattended:
         call.notes["answered_by"] = "hand"
-        branches.ring_user(switch, call, target)
-        return
+        if call.caller.state is LegState.SETUP:
+            branches.ring_user(switch, call, target)
+            return
     switch.spawn(
         call,
-        _open(switch, call, target),
+        _open(switch, call, desks if unattended else phones, unattended=unattended),
         lambda _error: teardown.end(switch, call, "an error in the system", status=500),
     )
 
 
-async def _open(switch: Switch, call: Call, target: str) -> None:
-    """Have the target's phones answer by themselves; the first one that does has the call."""
+async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended: bool) -> None:
+    """Call the target's phones from the media server; the first one that answers has the call."""
     body = await menus.hear_caller(switch, call)
     if body is None:
         return
@@ -110,9 +113,8 @@ async def _open(switch: Switch, call: Call, target: str) -> None:
         there.cancel()
 
     call.on_end.append(over)
-    for binding in branches.phones_of(switch, call, target):
-        if summons.can_answer_by_itself(binding):
-            summons.summon(switch, call, binding, call.id, unattended=True, answered=answered)
+    for binding in phones:
+        summons.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
     switch.flush()
     try:
         leg = await there
@@ -120,10 +122,10 @@ async def _open(switch: Switch, call: Call, target: str) -> None:
         if there.cancelled():
             return  # the call is over
         raise
-    await _talk(switch, call, leg, body)
+    await _talk(switch, call, leg, body, tones=unattended)
 
 
-async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
+async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes, *, tones: bool) -> None:
     call.callee = leg
     switch.timers.cancel(("ring", call))
     for branch in list(call.branches):
@@ -131,7 +133,8 @@ async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
             summons.dismiss(switch, call, branch, "answered elsewhere")
     if not await menus.answer_caller(switch, call, body):
         return
-    await announce(switch, call.caller, leg)
+    if tones:
+        await announce(switch, call.caller, leg)
     if not call.talks() or leg.state is not LegState.TALKING:
         return
     rooms.hear(call.caller, leg)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from ringwall.core.calls import conferences, media_side, menus, refusal, rooms, staying, talking, teardown
-from ringwall.core.calls.call import Call, CallState, Leg
+from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.features import intercom
 from ringwall.core.calls.relay import Profile
 from ringwall.core.calls.switch import Switch
@@ -83,7 +83,8 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
     body = await menus.hear_caller(switch, call, room=room)
     if body is None:
         return
-    media_side.seat(switch, call.caller, room)
+    if not await _seat(switch, call, room):
+        return
     if not await menus.answer_caller(switch, call, body):
         return
     switch.keep(call)
@@ -96,3 +97,16 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
         await rooms.apply(switch, room)
     except MediaError as error:
         teardown.end(switch, call, f"the media server was lost: {error}")
+
+
+async def _seat(switch: Switch, call: Call, room: str) -> bool:
+    """Bring the initiator into the room; False where that ended his call."""
+    if call.caller.state is not LegState.TALKING:
+        media_side.seat(switch, call.caller, room)
+        return True
+    try:  # his phone was called by the system, maybe from another server
+        await rooms.enter(switch, call, call.caller, room)
+    except rooms.NotMoved as error:
+        teardown.end(switch, call, str(error), status=480)
+        return False
+    return True
