@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ringwall.cli import readiness
+from ringwall.cli.client import ask
 from ringwall.infra import accounts, host, packages, pki, ports
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.layout import Layout
@@ -127,6 +128,8 @@ def _secrets(layout: Layout) -> Iterator[Finding]:
                 layout.secrets_key,
                 layout.mail_password,
                 layout.database,
+                layout.firmware / "online" / "snapshot.key",
+                layout.firmware / "online" / "timestamp.key",
             )
         ),
     ]
@@ -234,3 +237,16 @@ def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
         yield Finding("running", False, f"not up: {part}", f"see {layout.log}")
     if health.ready:
         yield Finding("running", True, "every program, link and engine is up")
+        yield from _firmware(ask(layout, "firmware.list"))
+
+
+def _firmware(told: dict[str, Any]) -> Iterator[Finding]:
+    """Look at what people have to sign in time."""
+    if told["trouble"]:
+        yield Finding("firmware", False, told["trouble"], "see docs/firmware.md")
+    for role, day in told["expiring"].items():
+        renewed = "./ringwall firmware fetch, renew, sign and publish FOLDER"
+        yield Finding("firmware", False, f"what is signed for {role} expires on {day}", renewed)
+    if told["roles"] and not told["trouble"] and not told["expiring"]:
+        found = f"{len(told['images'])} images, signed and fresh"
+        yield Finding("firmware", True, found)

@@ -156,3 +156,17 @@ def test_looking_changes_nothing(system):
     before = {path: path.stat().st_mtime_ns for path in layout.data.rglob("*")}
     doctor.examine(layout)
     assert {path: path.stat().st_mtime_ns for path in layout.data.rglob("*")} == before
+
+
+@pytest.mark.req("F3")
+def test_firmware_that_must_be_signed_anew_is_found_in_time():
+    told = {"trouble": None, "expiring": {"root": "2026-12-24"}, "roles": [{}], "images": []}
+    (finding,) = doctor._firmware(told)
+    assert not finding.ok
+    assert "2026-12-24" in finding.found
+    assert "firmware" in finding.mend
+    (finding,) = doctor._firmware({**told, "trouble": "The keys are lost.", "expiring": {}})
+    assert finding.found == "The keys are lost."
+    (finding,) = doctor._firmware({**told, "expiring": {}, "images": [{}, {}]})
+    assert finding.ok
+    assert list(doctor._firmware({**told, "expiring": {}, "roles": []})) == []
