@@ -16,12 +16,23 @@ PEOPLE = ("anna", "ben", "carla", "dora")
 VENDOR_KEY = "yara"
 
 
+_ROOMS: dict[int, "SigningRoom"] = {}
+
+
 @dataclass
 class SigningRoom:
     """A folder outside of the system's, and the people who sign in it."""
 
     system: System
     folder: Path
+
+    @classmethod
+    def of(cls, system: System, folder: Path) -> "SigningRoom":
+        """The one signing room of a system: begun by whoever asks first."""
+        if id(system) not in _ROOMS:
+            _ROOMS[id(system)] = cls(system, folder)
+            _ROOMS[id(system)].begin()
+        return _ROOMS[id(system)]
 
     def run(self, *arguments: str, secrets: Sequence[str] = (), good: bool = True) -> dict[str, Any]:
         """Run `ringwall firmware ARGUMENTS --json`; `secrets` are what is asked for, in order."""
@@ -48,6 +59,16 @@ class SigningRoom:
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
         assert (done.returncode == 0) is good, done.stdout + done.stderr
         return told
+
+    @property
+    def root(self) -> Path:
+        """The root that phones are made with."""
+        return self.folder / "stick" / "published" / "1.root.json"
+
+    @staticmethod
+    def path(version: str) -> str:
+        """The path of an image of the reference phone."""
+        return f"ringwall/reference/{version}/reference.rwi"
 
     @property
     def stick(self) -> str:

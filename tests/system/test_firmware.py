@@ -27,8 +27,7 @@ def base(system: System) -> str:
 
 @pytest.fixture(scope="module")
 def room(system, tmp_path_factory) -> SigningRoom:
-    made = SigningRoom(system, tmp_path_factory.mktemp("room"))
-    made.begin()
+    made = SigningRoom.of(system, tmp_path_factory.mktemp("room"))
     made.image("1.0.0", probe("1.0.0"))
     return made
 

@@ -5,7 +5,6 @@ publish carry between it and the core.
 """
 
 import base64
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -199,7 +198,8 @@ def publish(folder: Folder, data: DataOption = DATA_DEFAULT, as_json: JsonOption
     """Bring what is signed to the core: it checks everything and publishes all of it or nothing."""
     desk, output, layout = desk_of(folder, data), Output(as_json=as_json), Layout.of(data)
     for sha256, path in desk.image_files().items():
-        _upload(layout, sha256, path, output.progress)
+        upload(layout, sha256, path)
+        output.progress(f"brought {sha256[:12]} ({path.stat().st_size} bytes)")
     files = {role: one.to_bytes().decode() for role, one in desk.proposals().items()}
     published = ask(layout, "firmware.publish", {"files": files}, timeout=_SECONDS)
     desk.drop_proposals()
@@ -207,7 +207,8 @@ def publish(folder: Folder, data: DataOption = DATA_DEFAULT, as_json: JsonOption
     output.result(published, f"Published: {', '.join(sorted(files))}.")
 
 
-def _upload(layout: Layout, sha256: str, path: Path, say: Callable[[str], None]) -> None:
+def upload(layout: Layout, sha256: str, path: Path) -> None:
+    """Bring an image to the core, in pieces; raise FirmwareError or RefusedError."""
     length, have = path.stat().st_size, 0
     with path.open("rb") as file:
         while have < length:
@@ -218,7 +219,6 @@ def _upload(layout: Layout, sha256: str, path: Path, say: Callable[[str], None])
             if told["have"] == have:
                 raise FirmwareError("The core takes nothing more of the image: see its log.")
             have = told["have"]
-    say(f"brought {sha256[:12]} ({length} bytes)")
 
 
 def _fetch(desk: Desk, data: Path) -> None:

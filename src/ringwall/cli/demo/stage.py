@@ -39,6 +39,7 @@ class Report:
     record: dict[str, Any] | None = None
     ledger_ok: bool = False
     outside: dict[str, Any] = field(default_factory=dict)  # the reports of the second act
+    reference: dict[str, Any] = field(default_factory=dict)  # what became of the phone of the third act
 
     @property
     def ok(self) -> bool:
@@ -57,6 +58,7 @@ class Report:
             "record": self.record,
             "ledger_ok": self.ledger_ok,
             "reports": self.outside,
+            "reference_phone": self.reference,
         }
 
 

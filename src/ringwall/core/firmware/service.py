@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from ringwall.core.api.limits import Window
 from ringwall.core.errors import StoreError
 from ringwall.core.firmware import online, rollout, tables
 from ringwall.core.firmware.acceptance import accept, check_as_client
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 600.0
 WARN_BEFORE = timedelta(days=30)
+MOST_REFUSALS = 20
+HOUR_S = 3600.0
 _DAY_S = 86_400.0
 
 
@@ -52,6 +55,7 @@ class FirmwareService:
         self._online = OnlineKeys(folder / "online")
         self._changing = asyncio.Lock()
         self._warned_at = 0.0
+        self._refusals = Window(MOST_REFUSALS, HOUR_S)
         self.images = ImageStore(folder)
         self.repository = repository
         self.rollouts = dict(rollouts)
@@ -207,7 +211,11 @@ class FirmwareService:
         return (image, why) if image is not None or not path else (None, "its image was revoked")
 
     def refused(self, device: str, reason: str, image: str, version: str) -> None:
-        """Put on record that a phone refused an image (F2)."""
+        """Put on record that a phone refused an image (F2); of one phone so many in an hour, and no more."""
+        now = time.monotonic()
+        if self._refusals.wait(device, now) > 0:
+            return
+        self._refusals.add(device, now)
         self._ledger.record("firmware.refused", device=device, reason=reason, image=image, running=version)
 
     async def verify(self) -> list[str]:

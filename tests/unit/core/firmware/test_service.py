@@ -244,3 +244,13 @@ async def test_what_a_phone_refused_is_on_record(core, served) -> None:
     await asyncio.sleep(0.05)
     (record,) = [r for r in await core.ledger.tail(0, 100) if r["kind"] == "firmware.refused"]
     assert record["body"] == {"device": "d1", "reason": "signature", "image": PATH, "running": "1.0.0"}
+
+
+@pytest.mark.req("R3")
+async def test_a_phone_cannot_fill_the_ledger_with_refusals(core, served) -> None:
+    for _ in range(100):
+        served.service.refused("d1", "changed", PATH, "1.0.0")
+    served.service.refused("d2", "changed", PATH, "1.0.0")
+    await asyncio.sleep(0.05)
+    found = [r["body"]["device"] for r in await core.ledger.tail(0, 500) if r["kind"] == "firmware.refused"]
+    assert (found.count("d1"), found.count("d2")) == (20, 1)
