@@ -59,6 +59,14 @@ def check_model(text: str) -> str:
     return text
 
 
+def model_word(text: str) -> str:
+    """Return the name of a model as firmware has it: small letters, and a hyphen for every other sign.
+
+    What a phone says of itself may be anything; so may be what comes of it, which then is no model.
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class ImageName:
     """The name of an image, checked; `str` gives its path in the repository."""

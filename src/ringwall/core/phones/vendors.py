@@ -72,6 +72,15 @@ class Asked:
     model: str = ""
 
 
+_VERSION: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,5}\Z")
+
+
+def version_in(user_agent: str) -> str | None:
+    """Return the firmware that a User-Agent says its phone has; None where it says none. Never raises."""
+    words = user_agent[:LONGEST_AGENT].replace("/", " ").split()
+    return next((word for word in words if _VERSION.match(word)), None)
+
+
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,31}\Z")
 
 

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from ringwall.core.firmware import metadata
 from ringwall.core.firmware.acceptance import accept, check_as_client
 from ringwall.core.firmware.repository import Repository
-from ringwall.infra.firmware import FirmwareError, ImageName, SigningRole, version_of
+from ringwall.infra.firmware import (
+    FirmwareError,
+    ImageName,
+    SigningRole,
+    check_model,
+    model_word,
+    version_of,
+)
 from support.firmware import Room, keys, signed
 
 PATH = "ringwall/reference/1.0.0/reference.rwi"
@@ -170,6 +177,14 @@ def test_any_text_is_a_name_and_comes_back_the_same_or_is_refused(text) -> None:
             continue
         assert str(found) == text if parse is ImageName.parse else found.name == text.replace("/", ".")
         assert ".." not in text.split("/")
+
+
+@given(st.text(max_size=80))
+def test_whatever_a_phone_calls_its_model_it_is_a_model_of_firmware_or_none(text) -> None:
+    assert model_word("SIP-T46U") == "sip-t46u"
+    assert model_word("VVX_411") == "vvx-411"
+    word = model_word(text)
+    assert word == "" or check_model(word.strip("-")) == word.strip("-")
 
 
 @given(st.lists(st.integers(0, 999_999_999), min_size=1, max_size=5))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ringwall.core.phones.certificates import LARGEST, Vouchers, mac_in
 from ringwall.core.phones.mac import parse_mac, shown
-from ringwall.core.phones.vendors import LONGEST_NAME, VENDORS, asked_by
+from ringwall.core.phones.vendors import LONGEST_NAME, VENDORS, asked_by, version_in
 from ringwall.infra import device_pki
 from ringwall.infra.errors import PkiError
 from ringwall.infra.layout import Layout
@@ -155,3 +155,18 @@ def test_whatever_is_asked_nothing_is_raised(name, agent) -> None:
     assert found.mac == "" or parse_mac(found.mac) == found.mac
     assert found.vendor == "" or found.vendor in VENDORS
     assert len(found.model) <= 32
+
+
+@pytest.mark.req("F1")
+@pytest.mark.parametrize(
+    ("agent", "version"),
+    [
+        ("Ringwall reference 1.0.0", "1.0.0"),
+        ("Yealink SIP-T46U 108.86.0.90 00:15:65:12:ab:cd", "108.86.0.90"),
+        ("Mitel6930 V:6.3.2.1020-SIP", None),
+        ("snomD785/10.1.169.13", "10.1.169.13"),
+        ("", None),
+    ],
+)
+def test_a_phone_says_which_firmware_it_has(agent, version):
+    assert version_in(agent) == version

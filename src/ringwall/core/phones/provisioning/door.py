@@ -30,7 +30,7 @@ from ringwall.core.phones.provisioning.proof import Prover, Shown, Unproven, bas
 from ringwall.core.phones.secrets import TOKEN_LENGTH
 from ringwall.core.phones.seen import Seen, SeenPhones
 from ringwall.core.phones.service import PhoneService
-from ringwall.core.phones.vendors import LONGEST_AGENT, VENDORS, Asked, asked_by
+from ringwall.core.phones.vendors import LONGEST_AGENT, VENDORS, Asked, asked_by, version_in
 
 DOOR_HEADER: Final = "x-ringwall-door"
 DOOR: Final = "phones"
@@ -132,7 +132,8 @@ class Door:
         phone = await self._phones.furnish(phone, request.state.source)
         self._note(request, phone.mac, proven=True)
         vendor = VENDORS[phone.vendor]
-        return Response(rendering.render(self._facts.of(phone), name), media_type=vendor.content)
+        facts = self._facts.of(phone, version_in(_agent(request)))
+        return Response(rendering.render(facts, name), media_type=vendor.content)
 
     async def _page(self, request: Request, phone: PhoneEntry) -> Response:
         return await self._pages.page(request, phone, self._facts.of(await self._phones.furnish(phone, "")))

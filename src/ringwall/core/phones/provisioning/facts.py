@@ -12,6 +12,7 @@ from ringwall.core.firmware.rollout import Phone as FirmwarePhone
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.phones.model import Identity, PhoneEntry
 from ringwall.core.phones.service import PhoneService
+from ringwall.infra.firmware import model_word
 from ringwall.infra.settings import Settings
 
 _CODES: Final = {one.feature: one.code for one in CODES}
@@ -47,6 +48,7 @@ class Facts:
     firmware_folder: str
     firmware_file: str
     firmware_sha256: str
+    firmware_path: str
     time_server: str
     time_zone: str
     minutes: int
@@ -120,8 +122,11 @@ class FactFinder:
         self.root = ca_file.read_text(encoding="ascii")
         self.base = f"https://{settings.address}:{settings.ports.phones}"
 
-    def of(self, phone: PhoneEntry) -> Facts:
-        """Return what is told to a phone that has proven itself and has credentials."""
+    def of(self, phone: PhoneEntry, version: str | None = None) -> Facts:
+        """Return what is told to a phone that has proven itself and has credentials.
+
+        `version` is the firmware that it says it has: one below the minimum is told of the newest at once.
+        """
         settings = self._settings
         username = self._phones.username_of(phone)
         assert username is not None
@@ -129,7 +134,8 @@ class FactFinder:
         extension = self._phones.extension_of(phone)
         user = self._directory.snapshot.by_extension.get(extension or "")
         secret = f"{self._phones.address_of(phone)}/" if phone.identity is Identity.ADDRESS else ""
-        firmware, sha256 = self._firmware_of(phone, user.group if user is not None else phone.group)
+        group = user.group if user is not None else phone.group
+        firmware, sha256, firmware_path = self._firmware_of(phone, FirmwarePhone(phone.mac, group, version))
         folder, _, file = firmware.rpartition("/")
         zone = zoneinfo.ZoneInfo(settings.phones.time_zone)
         offset = datetime.now(zone).utcoffset()
@@ -155,6 +161,7 @@ class FactFinder:
             firmware_folder=f"{self.base}/{folder}/" if firmware else "",
             firmware_file=file,
             firmware_sha256=sha256,
+            firmware_path=firmware_path,
             time_server=settings.phones.time_server,
             time_zone=settings.phones.time_zone,
             minutes=int(offset.total_seconds() // 60) if offset is not None else 0,
@@ -163,8 +170,10 @@ class FactFinder:
             mailbox=_CODES["own mailbox"],
         )
 
-    def _firmware_of(self, phone: PhoneEntry, group: str | None) -> tuple[str, str]:
+    def _firmware_of(self, phone: PhoneEntry, asks: FirmwarePhone) -> tuple[str, str, str]:
         if self._firmware is None or not phone.vendor or not phone.model:
-            return "", ""
-        image, _ = self._firmware.offer(phone.vendor, phone.model.lower(), FirmwarePhone(phone.mac, group))
-        return (f"firmware/images/{image.image_path}", image.sha256) if image is not None else ("", "")
+            return "", "", ""
+        image, _ = self._firmware.offer(phone.vendor, model_word(phone.model), asks)
+        if image is None:
+            return "", "", ""
+        return f"firmware/images/{image.image_path}", image.sha256, str(image.name)

@@ -90,7 +90,7 @@ def _ringwall(facts: Facts, _file: str) -> str:
         },
         "ca": facts.ca,
         "folder": facts.folder,
-        "firmware": {"address": facts.firmware, "sha256": facts.firmware_sha256} if facts.firmware else None,
+        "firmware": _image(facts),
         "time": {"server": facts.time_server, "zone": facts.time_zone},
         "features": {"login": facts.login, "logout": facts.logout, "mailbox": facts.mailbox},
         "buttons": [
@@ -101,6 +101,18 @@ def _ringwall(facts: Facts, _file: str) -> str:
         else [],
     }
     return json.dumps(told, ensure_ascii=False)
+
+
+def _image(facts: Facts) -> dict[str, str] | None:
+    """The image: for the update client by its name in the repository, besides its own address."""
+    if not facts.firmware:
+        return None
+    return {
+        "address": facts.firmware,
+        "sha256": facts.firmware_sha256,
+        "url": f"{facts.firmware.partition('/firmware/')[0]}/firmware/",
+        "path": facts.firmware_path,
+    }
 
 
 _BY_VENDOR: Final = {

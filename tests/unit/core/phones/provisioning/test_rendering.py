@@ -36,6 +36,7 @@ FACTS = Facts(
     firmware_folder="https://192.0.2.10:8443/firmware/images/" + "ab" * 32 + "/",
     firmware_file="T46U.rom",
     firmware_sha256="ab" * 32,
+    firmware_path="yealink/t46u/108.86.0.90/T46U.rom",
     time_server="pool.ntp.org",
     time_zone="Europe/Berlin",
     minutes=60,
@@ -153,3 +154,17 @@ def test_lines_are_one_line_each_whatever_a_name_holds(vendor) -> None:
     told = _read(vendor, render(_facts(vendor=vendor, name=wild), "x"))
     assert told.get("static.wui.https_enable", "0") == "0"
     assert "x" not in told.get("admin password", "")
+
+
+@pytest.mark.req("P5", "F2")
+def test_the_reference_phone_s_own_reader_takes_what_it_is_told():
+    from ringwall.phone.config import read_config
+
+    path = "ringwall/reference/1.2.0/reference.rwi"
+    facts = _facts(vendor="ringwall", firmware_path=path)
+    config = read_config(render(facts, f"{FACTS.mac}.json"))
+    assert (config.extension, config.account.username, config.port) == ("201", "dabcdefghij", 5061)
+    assert (config.firmware_url, config.image) == ("https://192.0.2.10:8443/firmware/", path)
+    assert config.assigned
+    nobody = read_config(render(_facts(vendor="ringwall", **UNASSIGNED), f"{FACTS.mac}.json"))
+    assert (nobody.assigned, nobody.image, nobody.account.extension) == (False, "", "dabcdefghij")
