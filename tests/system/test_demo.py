@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ringwall.cli.demo import reference
 from ringwall.cli.demo.acts import AFTER, LIVE
 from ringwall.cli.demo.wiretap import TONES
 
@@ -13,7 +14,7 @@ ACTS = [name for name, _ in (*LIVE, *AFTER)]
 @pytest.fixture(scope="module")
 def played(system) -> dict:
     """What `./ringwall demo --json` said."""
-    done = system.run("demo", "--json")
+    done = system.run("demo", "--json", timeout=420)
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["ok"] else 1)
     return told
@@ -29,6 +30,20 @@ def test_this_act_holds(played, name) -> None:
 def test_all_of_it_holds_and_nothing_was_left_out(played) -> None:
     assert played["ok"]
     assert [act["name"] for act in played["acts"]][: len(ACTS)] == ACTS
+
+
+@pytest.mark.req("F2", "F3", "P2", "P3", "P4")
+@pytest.mark.parametrize("name", [name for name, _ in reference.ACTS])
+def test_this_act_of_the_reference_phone_holds(played, name) -> None:
+    (act,) = [act for act in played["acts"] if act["name"] == name]
+    assert act["ok"], act["why"]
+
+
+@pytest.mark.req("F2")
+def test_the_reference_phone_refused_the_tampered_image_and_kept_its_own(played) -> None:
+    assert played["reference_phone"]["refused"] == "changed"
+    assert played["reference_phone"]["running"] == "1.1.0"
+    assert played["reference_phone"]["identity"] == "our certificate"
 
 
 @pytest.mark.req("T1", "T4")

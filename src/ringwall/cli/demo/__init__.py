@@ -125,6 +125,13 @@ def _text(report: Report) -> str:
         )
     if report.outside:
         parts += ["", *_reports(report.outside)]
+    if report.reference.get("refused"):
+        phone = report.reference
+        parts += [
+            "",
+            f"Reference phone {phone['mac']}, known by {phone['identity']}; runs {phone['running']}, "
+            f"refused a tampered image ({phone['refused']})",
+        ]
     failed = [act for act in report.acts if not act.ok]
     verdict = (
         "All of it holds."

@@ -172,6 +172,8 @@ async def links(stage: Stage) -> None:
     found = [{"name": "phone-edge", "protocol": p, "cipher": c} for p, c in sorted(seen)]
     status = stage.ask("status")
     for name, link in status["links"].items():
+        if name.startswith("media-") and not stage.settings.media.elsewhere:
+            continue  # a unix socket on this host: no link that anybody could listen at
         tls = link["tls"] or {}
         found.append(
             {
