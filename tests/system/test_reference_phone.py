@@ -15,6 +15,12 @@ from system.signing_room import SigningRoom
 PIN = "407259"
 
 
+def refused(shown: dict, number: str) -> bool:
+    """The call to a number is over, and the display says why."""
+    last = shown["last_call"]
+    return not shown["calls"] and last is not None and last["peer"] == number and bool(last["why"])
+
+
 @pytest.fixture(scope="module")
 def room(system: System, tmp_path_factory) -> SigningRoom:
     """The signing room of the system; another module of this run may have begun it."""
@@ -56,8 +62,7 @@ async def test_it_boots_verified_firmware_and_can_do_nothing_until_somebody_logs
     anna = await desk_phones()
     for number in (anna.credentials.extension, "00445550123", "*97"):
         await phone.key("dial", number=number)
-        shown = await phone.shows(lambda shown: not shown["calls"], "the call is refused", 45)
-        assert shown["last_call"]["why"]
+        await phone.shows(lambda shown: refused(shown, number), f"{number} is refused", 45)
     assert anna.incoming.empty()
     with pytest.raises(Exception, match=r"40\d|48\d"):
         await anna.call(entry["device"], timeout=8)
@@ -99,7 +104,7 @@ async def test_a_user_logs_in_calls_and_is_called_and_logs_out(system, phone, pe
     assert (await phone.key("logout"))["done"]
     await phone.shows(lambda shown: shown["user"] is None and shown["signed_in"], "nobody is logged in")
     await phone.key("dial", number=ben.credentials.extension)
-    await phone.shows(lambda shown: not shown["calls"] and shown["last_call"]["why"], "refused again", 45)
+    await phone.shows(lambda shown: refused(shown, ben.credentials.extension), "refused again", 45)
     kinds = [record["kind"] for record in system.records(before)]
     assert any("phone" in kind for kind in kinds)
 

@@ -275,7 +275,7 @@ class Handset:
                 {"number": one.number, "peer": one.peer, "state": one.state, "why": one.why}
                 for one in (line.talks if line is not None else [])
             ],
-            "last_call": line.last if line is not None else None,
+            "last_call": {"peer": line.last.peer, "why": line.last.why} if line and line.last else None,
         }
 
     def _show(self, phase: str, text: str) -> None:

@@ -69,7 +69,7 @@ class Line:
         self.why_not = ""
         self.talks: list[Talk] = []
         self.hertz = 0.0
-        self.last: dict[str, str] | None = None
+        self.last: Talk | None = None
 
     async def start(self) -> None:
         """Start the SIP stack; raise LineError where it is not there."""
@@ -208,7 +208,7 @@ class Line:
             await asyncio.sleep(_PACE_S)
         talk.state = "ended"
         self.talks.remove(talk)
-        self.last = {"peer": talk.peer, "why": talk.why}
+        self.last = talk
         self._changed()
 
     def _spawn(self, work: Any) -> None:

@@ -129,8 +129,10 @@ def _text(report: Report) -> str:
         phone = report.reference
         parts += [
             "",
-            f"Reference phone {phone['mac']}, known by {phone['identity']}; runs {phone['running']}, "
-            f"refused a tampered image ({phone['refused']})",
+            (
+                f"Reference phone {phone['mac']}, known by {phone['identity']}; runs {phone['running']}, "
+                f"refused a tampered image ({phone['refused']})"
+            ),
         ]
     failed = [act for act in report.acts if not act.ok]
     verdict = (

@@ -233,15 +233,19 @@ def people(layout: Layout) -> None:
 async def _refused(office: Office, number: str) -> None:
     """Dial what must not go through."""
     await office.phone.key("dial", number=number)
-    shown = await office.phone.shows(
-        lambda one: not one["calls"] or one["calls"][0]["state"] == "talking",
-        f"{number} is refused",
-        _REFUSED_S,
-    )
+    shown = await office.phone.shows(lambda one: _is_over(one, number), f"{number} is refused", _REFUSED_S)
     if shown["calls"]:
         await office.phone.key("hang-up")
         raise NotHeldError(f"a phone without a user called {number}")
     claim(bool(shown["last_call"]["why"]), f"{number}: nobody said why not")
+
+
+def _is_over(shown: dict[str, Any], number: str) -> bool:
+    """Whether the call went through, or is over and it shows why."""
+    if shown["calls"]:
+        return bool(shown["calls"][0]["state"] == "talking")
+    last = shown["last_call"]
+    return bool(last and last["peer"] == number and last["why"])
 
 
 def _status(office: Office, path: str) -> int:
