@@ -62,7 +62,7 @@ async def test_it_boots_verified_firmware_and_can_do_nothing_until_somebody_logs
     anna = await desk_phones()
     for number in (anna.credentials.extension, "00445550123", "*97"):
         await phone.key("dial", number=number)
-        await phone.shows(lambda shown: refused(shown, number), f"{number} is refused", 45)
+        await phone.shows(lambda shown, number=number: refused(shown, number), f"{number} is refused", 45)
     assert anna.incoming.empty()
     with pytest.raises(Exception, match=r"40\d|48\d"):
         await anna.call(entry["device"], timeout=8)
