@@ -243,7 +243,7 @@ def _facts(told: dict[str, Any]) -> str:
     rows = [
         ("Mailbox", f"{told['extension']} {told['name']}"),
         ("Messages", f"{told['new']} new, {told['saved']} saved, {told['deleted']} deleted"),
-        ("Places left", told["places"]),
+        ("Places left", str(told["places"])),
         ("Mode", settings["mode"]),
         ("Calls go to the mailbox", _calls(settings)),
         ("Greetings recorded", ", ".join(told["greetings"]) or "none"),

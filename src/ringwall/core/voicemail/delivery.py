@@ -3,16 +3,23 @@
 Rules that this module keeps:
 - One recording serves all who get a message; it goes when the last of them has removed it.
 - All mailboxes that have room get the message in one transaction; the sender is told which ones had none.
+- A message to everybody does not hold up the calls of anybody: others have their turn all the time.
 - The right to a list is asked when it is used. A broadcast leaves out who does not want any.
 """
 
+import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from ringwall.core.directory import UserEntry
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import Folder, MailboxSettings, Message, Recording
+
+T = TypeVar("T")
+
+_A_TURN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ async def send(mailboxes: Mailboxes, sender: UserEntry, to: Iterable[UserEntry],
     names = tuple(recording.name for recording in (*letter.made, *letter.old))
     messages: list[Message] = []
     full: list[str] = []
-    for user in to:
+    async for user in _by_turns(to):
         if mailboxes.user(user.extension) is None or not mailboxes.rights.may_keep(
             user.extension, mailboxes.counts(user.id).kept
         ):
@@ -83,9 +90,17 @@ async def send(mailboxes: Mailboxes, sender: UserEntry, to: Iterable[UserEntry],
         raise
     for recording in letter.made:
         mailboxes.budget.keep(recording.name, recording.size)
-    for message in messages:
+    async for message in _by_turns(messages):
         mailboxes.arrived(message)
     return Sent(len(messages), tuple(full))
+
+
+async def _by_turns(things: Iterable[T]) -> AsyncIterator[T]:
+    """Give things one by one, and others their turn after some of them."""
+    for number, thing in enumerate(things, 1):
+        yield thing
+        if number % _A_TURN == 0:
+            await asyncio.sleep(0)
 
 
 def audience(mailboxes: Mailboxes, sender: UserEntry) -> list[UserEntry]:

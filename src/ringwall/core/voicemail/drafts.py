@@ -42,6 +42,8 @@ class Drafts:
         self._vault = mailboxes.vault
         self._room = room
         self._active: set[str] = set()  # ids of those whose callers are there
+        self.left = 0
+        """How many could not be looked at by the last `recover`."""
 
     async def begin(self, extension: str, visitor: Visitor, *, private: bool = False) -> Draft:
         """Make room for a message and write down that one is being left; raise NoRoom or StoreError."""
@@ -107,7 +109,7 @@ class Drafts:
 
     async def recover(self) -> int:
         """Make messages of drafts whose callers are gone; returns how many. Raises StoreError."""
-        count = 0
+        count, self.left = 0, 0
         for draft in await self._records.drafts():
             if draft.id in self._active:
                 continue
@@ -119,6 +121,7 @@ class Drafts:
             except StoreError:
                 raise
             except CoreError as error:
+                self.left += 1
                 log.warning("What a caller said cannot be looked at now: %s", error)
         return count
 
@@ -130,6 +133,8 @@ class Drafts:
         self, draft: Message, recording: Recording, *, recovered: bool = False
     ) -> Message | None:
         mailboxes = self._mailboxes
+        if not mailboxes.extension_of(draft.user_id):
+            return None  # the owner was removed meanwhile, and all rows of his with him
         measured = await self._vault.measured(recording)
         if measured.seconds < mailboxes.bounds.shortest:
             await self._records.change(drop=[draft])

@@ -28,6 +28,7 @@ from ringwall.core.voicemail.recorded import RecordedCalls
 log = logging.getLogger(__name__)
 
 TIDY_SECONDS: Final = 60.0
+SOON_SECONDS: Final = 3.0
 _ROUNDS_TO_EXPIRE: Final = 60
 
 
@@ -111,7 +112,8 @@ class VoiceMail:
             except CoreError as error:
                 log.warning("Voice mail could not be tidied, it is tried again: %s", error)
             rounds += 1
-            await asyncio.sleep(TIDY_SECONDS)
+            # A media server that has just been started, or is not reached yet, will be there soon.
+            await asyncio.sleep(SOON_SECONDS if self.house.drafts.left else TIDY_SECONDS)
 
     async def tidy(self, *, expire: bool = True) -> None:
         """Do one round of it; raise CoreError."""

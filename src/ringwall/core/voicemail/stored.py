@@ -1,13 +1,16 @@
 """Records in the core's own store."""
 
+import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ringwall.core.ledger import Ledger
 from ringwall.core.store import Store
 from ringwall.core.voicemail import rows
 from ringwall.core.voicemail.model import Folder, Message, Recording
 from ringwall.core.voicemail.records import Owned, Record, Row
+
+_MANY: Final = 200  # rows that are made ready elsewhere than on the event loop
 
 
 class StoredRecords:
@@ -53,7 +56,10 @@ class StoredRecords:
         self, *, put: Iterable[Row] = (), drop: Iterable[Row] = (), records: Iterable[Record] = ()
     ) -> None:
         """Drop and put these values, in this order, with their records; all or none."""
-        await self._store.commit([*(rows.drop(row) for row in drop), *rows.put(put), *records])
+        wanted = list(put)
+        many = len(wanted) > _MANY
+        writes = await asyncio.to_thread(rows.put, wanted) if many else rows.put(wanted)
+        await self._store.commit([*(rows.drop(row) for row in drop), *writes, *records])
 
     def entry(self, kind: str, **facts: Any) -> Record:
         """Return a record of the ledger for `change`."""

@@ -299,3 +299,11 @@ async def test_which_calls_go_to_a_mailbox(rig):
     rig.mail.enabled = False
     assert not rig.mail.takes(ANNA)
     assert not rig.mail.takes_all(ANNA)
+
+
+async def test_a_message_to_somebody_who_is_removed_meanwhile_is_refuse(rig, party):
+    draft = await rig.drafts.begin(ANNA, inside(BERT))
+    rig.files.write(draft.recording.name, draft.key, 5.0)
+    rig.people.remove(ANNA)
+    assert await rig.drafts.finish(draft) is None
+    assert "voicemail.message_left" not in rig.records
