@@ -73,9 +73,14 @@ def invited(switch: Switch, key: str, request: Request, line: TrunkLine, flow: F
 
 
 def _inside(switch: Switch, line: TrunkLine, called: str) -> str | None:
-    """The extension that a number belongs to: the own number of a user, else the ranges of the trunk."""
-    extension = switch.rights.snapshot.directory.own_numbers.get(called) or line.extension_of(called)
-    return extension if extension in switch.directory.snapshot.by_extension else None
+    """The extension that a number belongs to: the own number of a user, else the ranges of the trunk.
+
+    It is that of a user or of something like a hunt group.
+    """
+    policy = switch.rights.snapshot
+    extension = policy.directory.own_numbers.get(called) or line.extension_of(called)
+    there = extension in switch.directory.snapshot.by_extension or extension in policy.objects
+    return extension if there else None
 
 
 def _caller(request: Request, country: str) -> tuple[str, str]:

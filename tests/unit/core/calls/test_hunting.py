@@ -185,10 +185,10 @@ def test_a_group_of_nobody_is_refused(world, caller):
     assert call.statuses[-1] == 480
 
 
-def test_outside_callers_reach_a_group_and_it_sends_them_out_only_by_its_own_rights(world):
+def test_outside_callers_reach_a_group_by_its_number(world):
     [ben] = phones(world, "202")
-    group(world, "202", no_answer_to="204")
-    call = world.carrier().call("600")
+    group(world, "202", extension="260")
+    call = world.carrier().bring("+14085550260")
     world.run(1)
     assert ringing(ben) == [True]
     ben.last.answer()
