@@ -25,7 +25,7 @@ from ringwall.infra.settings import Settings
 from ringwall.infra.supervise import Supervisor
 
 REPOSITORY = Path(os.environ.get("RINGWALL_REPOSITORY") or Path(__file__).resolve().parents[2])
-PROGRAMS = ("rtpengine", "kamailio", "agent", "haproxy", "media-1", "core", "certificates")
+PROGRAMS = ("rtpengine", "kamailio", "agent", "haproxy", "pnp", "media-1", "core", "certificates")
 
 Account = Credentials
 

@@ -20,6 +20,7 @@ USERS = {
     "agent": accounts.EDGE,
     "haproxy": accounts.HAPROXY,
     "media-1": accounts.MEDIA,
+    "pnp": accounts.PNP,
     "core": accounts.CORE,
 }
 
@@ -99,6 +100,7 @@ async def test_the_edge_listens_where_it_should_and_nowhere_else(system) -> None
             ("tcp", "127.0.0.1", ports.kamailio_trunks),
         },
         "rtpengine": {("udp", "127.0.0.1", ports.ng)},
+        "pnp": {("udp", "224.0.1.75", 5060)},
         "certificates": set(),
     }
     assert not system.ask("call.list")

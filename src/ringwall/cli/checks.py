@@ -60,6 +60,8 @@ def suite(folder: Path, name: str) -> list[Check]:
         Check("unit tests", ("-m", "pytest", "tests/unit", "--cov", "--cov-report=term:skip-covered"))
     )
     system = [Check("system tests", ("-m", "pytest", "tests/system"))]
+    if (folder / "tests" / "lab").is_dir():
+        system.append(Check("lab tests", ("-m", "pytest", "tests/lab")))
     return {"fast": fast, "system": system, "all": fast + system}[name]
 
 

@@ -8,11 +8,14 @@ import typer
 from ringwall.cli import phone_authorities
 from ringwall.cli.client import ask
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
+from ringwall.infra.errors import RefusedError
 from ringwall.infra.layout import Layout
+from ringwall.infra.provisioning import FILES, address_for, dhcp_options
+from ringwall.infra.settings import Settings
 
 _HELP = (
     "Desk phones: list, show, add, set, approve, address, block, unblock, forget, "
-    "assign, unassign, go-home, remove."
+    "assign, unassign, go-home, remove, dhcp, authority."
 )
 app = typer.Typer(help=_HELP, no_args_is_help=True)
 app.add_typer(phone_authorities.app, name="authority")
@@ -182,6 +185,43 @@ def go_home(extension: User, data: DataOption = DATA_DEFAULT, as_json: JsonOptio
 def remove(mac: Mac, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
     """Forget a phone altogether; its user goes as after a logout."""
     _do("phone.remove", {"mac": mac}, "Removed {mac}.", data, as_json=as_json)
+
+
+@app.command()
+def dhcp(
+    vendor: Annotated[str, typer.Argument(metavar="[VENDOR]", help="Only this vendor's.")] = "",
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a DHCP server or a vendor's redirect service is told, so that phones find the system."""
+    settings = Settings.load(Layout.of(data))
+    if vendor and vendor not in FILES:
+        raise RefusedError(f"The vendor has to be one of {', '.join(FILES)}.", code="invalid", field="vendor")
+    told: list[dict[str, Any]] = [
+        {
+            "vendor": one,
+            "redirect": address_for(settings, one),
+            "options": [
+                {"option": each.number, "text": each.text, "hex": each.hexadecimal}
+                for each in dhcp_options(settings, one)
+            ],
+        }
+        for one in ([vendor] if vendor else FILES)
+    ]
+    rows = [
+        (one["vendor"], *line)
+        for one in told
+        for line in (
+            *((f"option {each['option']}", each["text"]) for each in one["options"]),
+            *(
+                (f"option {each['option']} hex", each["hex"])
+                for each in one["options"]
+                if each["option"] == 43
+            ),
+            ("redirect", one["redirect"]),
+        )
+    ]
+    Output(as_json=as_json).table(("vendor", "where", "value"), rows, {"vendors": told})
 
 
 def _do(operation: str, asked: Mapping[str, Any], text: str, data: Any, *, as_json: bool) -> None:

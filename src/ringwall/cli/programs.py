@@ -34,6 +34,7 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
             order=40,
             capabilities=(PORT_BELOW_1024,),
         ),
+        *plug_and_play(layout, settings),
         *media_servers(layout, settings),
         # The core says good-bye to its calls and empties its queue of records before it ends.
         Program(CORE, accounts.CORE, python_module("ringwall.core", layout), order=50, stop_seconds=15),
@@ -46,6 +47,13 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
             capabilities=("chown", "dac_override", "fowner"),
         ),
     ]
+
+
+def plug_and_play(layout: Layout, settings: Settings) -> list[Program]:
+    """Return what answers new phones that ask by multicast, unless it is turned off."""
+    if not settings.phones.pnp:
+        return []
+    return [Program("pnp", accounts.PNP, python_module("ringwall.edge.pnp", layout), order=42)]
 
 
 def media_servers(layout: Layout, settings: Settings) -> list[Program]:

@@ -23,6 +23,7 @@ RTPENGINE = "ringwall-rtpengine"
 EDGE = "ringwall-edge"
 CORE = "ringwall-core"
 MEDIA = "ringwall-media"
+PNP = "ringwall-pnp"
 ROOT = "root"
 
 SETTINGS_GROUP = "ringwall"
@@ -37,6 +38,7 @@ USERS: dict[str, tuple[str, ...]] = {
     EDGE: (SETTINGS_GROUP, EDGE_SOCKET_GROUP),
     CORE: (SETTINGS_GROUP,),
     MEDIA: (SETTINGS_GROUP,),
+    PNP: (SETTINGS_GROUP,),
 }
 """Each user, with the groups that its programs get beside its own."""
 

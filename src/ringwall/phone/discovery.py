@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import socket
 import struct
+from typing import cast
 from urllib.parse import urlsplit
 
 from ringwall.sip.errors import ParseError
@@ -30,8 +31,8 @@ class _Asker(asyncio.DatagramProtocol):
         self.found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        # In Python 3.11 asyncio's own transport is none by its class.
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         url, answer = answered(data, self._call_id)

@@ -63,6 +63,11 @@ def test_the_suites_hold_what_they_say(folder):
     assert [check.name for check in checks.suite(folder, "all")] == [*fast, "system tests"]
 
 
+def test_the_lab_is_part_of_the_system_tests_where_there_is_one(folder):
+    (folder / "tests" / "lab").mkdir()
+    assert [check.name for check in checks.suite(folder, "system")] == ["system tests", "lab tests"]
+
+
 def test_the_requirements_table_is_checked_where_its_tool_is(folder):
     (folder / "tools").mkdir()
     (folder / "tools" / "requirements.py").write_text("")

@@ -7,6 +7,8 @@ import pytest
 
 import ringwall.cli
 from ringwall.cli import phones
+from ringwall.infra.layout import Layout
+from ringwall.infra.settings import Settings
 
 PHONE = {
     "mac": "00:15:65:12:00:10",
@@ -77,6 +79,17 @@ def test_each_command_asks_one_operation(run, words, operation, arguments) -> No
     assert run.asked == [(operation, arguments)]
     told = json.loads(run(*words, "--json")[1])
     assert told == ({"phones": [PHONE]} if operation == "phone.list" else PHONE)
+
+
+@pytest.mark.req("P1")
+def test_what_a_dhcp_server_is_told_is_printed(run, tmp_path) -> None:
+    Settings.for_address("192.0.2.10").save(Layout(tmp_path))
+    code, out = run("dhcp", "--data", str(tmp_path))
+    assert code == 0
+    assert out.count("https://192.0.2.10:8443/phone/") > 15
+    (poly,) = json.loads(run("dhcp", "poly", "--data", str(tmp_path), "--json")[1])["vendors"]
+    assert {one["option"] for one in poly["options"]} == {160, 66, 43}
+    assert run("dhcp", "acme", "--data", str(tmp_path))[0] == 1
 
 
 @pytest.mark.req("P4")

@@ -19,14 +19,16 @@ def made(layout, monkeypatch):
 
 def test_each_program_has_a_user_of_its_own(made):
     users = [program.user for program in made.values()]
-    assert len(set(users)) == len(users) == 7
+    assert len(set(users)) == len(users) == 8
     assert set(users) == {*accounts.USERS, accounts.ROOT}
 
 
 def test_only_haproxy_and_the_renewal_have_any_right(made):
     assert made["haproxy"].capabilities == ("net_bind_service",)
     assert made["certificates"].capabilities == ("chown", "dac_override", "fowner")
-    assert all(not made[name].capabilities for name in ("core", "media-1", "agent", "kamailio", "rtpengine"))
+    assert all(
+        not made[name].capabilities for name in ("core", "media-1", "agent", "kamailio", "rtpengine", "pnp")
+    )
 
 
 def test_no_secret_is_in_a_command_or_environment(made, layout):

@@ -98,7 +98,7 @@ def test_a_link_on_the_way_is_refused_and_the_real_place_named(tmp_path):
 
 
 def test_each_program_has_its_own_user_and_the_core_is_not_with_the_edge():
-    assert len(accounts.USERS) == 6
+    assert len(accounts.USERS) == 7
     assert accounts.EDGE_SOCKET_GROUP not in accounts.USERS[accounts.CORE]
     assert [name for name, groups in accounts.USERS.items() if accounts.EDGE_SOCKET_GROUP in groups] == [
         accounts.HAPROXY,
@@ -120,7 +120,7 @@ def test_only_what_is_missing_is_made(monkeypatch):
         accounts.pwd, "getpwall", lambda: [entry(n) for n in accounts.USERS if n != accounts.CORE]
     )
     groups = [
-        Group(accounts.SETTINGS_GROUP, [accounts.EDGE, accounts.MEDIA]),
+        Group(accounts.SETTINGS_GROUP, [accounts.EDGE, accounts.MEDIA, accounts.PNP]),
         Group(accounts.EDGE_SOCKET_GROUP, [accounts.EDGE]),
     ]
     monkeypatch.setattr(accounts.grp, "getgrall", lambda: groups)

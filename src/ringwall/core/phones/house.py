@@ -5,6 +5,7 @@ from typing import Self
 
 from starlette.applications import Starlette
 
+from ringwall.core.calls import menus
 from ringwall.core.calls.switch import Switch
 from ringwall.core.directory import DirectoryService
 from ringwall.core.firmware.service import FirmwareService
@@ -14,6 +15,7 @@ from ringwall.core.phones import operations as phone_operations
 from ringwall.core.phones.administration import Administration
 from ringwall.core.phones.calls import PhonesAndCalls
 from ringwall.core.phones.certificates import Vouchers
+from ringwall.core.phones.login_menu import LOG_IN, LOG_OUT, LoginMenu
 from ringwall.core.phones.logins import Logins
 from ringwall.core.phones.provisioning.apps import LoginPages
 from ringwall.core.phones.provisioning.device_api import DeviceApi
@@ -57,8 +59,11 @@ class PhoneHouse:
         return cls(await PhoneService.open(store, ledger, directory, rights), directory, rights, pins)
 
     def join(self, switch: Switch) -> None:
-        """Let changes of phones reach their connections and calls."""
+        """Let changes of phones reach their connections and calls, and users log in by keys."""
         self.calls = PhonesAndCalls(self.phones, switch)
+        menu = LoginMenu(self.phones, self.logins, self._directory)
+        menus.serve(switch, LOG_IN, menu.log_in)
+        menus.serve(switch, LOG_OUT, menu.log_out)
 
     def offer(self, operations: Operations, address: str) -> None:
         """Add what administrators can ask; `address` is where phones ask for their configuration."""
