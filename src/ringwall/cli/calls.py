@@ -1,5 +1,6 @@
 """``ringwall call``: the calls that are up."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -46,6 +47,55 @@ def feature(
     wanted = {"extension": extension, "feature": name, "target": target}
     begun = ask(Layout.of(data), "call.feature", wanted)
     Output(as_json=as_json).result(begun, f"The phone of {extension} is called first; then {name} {target}.")
+
+
+Of = Annotated[str, typer.Argument(metavar="EXTENSION", help="Whose call it is.")]
+By = Annotated[str, typer.Option(metavar="EXTENSION", help="Who watches; his phones are called.")]
+
+
+@app.command()
+def monitor(of: Of, by: By, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+    """Let somebody listen to a call, heard by nobody."""
+    _watch("call.monitor", of, by, data, as_json)
+
+
+@app.command()
+def coach(of: Of, by: By, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+    """Let somebody listen to a call, heard by the one whose call it is."""
+    _watch("call.coach", of, by, data, as_json)
+
+
+@app.command()
+def barge(of: Of, by: By, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+    """Let somebody take part in a call."""
+    _watch("call.barge", of, by, data, as_json)
+
+
+@app.command()
+def leave(of: Of, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
+    """End the watching of a call; the call goes on."""
+    told = ask(Layout.of(data), "call.leave", {"of": of})
+    Output(as_json=as_json).result(told, f"{told['by']} does not watch the call of {of} any more.")
+
+
+@app.command()
+def record(
+    of: Of,
+    by: Annotated[str | None, typer.Option(metavar="EXTENSION", help="Who records; else that user.")] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="End the recording.")] = False,
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Record a call into a mailbox, or end that."""
+    told = ask(Layout.of(data), "call.record", {"of": of, "by": by, "on": not stop})
+    done = "is not recorded any more" if stop else f"is recorded into the mailbox {told['mailbox']}"
+    Output(as_json=as_json).result(told, f"The call of {of} {done}.")
+
+
+def _watch(operation: str, of: str, by: str, data: Path, as_json: bool) -> None:
+    told = ask(Layout.of(data), operation, {"of": of, "by": by})
+    done = "The phones of {by} ring." if told["state"] == "calling" else "{by} goes on as {mode}."
+    Output(as_json=as_json).result(told, done.format(**told))
 
 
 def _row(call: dict[str, Any]) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from ringwall import __version__
 from ringwall.core.api.app import create_app
 from ringwall.core.api.owners import Owners
-from ringwall.core.calls import conference_operations, feature_operations
+from ringwall.core.calls import conference_operations, feature_operations, watching_operations
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.features import hunting
 from ringwall.core.calls.messages import send_text
@@ -270,6 +270,7 @@ class Core:
         add_call_operations(self.operations, self.switch)
         conference_operations.add_operations(self.operations, self.switch)
         feature_operations.add_operations(self.operations, self.switch)
+        watching_operations.register(self.operations, self.switch, self.voice_mail.recordings)
         self.operations.add("status", NoArguments, self._status)
 
     async def _ban(self, source: str, seconds: float, reason: str) -> None:

@@ -26,6 +26,7 @@ from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
 from ringwall.core.api.source import Entrance
 from ringwall.core.api.voicemail_routes import voicemail_routes
+from ringwall.core.api.watching_routes import watching_routes
 from ringwall.core.errors import CoreError, OperationError
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.ledger import Ledger
@@ -94,6 +95,7 @@ def create_app(
     app.include_router(phone_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
     app.include_router(forwarding_routes(operations, signed_in))
+    app.include_router(watching_routes(operations, signed_in))
     app.include_router(mail_routes(operations, signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))

@@ -12,7 +12,7 @@ Rules that this module keeps:
 import time
 from typing import Final
 
-from ringwall.core.calls import arrival, dialling, handover, joining, menus, outside, rooms, teardown
+from ringwall.core.calls import arrival, dialling, handover, joining, menus, outside, rooms, talking, teardown
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused
 from ringwall.core.calls.outside import WhyNot
@@ -77,6 +77,7 @@ def _usable(call: Call, own: Leg) -> bool:
         rooms.is_of_two(call)
         and not call.moving
         and not rooms.is_emergency(call)
+        and not talking.is_coached(call, own)
         and own.state is LegState.TALKING
         and other is not None
         and other.state is LegState.TALKING

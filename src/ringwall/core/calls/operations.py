@@ -103,4 +103,6 @@ def describe(call: Call) -> dict[str, Any]:
         "trunks": [leg.trunk for leg in call.legs() if leg.trunk],
         "clear_text": call.clear_text,
         "joined": joined_by(call),
+        "watched_by": call.watch.by.extension if call.watch is not None else None,
+        "recorded_by": call.recording.by if call.recording is not None else None,
     }

@@ -9,7 +9,7 @@ Rules that this module keeps:
 import re
 from typing import Final
 
-from ringwall.core.calls.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.call import Call, CallState, Leg, LegState, WatchMode
 from ringwall.core.calls.switch import Switch
 
 _HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
@@ -57,6 +57,12 @@ def _rings(call: Call) -> bool:
 def on_hold(leg: Leg) -> bool:
     """Whether a party has put its call on hold (RFC 3264 8.4)."""
     return _HOLDS.search(leg.remote_sdp) is not None
+
+
+def is_coached(call: Call, leg: Leg) -> bool:
+    """Whether a party is being coached in its call: it then neither gives the call away nor records it."""
+    watch = call.watch
+    return watch is not None and watch.mode is WatchMode.COACH and watch.target is leg
 
 
 def _is_up(call: Call, leg: Leg) -> bool:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ringwall.cli.demo.tones import RATE, heard, power_at, tone
+from ringwall.cli.demo.tones import RATE, has, heard, power_at, tone
 
 
 @pytest.mark.parametrize("hertz", [150, 440, 1000, 1900])
@@ -46,3 +46,14 @@ def _samples(hertz: int) -> "array.array[int]":
     samples = array.array("h")
     samples.frombytes(tone(hertz, 0.5))
     return samples
+
+
+def test_two_tones_are_found_in_one_another_and_a_third_is_not() -> None:
+    one, other = array.array("h"), array.array("h")
+    one.frombytes(tone(520, 1.0))
+    other.frombytes(tone(710, 1.0))
+    mixed = array.array("h", map(sum, zip(one, other, strict=True))).tobytes()
+    assert has(mixed, 520)
+    assert has(mixed, 710)
+    assert not has(mixed, 930)
+    assert not has(bytes(16000), 520)

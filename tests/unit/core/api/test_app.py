@@ -150,6 +150,8 @@ ROUTES = [
     ("GET", "/api/policy/lint"),
     ("GET", "/api/reports/calls"),
     ("GET", "/api/forwarding"),
+    *((method, "/api/users/201/call/watcher") for method in ("PUT", "DELETE")),
+    *((method, "/api/users/201/call/recording") for method in ("PUT", "DELETE")),
     *((method, "/api/users/201/forwarding") for method in ("GET", "PATCH", "DELETE")),
     ("GET", "/api/firmware"),
     ("GET", "/api/firmware/metadata"),

@@ -441,3 +441,16 @@ def test_hold_and_resume_while_somebody_listens(world, talk, boss):
     world.run(5)
     assert (a.state, b.state) == ("talking", "talking")
     a.bye()
+
+
+def test_a_call_that_is_coached_comes_into_no_conference(world, media, talk, boss):
+    a, b = talk
+    own = watch(world, boss, COACH)
+    a.change("sendonly")
+    world.run()
+    call = world.phones[0].call("*10")
+    world.run(4)
+    assert call.statuses[-1] == 480
+    assert hears(world) == wanted(COACH)
+    assert (a.state, b.state) == ("talking", "talking")
+    own.bye()

@@ -1,59 +1,13 @@
 """Recording of own and of other's calls: who may, what is told to whom, when it pauses, and how it ends."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from ringwall.core.calls.features import recording
-from ringwall.core.errors import CoreError
-from ringwall.core.voicemail.bounds import NoRoom
 from ringwall.policy import FROM_ALL, FROM_NOBODY
+from support.calls.mailboxes import Mailboxes, the_call
 from support.calls.world import World
 
 pytestmark = pytest.mark.req("C2")
-
-
-@dataclass
-class File:
-    name: str
-
-
-@dataclass
-class Draft:
-    extension: str
-    number: str
-    name: str
-    most: float
-    recording: File
-    key: bytes = b"k" * 32
-    seconds: float = 0.0
-
-
-class Mailboxes:
-    """What voice mail does with recordings, without any disk."""
-
-    def __init__(self) -> None:
-        self.begun: list[Draft] = []
-        self.kept: list[Draft] = []
-        self.gone: list[Draft] = []
-        self.full = self.broken = False
-        self.most = 300.0
-
-    async def begin(self, extension, number, name):
-        if self.full:
-            raise NoRoom("full", f"The mailbox {extension} is full.")
-        draft = Draft(f"m{extension}", number, name, self.most, File(f"vm-{len(self.begun)}"))
-        self.begun.append(draft)
-        return draft
-
-    async def finish(self, draft):
-        if self.broken:
-            raise CoreError("The disk is away.")
-        self.kept.append(draft)
-        return draft
-
-    async def discard(self, draft):
-        self.gone.append(draft)
 
 
 @pytest.fixture(autouse=True)
@@ -83,11 +37,6 @@ def info(world, call, wish="on"):
     call.request("INFO", headers=[("Record", wish)])
     world.run(2)
     return call.status("INFO")[-1]
-
-
-def the_call(world):
-    [call] = [call for call in world.switch.calls.values() if call.callee is not None]
-    return call
 
 
 def tones(media, tag):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from ringwall.core.calls import dialling, menus, messages, refusal, rooms, talking, teardown
-from ringwall.core.calls.call import Call, Leg, WatchMode
+from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.features.recorder import Keeper, NotRecorded, Recorder
 from ringwall.core.calls.outside import WhyNot
 from ringwall.core.calls.switch import Switch
@@ -122,7 +122,7 @@ class Desk:
             time.time(),
             switch.use,
             emergency_call=found is not None and rooms.is_emergency(found[0]),
-            coached=own and found is not None and _is_coached(*found),
+            coached=own and found is not None and talking.is_coached(*found),
         )
         action = Action.RECORD_OWN if own else Action.RECORD_OTHER
         subject = dialling.subject_of_leg(switch, by)
@@ -139,8 +139,3 @@ def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> WhyNot
     if recording is not None and (recording.by != by or recording.target is not found[1]):
         return 486, "Recorded Already", "somebody records this call already"
     return None
-
-
-def _is_coached(call: Call, leg: Leg) -> bool:
-    watch = call.watch
-    return watch is not None and watch.mode is WatchMode.COACH and watch.target is leg

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from ringwall.core.calls import dialling, handover, joining, teardown
-from ringwall.core.calls.call import Call, Leg, LegState, WatchMode
+from ringwall.core.calls import dialling, handover, joining, talking, teardown
+from ringwall.core.calls.call import Call, Leg, LegState
 from ringwall.core.calls.media_policy import MediaRefused, needs_chain
 from ringwall.core.calls.relay import Relay, Side
 from ringwall.core.calls.switch import Switch
@@ -74,7 +74,7 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
     if call.id in under_way:
         refuse(491, "this call is being transferred already")
         return
-    if _is_coached(call, leg):
+    if talking.is_coached(call, leg):
         switch.record("call.transfer_refused", call=call.id, by=leg.extension, why=_COACHED)
         refuse(403, _COACHED)
         return
@@ -144,11 +144,6 @@ def _target(switch: Switch, request: Request) -> tuple[str, tuple[str, str] | No
                 raise ParseError(400, "Replaces has no to-tag")
             return "", (call_id.strip(), tag)
     return uri.user.replace("%23", "#"), None
-
-
-def _is_coached(call: Call, leg: Leg) -> bool:
-    watch = call.watch
-    return watch is not None and watch.mode is WatchMode.COACH and watch.target is leg
 
 
 def _ask(switch: Switch, leg: Leg, party: Leg, number: str, *, attended: bool) -> Grant | Denial:
