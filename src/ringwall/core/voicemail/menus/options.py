@@ -83,7 +83,7 @@ async def _greet(session: Session, kind: str, instruction: Prompt) -> None:
     for _ in range(MOST_TAKES):
         try:
             async with session.house.room.taking(longest) as (recording, key):
-                await session.talk.tell(instruction, *BEEP)
+                await session.talk.instruct(instruction)
                 silence = session.house.mailboxes.bounds.silence
                 await session.talk.party.record(recording.name, key, most=longest, silence=silence)
                 made = await session.house.mailboxes.vault.measured(recording)

@@ -17,7 +17,7 @@ from ringwall.core.voicemail.bounds import NoRoom
 from ringwall.core.voicemail.delivery import Letter
 from ringwall.core.voicemail.menus.entrance import LONGEST_EXTENSION
 from ringwall.core.voicemail.menus.session import Session
-from ringwall.core.voicemail.menus.talk import BEEP, INVALID, SORRY, press
+from ringwall.core.voicemail.menus.talk import INVALID, SORRY, press
 from ringwall.core.voicemail.model import MOST_RECIPIENTS, Message, Recording
 
 MOST_TAKES: Final = 5
@@ -126,7 +126,7 @@ async def _record_and_send(
     for _ in range(MOST_TAKES):
         try:
             async with session.house.room.taking(longest) as (recording, key):
-                await session.talk.tell(instruction, *BEEP)
+                await session.talk.instruct(instruction)
                 silence = session.house.mailboxes.bounds.silence
                 await session.talk.party.record(recording.name, key, most=longest, silence=silence)
                 made = await session.house.mailboxes.vault.measured(recording)

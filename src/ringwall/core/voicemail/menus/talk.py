@@ -56,6 +56,11 @@ class Talk:
         self._turn()
         await self.party.play(*items, stop_on="")
 
+    async def instruct(self, *items: Item) -> None:
+        """Say what is to be recorded, until `#` skips that, and beep."""
+        await self.say(*items, stop_on="#")
+        await self.tell(*BEEP)
+
     async def choose(self, *items: Item, seconds: float = KEY_SECONDS) -> str:
         """Say what can be chosen until a key comes; an empty text when the party was silent each time."""
         for _ in range(SILENT_TRIES):
