@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 
+from ringwall.cli.demo import voice_mail
 from ringwall.cli.demo.phones import Credentials, PhoneError, Phones, Talk
 from ringwall.cli.demo.stage import NotHeldError, Report, Stage, claim, perform
 from ringwall.cli.demo.tones import heard
@@ -237,6 +238,8 @@ LIVE: tuple[tuple[str, Work], ...] = (
     ("the call goes through the media server and back", through_media_server),
     ("the API answers over HTTPS", https),
     ("hang-up, both sides are free", hang_up),
+    ("a missed call goes to voice mail, and the lamp lights", voice_mail.missed),
+    ("the owner listens with his PIN, by the keys of the phone, and the lamp goes out", voice_mail.listened),
 )
 """What happens while the wiretap listens."""
 
@@ -268,6 +271,8 @@ async def play(layout: Layout, settings: Settings, say: Callable[[str], None]) -
             report.wiretap = await tap.stop()
         if held:
             await perform(stage, AFTER, report.acts, say)
+        if stage.lamp is not None:
+            await stage.lamp.close()
         for extension in stage.added:
             stage.ask("user.remove", extension=extension)
     return report

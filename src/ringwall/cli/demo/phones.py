@@ -115,7 +115,7 @@ class Phone:
         self.credentials = credentials
         self.tone_hz = 440.0
         self.incoming: asyncio.Queue[Any] = asyncio.Queue()
-        self._answers = answers
+        self.answers = answers
         self._tasks: set[asyncio.Task[None]] = set()
         agent.on_incoming(self._rings)
 
@@ -147,7 +147,7 @@ class Phone:
         talk = self._talk(call)
 
         async def take() -> None:
-            if talk.asks_for_answer if self._answers is None else self._answers:
+            if talk.asks_for_answer if self.answers is None else self.answers:
                 await call.answer()
             self.incoming.put_nowait(talk)
 

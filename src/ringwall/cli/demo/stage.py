@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ringwall.cli.client import ask
+from ringwall.cli.demo.lamp import Lamp
 from ringwall.cli.demo.phones import Phone, Phones, Talk
 from ringwall.cli.demo.wiretap import Findings
 from ringwall.infra.errors import RingwallError
@@ -78,6 +79,8 @@ class Stage:
     added: list[str] = field(default_factory=list)
     call: dict[str, Any] = field(default_factory=dict)
     cursor: int = 0
+    lamp: Lamp | None = None  # of the called one
+    pin: str = ""
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """Ask the running core."""
