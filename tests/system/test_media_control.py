@@ -40,6 +40,21 @@ def pair(server):
     client.close()
 
 
+@pytest.fixture
+def another(tmp_path):
+    """A media server of one test's own, ended however the test ends."""
+    made = []
+
+    def make(**media):
+        made.append(Server(tmp_path, **media))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process is not None:
+            one.stop()
+
+
 def raw(server):
     made = socket.socket(socket.AF_UNIX)
     made.connect(str(server.layout.media_socket(1)))
@@ -161,8 +176,8 @@ def test_rooms_players_and_names_are_those_of_one_owner(server):
 
 
 @pytest.mark.req("R2", "V2")
-def test_a_server_that_is_told_to_stop_finishes_its_recordings_and_says_so(tmp_path):
-    running = Server(tmp_path)
+def test_a_server_that_is_told_to_stop_finishes_its_recordings_and_says_so(another):
+    running = another()
     running.start()
     client = running.client()
     a = Phone(client, "a", 440)
@@ -179,11 +194,11 @@ def test_a_server_that_is_told_to_stop_finishes_its_recordings_and_says_so(tmp_p
 
 
 @pytest.mark.req("T4", "T7")
-def test_a_core_on_another_host_gets_in_by_its_name_in_tls_13_and_nobody_else(tmp_path):
+def test_a_core_on_another_host_gets_in_by_its_name_in_tls_13_and_nobody_else(another):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    running = Server(tmp_path, control_port=port)
+    running = another(control_port=port)
     for folder in (running.layout.pki, running.layout.haproxy, running.layout.core):
         folder.mkdir(parents=True)
     pki.ensure_pki(running.layout, running.settings, chown=False)

@@ -47,6 +47,21 @@ def phone(client):
         one.close()
 
 
+@pytest.fixture
+def another(tmp_path):
+    """A media server of one test's own, ended however the test ends."""
+    made = []
+
+    def make(**media):
+        made.append(Server(tmp_path, **media))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process is not None:
+            one.stop()
+
+
 def opened(server, name, secret):
     """The sound of a recording, and how its file ends."""
     with (server.layout.recordings / name).open("rb") as file:
@@ -219,8 +234,8 @@ def test_a_recorder_ends_by_itself_after_silence_and_when_its_leg_goes(client, p
 
 
 @pytest.mark.req("V2", "R2")
-def test_what_was_recorded_before_a_crash_opens_and_can_be_finished(tmp_path):
-    running = Server(tmp_path)
+def test_what_was_recorded_before_a_crash_opens_and_can_be_finished(another):
+    running = another()
     running.start()
     client = running.client()
     a = Phone(client, "a", 440)

@@ -103,8 +103,8 @@ class Clock:
             os.close(timer)
 
     def _pass_over(self, beats: int) -> int:
-        """Leave whole ticks out, and return the beats that are left to do."""
-        ticks = beats // _BEATS
+        """Leave the oldest ticks out, and return the beats that are left to do."""
+        ticks = -(-(beats - _MOST_CATCH_UP) // _BEATS)
         self._engine.skip(ticks)
         self._beats_done += ticks * _BEATS
         now = time.monotonic()
