@@ -270,3 +270,30 @@ def test_it_goes_on_in_another_process(world, media, anna, ben):
     call.bye()
     world.run()
     assert ben.last.state == "ended"
+
+
+def test_it_can_be_transferred_as_any_call(world, media, anna, ben):
+    cleo = world.phone("203")
+    call = anna.call("*15202")
+    world.run(4)
+    call.request("REFER", headers=[("Refer-To", "<sip:203@voice.example>")])
+    world.run(4)
+    assert call.state == "ended"
+    assert (ben.last.state, cleo.last.state) == ("talking", "talking")
+    assert not media.legs
+    assert world.only_call().relay is not None
+    cleo.last.bye()
+    world.run()
+    assert ben.last.state == "ended"
+
+
+def test_it_can_be_held_and_resumed(world, media, anna, ben):
+    call = anna.call("*15202")
+    world.run(4)
+    for direction in ("sendonly", "sendrecv"):
+        call.change(direction)
+        world.run()
+        assert call.status("INVITE")[-1] == 200
+    assert (hears(world, anna), hears(world, ben)) == ({"202"}, {"201"})
+    call.bye()
+    world.run()
