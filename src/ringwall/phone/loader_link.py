@@ -64,6 +64,10 @@ class LoaderLink:
         """Ask to be started anew, from the new image where there is one."""
         self._say(op="restart")
 
+    def off(self) -> None:
+        """Ask to be switched off, and not to be started again."""
+        self._say(op="off")
+
     async def _ask(self, **question: Any) -> dict[str, Any]:
         async with self._asking:
             self._say(**question)

@@ -150,6 +150,7 @@ async def show(handset: Handset) -> None:
     running = asyncio.create_task(handset.run())
     try:
         await Screen(handset).run_async()
+        handset.loader.off()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

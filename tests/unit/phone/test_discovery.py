@@ -1,9 +1,13 @@
 """Plug and play: an address to ask over HTTPS, from an answer to our own question, or nothing."""
 
+import asyncio
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringwall.phone import discovery
 from ringwall.phone.discovery import answered, question
 from ringwall.sip.message import Headers, Request
 from ringwall.sip.parser import parse_message
@@ -78,3 +82,42 @@ def test_any_datagram_is_an_address_or_nothing(data) -> None:
     for one in (data, notify(data)):
         url, _answer = answered(one, "mine")
         assert url is None or url.startswith("https://")
+
+
+class Server(asyncio.DatagramProtocol):
+    """Answers every question on the group with an address, behind answers that must not be taken."""
+
+    def connection_made(self, transport) -> None:
+        self.transport, self.asked = transport, []
+
+    def datagram_received(self, data, addr) -> None:
+        message = parse_message(data)
+        if message.method != "SUBSCRIBE":
+            return
+        self.asked.append(message)
+        for body, call_id in (
+            (b"http://x/", message.call_id),
+            (URL.encode(), "x"),
+            (URL.encode(), message.call_id),
+        ):
+            self.transport.sendto(notify(body, call_id), addr)
+
+
+@pytest.mark.req("P1")
+async def test_a_phone_finds_its_server_by_multicast_and_gives_up_where_nobody_answers(monkeypatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("224.0.1.75", 0))
+        group = ("224.0.1.75", sock.getsockname()[1])
+        membership = socket.inet_aton(group[0]) + socket.inet_aton("127.0.0.1")
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        sock.setblocking(False)
+        monkeypatch.setattr(discovery, "GROUP", group)
+        asked = ("127.0.0.1", "020000000001", "ringwall", "reference", "1.2")
+        assert await discovery.find(*asked, wait_s=0.05) is None
+        loop = asyncio.get_running_loop()
+        transport, server = await loop.create_datagram_endpoint(Server, sock=sock.dup())
+        try:
+            assert await discovery.find(*asked, wait_s=2.0) == URL
+            assert server.asked
+        finally:
+            transport.close()

@@ -4,8 +4,8 @@ Rules that this module keeps:
 - Nothing is started that was not verified in this very moment, from memory that cannot change any more.
 - An image that does not say "up" in time, or ends before that, has failed its try; after three the phone is
   back on the one before, and says so.
-- The application may ask for an update, for a restart, and for the refusals that the server is to be told; it
-  can name an image, never say that one is good.
+- The application may ask for an update, for a restart, to be switched off, and for the refusals that the
+  server is to be told; it can name an image, never say that one is good.
 - The phone keeps running what it has while a new image is fetched, and when that is refused.
 - Where no slot holds a verified image any more, the loader itself fetches the one that it was told of last.
 """
@@ -248,6 +248,10 @@ class Loader:
                     running.up.set()
                 _say(writer, event="confirmed", version=running.version)
             case "restart":
+                running.restart.set()
+            case "off":
+                # Somebody unplugs the phone at its display.
+                self._stopping = True
                 running.restart.set()
             case "refusals":
                 _say(writer, event="refusals", refusals=self.memory.refusals())

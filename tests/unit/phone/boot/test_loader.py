@@ -159,6 +159,16 @@ async def test_a_phone_that_cannot_fetch_a_good_image_starts_none(phone, depot) 
     assert bench.starts() == []
 
 
+async def test_a_phone_that_is_switched_off_at_its_display_stays_off(phone) -> None:
+    bench = Bench(phone, 20.0)
+    task = asyncio.create_task(bench.loader.run())
+    await until(lambda: bench.up() == "1.0.0", "up")
+    (bench.app / "said").write_text('{"op": "off", "restart": 1}')
+    (bench.app / "said").rename(bench.app / "say")
+    assert await asyncio.wait_for(task, 10) is True
+    assert bench.starts() == ["1.0.0"]
+
+
 async def test_the_loader_bears_an_application_that_talks_nonsense(phone) -> None:
     async with running(phone) as bench:
         await until(lambda: bench.up() == "1.0.0", "up")
