@@ -13,10 +13,12 @@ from pydantic import Field
 
 from ringwall.core.calls import arrival, summons, teardown
 from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls.features import whisper
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.star_codes import CODES
 from ringwall.core.calls.switch import Switch
 from ringwall.core.errors import OperationError
+from ringwall.core.media.errors import MediaError
 from ringwall.core.operations import Actor, Arguments, Operations
 from ringwall.core.registrar.bindings import Binding
 from ringwall.policy.actions import Action, Context, UserSubject
@@ -42,8 +44,15 @@ class Feature(Arguments):
     target: str = Field(min_length=2, max_length=8)
 
 
+class Mute(Arguments):
+    """Whom the other party of his call does not hear, or hears again, while somebody whispers to him."""
+
+    extension: str = Field(min_length=2, max_length=8)
+    on: bool = True
+
+
 def add_operations(operations: Operations, switch: Switch) -> None:
-    """Offer call.feature."""
+    """Offer call.feature and call.whisper.mute."""
 
     async def feature(actor: Actor, args: Feature) -> dict[str, Any]:
         _allowed(switch, args)
@@ -60,7 +69,18 @@ def add_operations(operations: Operations, switch: Switch) -> None:
         switch.flush()
         return {"call": call.id, "extension": args.extension, "feature": args.feature, "target": args.target}
 
+    async def mute(actor: Actor, args: Mute) -> dict[str, Any]:
+        try:
+            done = await whisper.mute(switch, args.extension, on=args.on)
+        except MediaError as error:
+            raise OperationError("refused", f"The media server says: {error}.", "extension") from error
+        if not done:
+            raise OperationError("refused", f"Nobody whispers to {args.extension} now.", "extension")
+        switch.record("call.whisper_muted", extension=args.extension, on=args.on, actor=actor.to_dict())
+        return {"extension": args.extension, "on": args.on}
+
     operations.add("call.feature", Feature, feature, changes=True)
+    operations.add("call.whisper.mute", Mute, mute, changes=True)
 
 
 def _allowed(switch: Switch, args: Feature) -> None:

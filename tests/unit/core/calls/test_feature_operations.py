@@ -26,13 +26,16 @@ def media(world: World):
 
 
 @pytest.fixture
-def ask(world: World):
+def run(world: World):
     operations = Operations(_Recorder())
     add_operations(operations, world.switch)
+    return lambda name, args: world.loop.run_until_complete(operations.run(name, args, ADMINISTRATOR))
 
+
+@pytest.fixture
+def ask(run):
     def asked(feature: str, target: str = "202", extension: str = "201"):
-        wanted = {"extension": extension, "feature": feature, "target": target}
-        return world.loop.run_until_complete(operations.run("call.feature", wanted, ADMINISTRATOR))
+        return run("call.feature", {"extension": extension, "feature": feature, "target": target})
 
     return asked
 
@@ -86,6 +89,31 @@ def test_a_whisper_reaches_the_one_who_is_in_a_call(world, ask, anna, ben):
     assert hears(world, ben) == {"201", "203"}
     end(world, anna.last)
     assert (other.state, target.state) == ("talking", "talking")
+    end(world, other)
+
+
+def test_the_target_of_a_whisper_keeps_the_other_party_from_hearing_him(world, run, ask, anna, ben):
+    cleo = world.phone("203")
+    other, _ = world.talk(cleo, ben)
+
+    def mute(on: bool) -> None:
+        run("call.whisper.mute", {"extension": "202", "on": on})
+
+    with pytest.raises(OperationError, match="Nobody whispers"):
+        mute(True)
+    ask("whisper page")
+    world.run(8)
+    mute(True)
+    assert hears(world, cleo) == set()
+    assert hears(world, ben) == {"201", "203"}
+    mute(False)
+    assert hears(world, cleo) == {"202"}
+    mute(True)
+    theirs = next(call for call in world.switch.calls.values() if call.callee is not None)
+    theirs.stays.add("a recording")  # the call stays in its room after the whisper
+    end(world, anna.last)
+    assert hears(world, cleo) == {"202"}, "the whisper is over, and so is its silence"
+    theirs.stays.clear()
     end(world, other)
 
 

@@ -5,6 +5,7 @@ Rules that this module keeps:
   an intercom or an ordinary call, as `intercom` decides.
 - Initiator and target hear one another after the tones; the other party hears neither the initiator nor a
   tone, and goes on hearing the target, as the target goes on hearing it.
+- The target can keep the other party from hearing him for as long as the whisper lasts (`mute`).
 - Only a call of two, at a desk phone: no conference, and never an emergency call.
 - The initiator can only hang up. When either of the two others ends their call, the whisper ends as well.
 - Afterwards the call goes back to a relay of its own, unless somebody else is in its room.
@@ -71,7 +72,13 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
     except rooms.NotMoved as error:
         refusal.refuse_call(switch, call, 480, "Not Possible Now", str(error))
         return
-    call.on_end.append(lambda _status: staying.go(switch, theirs, reason))
+
+    def left(_status: int) -> None:
+        if _joined(theirs, target) and _silence(theirs, target, on=False):
+            switch.spawn(theirs, rooms.apply(switch, room), lambda _error: None)
+        staying.go(switch, theirs, reason)
+
+    call.on_end.append(left)
     if call.state is CallState.ENDED:
         staying.go(switch, theirs, reason)
         return
@@ -110,3 +117,37 @@ async def _seat(switch: Switch, call: Call, room: str) -> bool:
         teardown.end(switch, call, str(error), status=480)
         return False
     return True
+
+
+async def mute(switch: Switch, extension: str, *, on: bool) -> bool:
+    """Keep the other party from hearing somebody to whom another whispers, or no longer.
+
+    False where nobody whispers to him now. Raises MediaError.
+    """
+    for call in switch.calls.values():
+        if call.system == FEATURE and call.talks() and call.notes.get("target") == extension:
+            theirs = switch.calls.get(str(call.notes.get("target_call")))
+            parties = (theirs.caller, theirs.callee) if theirs is not None else ()
+            target = next((leg for leg in parties if leg is not None and leg.extension == extension), None)
+            if theirs is not None and target is not None and _joined(theirs, target):
+                _silence(theirs, target, on=on)
+                await rooms.apply(switch, target.media.room if target.media is not None else "")
+                switch.keep(theirs)
+                return True
+    return False
+
+
+def _joined(theirs: Call, target: Leg) -> bool:
+    """Whether both parties of a call are in a room."""
+    other = theirs.other(target)
+    return theirs.talks() and target.media is not None and other is not None and other.media is not None
+
+
+def _silence(theirs: Call, target: Leg, *, on: bool) -> bool:
+    """Let the other party hear the target, or not; whether that is a change."""
+    other = theirs.other(target)
+    if other is None or other.media is None:
+        return False
+    before = target.tag in other.media.hears
+    rooms.hear(other, target, 0.0 if on else 1.0)
+    return before is on
