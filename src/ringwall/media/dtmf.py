@@ -12,6 +12,8 @@ END_SECONDS = 0.12
 """Without a packet for so long a press is over; senders repeat theirs at least every 50 ms."""
 _LONGEST = 0xFFFF
 _END = 0x80
+_ENDS = 3
+_VOLUME = 10  # dBm0 below 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,32 @@ class KeyReceiver:
             return []
         self._told = True
         return [Key(KEYS[self._event], (self._held + self._duration) // 8)]
+
+
+class KeySender:
+    """Says one press in packets that stand for as many samples as the sound that they replace."""
+
+    __slots__ = ("_began", "_duration", "_ends", "_event", "_samples")
+
+    def __init__(self, key: Key) -> None:
+        self._event = KEYS.index(key.key)
+        self._samples = min(max(key.ms, 40) * 8, _LONGEST)
+        self._duration = 0
+        self._ends = 0
+        self._began = 0
+
+    def packet(self, timestamp: int, samples: int) -> tuple[int, bytes, bool] | None:
+        """Return the next packet: its timestamp, its payload and whether it is the first; None at the end.
+
+        The end is said three times (RFC 4733, 2.5.1.4).
+        """
+        if self._ends == _ENDS:
+            return None
+        first = self._duration == 0
+        if first:
+            self._began = timestamp
+        self._duration = min(self._duration + samples, self._samples)
+        ended = self._duration >= self._samples
+        self._ends += ended
+        payload = bytes([self._event, (_END if ended else 0) | _VOLUME]) + self._duration.to_bytes(2, "big")
+        return self._began, payload, first

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pylibsrtp import Error, Session
 
 from ringwall.media import rtp, srtp
-from ringwall.media.dtmf import Key, KeyReceiver
+from ringwall.media.dtmf import Key, KeyReceiver, KeySender
 from ringwall.media.g711 import PCMA, PCMU, to_codes
 from ringwall.media.jitter import MOST_PACKET, JitterBuffer
 from ringwall.media.playout import FRAME
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _SOURCE_SILENT = 3 * FRAME
 MOST_DATAGRAM = 2048
+_MOST_PRESSES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Leg:
 
     __slots__ = (
         *("_candidate", "_first", "_open", "_protect", "_source", "_source_heard", "buffer", "heard"),
-        *("keys", "name", "opened", "outgoing", "packets_out", "peer", "refused", "reports", "room", "row"),
-        *("send_errors", "sequence", "socket", "ssrc", "steps", "told_silent", "timestamp"),
+        *("keys", "name", "opened", "outgoing", "packets_out", "peer", "pressing", "refused", "reports"),
+        *("room", "row", "send_errors", "sequence", "socket", "ssrc", "steps", "told_silent", "timestamp"),
     )
 
     def __init__(self, name: str, row: int, used: socket.socket, buffer: JitterBuffer, now: int) -> None:
@@ -80,6 +81,7 @@ class Leg:
         self.steps = 0
         """Steps of 10 ms until the next packet, where packets are not of 20 ms."""
         self.keys = KeyReceiver()
+        self.pressing: list[KeySender] = []
         self.reports = Reports(self.ssrc)
         self._first = rtp.MARKER
         self._source: int | None = None
@@ -115,21 +117,42 @@ class Leg:
             except OSError:
                 continue
 
+    def press(self, key: Key) -> bool:
+        """Say a press behind those that are being said; False where the peer knows none, or too many wait."""
+        if self.peer is None or self.peer.dtmf is None or len(self.pressing) >= _MOST_PRESSES:
+            return False
+        self.pressing.append(KeySender(key))
+        return True
+
+    def _event(self, samples: int) -> tuple[int, bytes, bool] | None:
+        """The next packet of a press; None for one packet of sound between two of them."""
+        if self.peer is None or self.peer.dtmf is None:
+            self.pressing.clear()
+            return None
+        event = self.pressing[0].packet(self.timestamp, samples)
+        if event is None:
+            del self.pressing[0]
+        return event
+
     def send(self, codes: bytes) -> None:
         """Send one packet with these codes."""
         peer, session = self.peer, self._protect
         assert peer is not None
         assert session is not None
-        head = rtp.HEAD.pack(
-            rtp.VERSION, self._first | peer.payload, self.sequence, self.timestamp, self.ssrc
-        )
+        first, payload, stamp, body = self._first, peer.payload, self.timestamp, codes
+        if self.pressing and (event := self._event(len(codes))) is not None:
+            assert peer.dtmf is not None
+            payload = peer.dtmf
+            stamp, body, begins = event
+            first = rtp.MARKER if begins else 0
+        head = rtp.HEAD.pack(rtp.VERSION, first | payload, self.sequence, stamp, self.ssrc)
         self.sequence = (self.sequence + 1) & 0xFFFF
         self.timestamp = (self.timestamp + len(codes)) & 0xFFFFFFFF
         self._first = 0
         self.packets_out += 1
         self.reports.octets += len(codes)
         try:
-            self.socket.send(session.protect(head + codes))
+            self.socket.send(session.protect(head + body))
         except (OSError, Error):
             # The relay's port is closed (ICMP), or the socket is full: the next packet is another try.
             self.send_errors += 1

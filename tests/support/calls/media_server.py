@@ -54,6 +54,7 @@ class MediaServer:
         self.rooms: dict[str, dict] = {}
         self.players: dict[str, dict] = {}
         self.recorders: dict[str, dict] = {}
+        self.pressed: list[tuple[str, str]] = []  # what legs were told
 
     def lose(self) -> None:
         was_up, self.up = self.up, False
@@ -155,6 +156,11 @@ class MediaServer:
         assert wiring["ptime"] in (10, 20, 30, 40, 50, 60)
         found.wiring = wiring
         return {}
+
+    def _leg_press(self, leg: str, key: str, ms: int = 160) -> dict:
+        self._known(leg)
+        self.pressed.append((leg, key))
+        return {"said": True}
 
     def _leg_close(self, leg: str) -> dict:
         if self.legs.pop(leg, None) is not None:

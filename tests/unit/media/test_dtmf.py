@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringwall.media.dtmf import END_SECONDS, KEYS, Key, KeyReceiver
+from ringwall.media.dtmf import END_SECONDS, KEYS, Key, KeyReceiver, KeySender
 
 
 def press(number, began, steps=5):
@@ -89,3 +89,18 @@ def test_any_payload_gives_keys_or_nothing(items):
     for key in told(items):
         assert key.key in KEYS
         assert key.ms >= 0
+
+
+@given(st.sampled_from(KEYS), st.integers(40, 8000), st.sampled_from([80, 160, 240, 320, 400, 480]))
+def test_what_is_sent_is_received_once_as_it_was_pressed(key, ms, samples):
+    sender, receiver = KeySender(Key(key, ms)), KeyReceiver()
+    found, timestamp, packets = [], 7, 0
+    while (made := sender.packet(timestamp, samples)) is not None:
+        began, payload, first = made
+        assert began == 7
+        assert first == (packets == 0)
+        found += receiver.packet(began, payload, packets * 0.02, marker=first)
+        timestamp += samples
+        packets += 1
+    assert found == [Key(key, ms)]
+    assert packets == -(-ms * 8 // samples) + 2

@@ -8,6 +8,7 @@ import pytest
 from pylibsrtp import Policy, Session
 
 from ringwall.media import rtp
+from ringwall.media.dtmf import Key, KeyReceiver
 from ringwall.media.engine import MOST_LEGS, Engine
 from ringwall.media.errors import MediaError
 from ringwall.media.g711 import decode
@@ -302,3 +303,34 @@ def test_a_room_is_recorded_whole_or_by_those_who_are_named(rig):
         rig.tick()
     assert (two.sounds[-1] == 3 * loud).all()
     rig.engine.recorders.clear()
+
+
+def test_presses_take_the_place_of_sound_and_are_each_heard_once(rig):
+    a = Far(rig.engine, "a")
+    rig.tick(3)
+    assert a.leg.press(Key("5", 160))
+    assert a.leg.press(Key("#", 100))
+    rig.tick(40)
+    receiver, found, numbers, sound = KeyReceiver(), [], [], 0
+    while True:
+        try:
+            data = a.socket.recv(2000)
+        except BlockingIOError:
+            break
+        if rtp.is_rtcp(data):
+            continue
+        payload_type, marker, sequence, timestamp, _ssrc, payload = rtp.parse(a.unlock.unprotect(data))
+        numbers.append(sequence)
+        if payload_type == 101:
+            found += receiver.packet(timestamp, payload, 0.0, marker=marker)
+        else:
+            sound += 1
+    assert found == [Key("5", 160), Key("#", 100)]
+    assert numbers == list(range(numbers[0], numbers[0] + 43))
+    assert sound == 43 - 10 - 7
+
+
+def test_a_leg_whose_peer_knows_no_events_says_none(rig):
+    a = Far(rig.engine, "a")
+    a.leg.peer = Peer("127.0.0.1", 9, SUITE, bytes(28), bytes(28), 0, None, 20)
+    assert not a.leg.press(Key("5", 160))

@@ -3,6 +3,7 @@
 Rules that this module keeps:
 - Each feature that needs the call in a room says so under a name of its own, and takes that back when it is
   over.
+- The keys that a party presses come to the other one, as by a relay; nobody else gets them.
 - Both parties stay on the line, whatever becomes of the move; a call that cannot be brought back now is tried
   again, and talks in its room meanwhile.
 - A new process does not go on with what kept a call in a room: it brings the call back to a relay.
@@ -34,7 +35,26 @@ async def stay(switch: Switch, call: Call, reason: str, *, emergency: bool = Fal
     if reason not in call.stays:  # it was over before it began
         _release(switch, call)
         raise rooms.NotMoved("it is not needed any more")
+    for leg in (call.caller, call.callee):
+        other = call.other(leg) if leg is not None else None
+        if leg is not None and other is not None:
+            switch.media.listen(leg.tag, _Keys(switch, other.tag))
     return room
+
+
+class _Keys:
+    """What one party presses comes to the other one, as it would by a relay."""
+
+    def __init__(self, switch: Switch, other: str) -> None:
+        self._switch = switch
+        self._other = other
+
+    def pressed(self, key: str) -> None:
+        """The party has pressed a key."""
+        self._switch.media.press(self._other, key)
+
+    def silent(self, seconds: float) -> None:
+        """A party may be silent for as long as its session lasts."""
 
 
 def go(switch: Switch, call: Call, reason: str) -> None:

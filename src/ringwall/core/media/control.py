@@ -21,7 +21,7 @@ from typing import Any, Final
 from ringwall.core.media.ends import Ended, Ends
 from ringwall.core.media.errors import MediaAway, MediaError, MediaFull
 from ringwall.core.media.items import Item, written
-from ringwall.core.media.values import Answer, Link, Listener, Place, Player, Wiring
+from ringwall.core.media.values import Answer, Link, Listener, Place, Player, Wiring, names
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +166,11 @@ class Media:
         held.listener.pressed(key)
         return True
 
+    def press(self, leg: str, key: str) -> None:
+        """Let the party of a leg have a key, as a telephone event."""
+        if leg in self._legs:
+            self._tell(self._legs[leg].server, "leg.press", leg=leg, key=key)
+
     def _of(self, leg: str) -> Link:
         held = self._legs.get(leg)
         if held is None:
@@ -290,15 +295,15 @@ class Media:
     def _settled(self, number: int, hello: Answer, found: Answer) -> list[dict[str, Any]]:
         most = hello.get("most_legs")
         self._most[number] = most if isinstance(most, int) else 0
-        there = _names(found, "legs", "leg")
+        there = names(found, "legs", "leg")
         ours = {leg for leg, held in self._legs.items() if held.server == number}
         self._missing[number] = [leg for leg in ours if leg not in there]
-        self._recording[number] = _names(found, "recorders", "recorder")
+        self._recording[number] = names(found, "recorders", "recorder")
         return [
             *({"op": "leg.close", "leg": leg} for leg in there if leg not in ours),
             *(
                 {"op": "stop", "player": each}
-                for each in _names(found, "players", "player")
+                for each in names(found, "players", "player")
                 if each not in self.ends
             ),
         ]
@@ -343,7 +348,3 @@ class Media:
             held.listener.silent(float(event.get("seconds", 0)))
         elif kind == "leg.ended" and event.get("why") != "stopping":
             self._lost([leg])
-
-
-def _names(found: Answer, many: str, one: str) -> list[str]:
-    return [str(each.get(one)) for each in found.get(many, []) if isinstance(each, dict)]

@@ -63,3 +63,8 @@ class Listener(Protocol):
 
     def silent(self, seconds: float) -> None:
         """Nothing came from the party for so long; 0: it is heard again."""
+
+
+def names(found: Answer, many: str, one: str) -> list[str]:
+    """The names in a list of a server's answer, such as its legs."""
+    return [str(each.get(one)) for each in found.get(many, []) if isinstance(each, dict)]

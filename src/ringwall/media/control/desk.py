@@ -15,6 +15,7 @@ from ringwall.media.control import requests as ask
 from ringwall.media.control.owners import Owner
 from ringwall.media.control.playing import Playing
 from ringwall.media.control.recording import Recording
+from ringwall.media.dtmf import Key
 from ringwall.media.engine import MOST_LEGS, Engine
 from ringwall.media.errors import MediaError
 from ringwall.media.legs import Leg, Peer
@@ -106,7 +107,7 @@ class Desk:
             case ask.Bye():
                 self.end(owner, "stopped")
                 return {}
-            case ask.OnLeg() | ask.Connect():
+            case ask.OnLeg() | ask.Connect() | ask.Press():
                 return self._on_leg(owner, request)
             case ask.SetRoom() | ask.CloseRoom():
                 return self._on_room(owner, request)
@@ -193,8 +194,12 @@ class Desk:
             ],
         }
 
-    def _on_leg(self, owner: Owner, request: ask.OnLeg | ask.Connect) -> Answer:
+    def _on_leg(self, owner: Owner, request: ask.OnLeg | ask.Connect | ask.Press) -> Answer:
         leg = owner.legs.get(request.leg)
+        if isinstance(request, ask.Press):
+            if leg is None:
+                raise unknown("leg", request.leg)
+            return {"said": leg.press(Key(request.key, request.ms))}
         if isinstance(request, ask.Connect):
             if leg is None:
                 raise unknown("leg", request.leg)

@@ -87,6 +87,15 @@ class OnLeg(_Request):
     leg: Name
 
 
+class Press(_Request):
+    """A key that the party of a leg is told, as a telephone event."""
+
+    op: Literal["leg.press"]
+    leg: Name
+    key: Annotated[str, Field(pattern="^[0-9*#A-D]$")]
+    ms: Annotated[int, Field(ge=40, le=8000)] = 160
+
+
 class Connect(_Request):
     """Where a leg leads."""
 
@@ -236,7 +245,7 @@ class Remove(_Request):
 
 
 Request = (
-    Hello | Status | Renew | List | Bye | OnLeg | Connect | SetRoom | CloseRoom | Play | Stop | Record
+    Hello | Status | Renew | List | Bye | OnLeg | Press | Connect | SetRoom | CloseRoom | Play | Stop | Record
     | OnRecorder | RecordOf | Finish | Read | Remove
 )  # fmt: skip
 

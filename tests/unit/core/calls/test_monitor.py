@@ -454,3 +454,17 @@ def test_a_call_that_is_coached_comes_into_no_conference(world, media, talk, bos
     assert hears(world) == wanted(COACH)
     assert (a.state, b.state) == ("talking", "talking")
     own.bye()
+
+
+def test_keys_of_one_party_come_to_the_other_and_those_of_the_watcher_to_nobody(world, media, talk, boss):
+    own = watch(world, boss, BARGE)
+    call = watched(world)
+    media.press(call.caller.tag, "42")
+    media.press(call.callee.tag, "#")
+    media.press(call.watch.by.tag, "9")
+    world.run()
+    talk[0].request("INFO", b"Signal=7\r\nDuration=160", content_type="application/dtmf-relay")
+    world.run()
+    to_c, to_t = call.callee.tag, call.caller.tag
+    assert media.pressed == [(to_c, "4"), (to_c, "2"), (to_t, "#"), (to_c, "7")]
+    own.bye()

@@ -46,6 +46,7 @@ GOOD = [
     },
     {"op": "record.of", "recorder": "x", "of": ["a", "b"]},
     {"op": "record.of", "recorder": "x"},
+    {"op": "leg.press", "leg": "a", "key": "#", "ms": 200},
     {"op": "recording.finish", "recording": "m2", "key": KEY},
 ]
 
