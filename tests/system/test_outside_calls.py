@@ -124,6 +124,29 @@ async def test_a_number_of_the_trunk_rings_at_its_user(system, anna, trunk) -> N
     assert (record["direction"], record["caller_trunk"]) == ("in", "carrier")
 
 
+@pytest.mark.req("C2")
+@pytest.mark.parametrize("called", ["+14085557050", "7050", "*157050"])
+async def test_an_outside_caller_does_not_page_and_has_no_feature_numbers(
+    system, connect, trunk, called
+) -> None:
+    before = system.seq()
+    ben = await connect()
+    members = [ben.account.extension]
+    system.ask("object.add", extension="7050", kind="paging group", name="Everybody", members=members)
+    try:
+        contact = "Contact: <sip:gw@carrier.example>\r\nContent-Type: application/sdp\r\n"
+        uri = f"sip:{called}@{system.settings.organisation.domain}"
+        trunk.send(request("INVITE", uri, extra=contact, body=good()))
+        answer = await trunk.final()
+        assert answer.status in {403, 404}
+        to = answer.get("To").partition("tag=")[2]
+        trunk.send(request("ACK", uri, call_id=answer.get("Call-ID"), to_tag=to))
+        assert await system.record(before, "call.denied", caller_trunk="carrier")
+        assert not ben.came_already("INVITE")
+    finally:
+        system.ask("object.remove", extension="7050")
+
+
 @pytest.mark.req("P2")
 async def test_an_emergency_call_of_somebody_without_rights_goes_out(system, connect, trunk) -> None:
     before = system.seq()
