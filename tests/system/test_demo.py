@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ringwall.cli.demo import reference
+from ringwall.cli.demo import reference, watched
 from ringwall.cli.demo.acts import AFTER, LIVE
 from ringwall.cli.demo.wiretap import TONES
 
@@ -44,6 +44,20 @@ def test_the_reference_phone_refused_the_tampered_image_and_kept_its_own(played)
     assert played["reference_phone"]["refused"] == "changed"
     assert played["reference_phone"]["running"] == "1.1.0"
     assert played["reference_phone"]["identity"] == "our certificate"
+
+
+@pytest.mark.req("C2")
+@pytest.mark.parametrize("name", [name for name, _ in watched.ACTS])
+def test_this_act_of_the_supervisor_holds(played, name) -> None:
+    (act,) = [act for act in played["acts"] if act["name"] == name]
+    assert act["ok"], act["why"]
+
+
+@pytest.mark.req("C2")
+def test_the_customer_hears_the_supervisor_only_when_she_has_barged_in(played) -> None:
+    heard = {row["mode"]: row["customer"] for row in played["watched"]}
+    assert list(heard) == list(watched.MODES)
+    assert [mode for mode, whom in heard.items() if watched.SUPERVISOR in whom] == ["barge in"]
 
 
 @pytest.mark.req("T1", "T4")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ringwall.policy.classes import Callback
+from ringwall.policy.classes import FROM_NOBODY, Callback
 from ringwall.policy.findings import Finding, Findings, Severity
 from ringwall.policy.groups import CodeMode
 from ringwall.policy.scope import NumberClass, Scope
@@ -151,12 +151,15 @@ def _watching(_: PolicySnapshot, group: CompiledGroup) -> Findings:
     telephony = group.telephony
     if telephony is None:
         return
-    if (telephony.monitor or telephony.record_others) and not telephony.warning_tone:
+    # The tone is a matter of those whose calls they are; who watches is told as well.
+    accepts = (telephony.accept_monitor, telephony.accept_record)
+    watched = telephony.record_own or any(each != FROM_NOBODY for each in accepts)
+    if (watched or telephony.monitor or telephony.record_others) and not telephony.warning_tone:
         yield Finding(
             "watch.silent",
             _S.WARNING,
             group.id,
-            "Its members listen or record without a warning tone, which many laws forbid.",
+            "Calls are listened to or recorded without a warning tone, which many laws forbid.",
             "Turn the warning tone on.",
         )
 

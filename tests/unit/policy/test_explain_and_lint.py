@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ringwall.policy import (
+    FROM_ALL,
     AuthCode,
     Callback,
     CallCos,
@@ -116,6 +117,9 @@ FINDINGS: list[tuple[str, Severity, str, Callable[[], PolicySnapshot]]] = [
      of_group(telephony=TelephonyCos("x", forwarding=CallRules(Scope.INTERNATIONAL)), rules=CallRules(Scope.INTERNATIONAL),
               voice_mail=VoiceMailCos("x", external_notification=True))),
     ("watch.silent", Severity.WARNING, "staff", of_group(telephony=TelephonyCos("x", monitor=True, warning_tone=False))),
+    ("watch.silent", Severity.WARNING, "staff",
+     of_group(telephony=TelephonyCos("x", accept_monitor=FROM_ALL, warning_tone=False))),
+    ("watch.silent", Severity.WARNING, "staff", of_group(telephony=TelephonyCos("x", record_own=True, warning_tone=False))),
     ("codes.no-service", Severity.WARNING, "staff", of_group(group=FORCED)),
     ("codes.optional", Severity.HIGH, "staff",
      lambda: changed(make(group=OPTIONAL, rules=CallRules(Scope.INTERNAL), extra=SERVICE), code_group="codes")),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ringwall.cli import readiness, starting
-from ringwall.cli.demo import outside, reference
+from ringwall.cli.demo import outside, reference, watched
 from ringwall.cli.demo.acts import play
 from ringwall.cli.demo.stage import Report
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
@@ -63,6 +63,8 @@ async def _both_acts(layout: Layout, settings: Settings, output: Output) -> Repo
 
 async def _second_act(layout: Layout, settings: Settings, report: Report, output: Output) -> None:
     report.outside = await outside.play(layout, settings, report.acts, output.progress)
+    if report.ok:
+        report.watched = await watched.play(layout, settings, report.acts, output.progress)
     if report.ok:
         report.reference = await reference.play(layout, settings, report.acts, output.progress)
 
@@ -134,6 +136,11 @@ def _text(report: Report) -> str:
                 f"refused a tampered image ({phone['refused']})"
             ),
         ]
+    if report.watched:
+        names = ("agent", "customer", "supervisor")
+        heads = ("A call is watched", *(f"{name.capitalize()} hears" for name in names))
+        rows = [(row["mode"], *(row[name] for name in names)) for row in report.watched]
+        parts += ["", format_table(heads, rows)]
     failed = [act for act in report.acts if not act.ok]
     verdict = (
         "All of it holds."

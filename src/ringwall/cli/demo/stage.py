@@ -40,6 +40,7 @@ class Report:
     record: dict[str, Any] | None = None
     ledger_ok: bool = False
     outside: dict[str, Any] = field(default_factory=dict)  # the reports of the second act
+    watched: list[dict[str, Any]] = field(default_factory=list)  # who heard whom when a call was watched
     reference: dict[str, Any] = field(default_factory=dict)  # what became of the phone of the third act
 
     @property
@@ -59,6 +60,7 @@ class Report:
             "record": self.record,
             "ledger_ok": self.ledger_ok,
             "reports": self.outside,
+            "watched": self.watched,
             "reference_phone": self.reference,
         }
 
