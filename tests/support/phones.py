@@ -9,11 +9,12 @@ from ringwall.core.api.app import create_app
 from ringwall.core.operations import Operations
 from ringwall.core.phones import operations as phone_operations
 from ringwall.core.phones.administration import Administration
+from ringwall.core.phones.admission import Admission
 from ringwall.core.phones.house import PhoneHouse
 from ringwall.core.phones.logins import Logins
 from ringwall.core.phones.model import Identity
 from ringwall.core.phones.seen import SeenPhones
-from ringwall.core.phones.service import Admission, PhoneService
+from ringwall.core.phones.service import PhoneService
 from ringwall.core.pins.service import PinService
 from ringwall.core.rights import kinds
 from ringwall.infra import device_pki

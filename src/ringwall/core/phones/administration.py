@@ -9,11 +9,12 @@ from ringwall.core.errors import OperationError
 from ringwall.core.numbers import outside_number
 from ringwall.core.operations import Actor
 from ringwall.core.phones import moving
+from ringwall.core.phones.admission import happens
 from ringwall.core.phones.mac import check_mac
 from ringwall.core.phones.model import Enrolment, Identity, PhoneEntry
 from ringwall.core.phones.moving import Floor
 from ringwall.core.phones.secrets import new_code
-from ringwall.core.phones.service import PhoneService, happens
+from ringwall.core.phones.service import PhoneService
 from ringwall.core.phones.states import Event, State
 from ringwall.core.phones.vendors import VENDORS
 from ringwall.core.rights import kinds

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from ringwall.core.directory import DirectoryService, UserEntry
@@ -20,12 +19,13 @@ from ringwall.core.directory.model import NEW_USERS_SITE
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
 from ringwall.core.phones import moving, rows
+from ringwall.core.phones.admission import Admission, admitted, furnished, not_possible
 from ringwall.core.phones.changing import Change, Changes
 from ringwall.core.phones.mac import check_mac
 from ringwall.core.phones.model import Identity, PhoneEntry
 from ringwall.core.phones.moving import Floor, Phones
 from ringwall.core.phones.secrets import PhoneSecrets
-from ringwall.core.phones.states import Event, NotPossibleError, State
+from ringwall.core.phones.states import NotPossibleError, State
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
 
@@ -33,25 +33,6 @@ log = logging.getLogger(__name__)
 
 MOST_PHONES: Final = 50_000
 MOST_DISCOVERED: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A phone that has proven who it is: it is enrolled, and furnished with credentials if `furnish`.
-
-    `by_code`: it used up its open enrolment, and is refused if somebody else has done so before. `renews`: it
-    showed what it had proven itself by up to now.
-    """
-
-    mac: str
-    identity: Identity
-    source: str
-    vendor: str = ""
-    model: str = ""
-    certificate: str = ""
-    furnish: bool = True
-    by_code: bool = False
-    renews: bool = False
 
 
 Listener = Callable[[Sequence[PhoneEntry]], None]
@@ -172,21 +153,21 @@ class PhoneService:
         return await future
 
     async def _admit_all(self, waiting: Sequence[tuple[Admission, asyncio.Future[PhoneEntry]]]) -> None:
-        admitted: dict[str, PhoneEntry] = {}
+        accepted: dict[str, PhoneEntry] = {}
         refused: dict[str, OperationError] = {}
         for admission, _ in waiting:
-            known = admitted.get(admission.mac) or self.phones.by_mac.get(admission.mac)
+            known = accepted.get(admission.mac) or self.phones.by_mac.get(admission.mac)
             try:
-                phone = self._admitted(known, admission)
+                phone = admitted(known, admission, self.new)
             except OperationError as error:
                 refused[admission.mac] = error
                 continue
-            admitted[admission.mac] = phone
+            accepted[admission.mac] = phone
         sources = {admission.mac: admission.source for admission, _ in waiting}
         failed: Exception | None = None
         try:
             await self.apply(
-                list(admitted.values()),
+                list(accepted.values()),
                 actor=lambda phone: {"kind": "phone", "name": phone.mac, "source": sources[phone.mac]},
                 why="proved who it is",
             )
@@ -201,33 +182,13 @@ class PhoneService:
             else:
                 future.set_result(self.phones.by_mac[admission.mac])
 
-    def _admitted(self, known: PhoneEntry | None, admission: Admission) -> PhoneEntry:
-        if admission.by_code and (known is None or known.enrolment is None):
-            raise OperationError("refused", "This enrolment was used already.", "mac")
-        if known is not None and known.identity is not Identity.NONE and not admission.renews:
-            # Else whoever knows a code or a PIN could become a phone at which somebody is logged in.
-            raise OperationError("refused", "The phone has proven who it is already.", "mac")
-        anew = admission.identity is Identity.ADDRESS
-        phone = known or self.new(admission.mac)
-        phone = happens(
-            phone,
-            Event.ENROL,
-            generation=phone.generation + anew,
-            identity=admission.identity,
-            certificate=admission.certificate,
-            vendor=admission.vendor or phone.vendor,
-            model=admission.model or phone.model,
-            enrolment=None,
-        )
-        return _furnished(phone) if admission.furnish and not phone.signs_in else phone
-
     async def furnish(self, phone: PhoneEntry, source: str) -> PhoneEntry:
         """Give an enrolled phone its first credentials; raise OperationError or StoreError."""
         async with self.changing:
             phone = self.now(phone)
             if not phone.signs_in:
                 actor = {"kind": "phone", "name": phone.mac, "source": source}
-                await self.apply([_furnished(phone)], actor=lambda _: actor, why="fetched its configuration")
+                await self.apply([furnished(phone)], actor=lambda _: actor, why="fetched its configuration")
             return self.now(phone)
 
     # For who holds `changing`
@@ -344,23 +305,6 @@ class PhoneService:
             for one in self.phones.by_id.values()
             if (word == "site" and one.site == key) or (word == "group" and one.group == key)
         ]
-
-
-def happens(phone: PhoneEntry, event: Event, **changes: Any) -> PhoneEntry:
-    """Return a phone after an event; raise OperationError (conflict) where that is not possible."""
-    try:
-        return phone.on(event, **changes)
-    except NotPossibleError as error:
-        raise not_possible(error) from None
-
-
-def not_possible(error: NotPossibleError) -> OperationError:
-    """Return what people are told."""
-    return OperationError("conflict", f"The phone is {error.state}: it cannot {error.event}.", "mac")
-
-
-def _furnished(phone: PhoneEntry) -> PhoneEntry:
-    return happens(phone, Event.FURNISH if phone.home is None else Event.FURNISH_HOME)
 
 
 def _is_stranger(phone: PhoneEntry) -> bool:

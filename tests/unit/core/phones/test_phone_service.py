@@ -8,8 +8,9 @@ from sqlalchemy import select
 from ringwall.core.directory import DirectoryService
 from ringwall.core.errors import OperationError, StoreError
 from ringwall.core.phones import service as phone_service
+from ringwall.core.phones.admission import Admission
 from ringwall.core.phones.model import Identity
-from ringwall.core.phones.service import Admission, PhoneService
+from ringwall.core.phones.service import PhoneService
 from ringwall.core.phones.states import State
 from ringwall.core.rights import kinds
 from ringwall.core.store import schema

@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ringwall.core.firmware.service import FirmwareService
+from ringwall.core.phones.admission import Admission
 from ringwall.core.phones.certificates import Vouchers
 from ringwall.core.phones.logins import LoggedIn, Logins
 from ringwall.core.phones.mac import parse_mac
 from ringwall.core.phones.model import Identity, PhoneEntry
 from ringwall.core.phones.provisioning.proof import Prover, Shown, Unproven
-from ringwall.core.phones.service import Admission, PhoneService
+from ringwall.core.phones.service import PhoneService
 from ringwall.core.phones.vendors import Asked
 from ringwall.core.pins.service import PinService
 from ringwall.infra.errors import PkiError

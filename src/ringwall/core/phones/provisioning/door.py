@@ -86,6 +86,8 @@ class Door:
                 Route(f"{before}/v1/login", self._proven(self._api.login), methods=["POST"]),
                 Route(f"{before}/v1/logout", self._proven(self._api.logout), methods=["POST"]),
                 Route(f"{before}/v1/firmware", self._proven(self._api.firmware), methods=["POST"]),
+                # Mitel fetches the root certificate by its name, from where it has its configuration.
+                Route(f"{before}/ringwall.pem", self._ca, methods=["GET"]),
                 Route(f"{before}/{{file}}", self._file, methods=["GET"]),
             ]
         return Starlette(

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ringwall.core.errors import OperationError
+from ringwall.core.phones.admission import Admission
 from ringwall.core.phones.certificates import Vouchers
 from ringwall.core.phones.logins import Logins
 from ringwall.core.phones.model import Identity, PhoneEntry
 from ringwall.core.phones.provisioning.guard import Guard, Kind
-from ringwall.core.phones.service import Admission, PhoneService
+from ringwall.core.phones.service import PhoneService
 from ringwall.core.phones.states import State
 from ringwall.core.phones.vendors import Asked
 from ringwall.core.pins.service import Accepted, PinService

@@ -210,9 +210,10 @@ async def test_a_vendors_file_that_is_taken_away_counts_no_longer(house, door) -
 
 
 async def test_the_root_certificate_is_for_everybody(door) -> None:
-    answer = await door.ask("/phone/ca.crt")
-    assert answer.status_code == 200
-    assert answer.text.startswith("-----BEGIN CERTIFICATE-----")
+    for name in ("ca.crt", "ringwall.pem"):
+        answer = await door.ask(f"/phone/{name}")
+        assert answer.status_code == 200
+        assert answer.text.startswith("-----BEGIN CERTIFICATE-----")
 
 
 @pytest.mark.req("P4")
