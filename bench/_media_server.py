@@ -66,11 +66,6 @@ class MediaServer:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
-    @property
-    def in_time(self) -> bool:
-        """Say whether its clock is scheduled in real time."""
-        return bool(self.link.ask("status")["real_time"])
-
     def recording(self, number: int) -> dict[str, Any]:
         """Return the arguments of one recorder for the room of that number."""
         key = b64encode(secrets.token_bytes(32)).decode()

@@ -110,7 +110,7 @@ def run(given: Any) -> dict[str, Any]:
         heard: dict[str, Any] = json.loads(process.stdout.readline())
         after = [server.link.ask("leg.stats", leg=f"leg{leg}") for leg in range(given.legs)]
         memory.append(server.resident_kb())
-        in_time = server.in_time
+        state = server.link.ask("status")
     missed = sum(new["lost"] - old["lost"] for old, new in zip(stats, after, strict=True))
     late = sum(new["late"] - old["late"] for old, new in zip(stats, after, strict=True))
     return {
@@ -119,7 +119,8 @@ def run(given: Any) -> dict[str, Any]:
         "srtp": given.suite,
         "recordings": given.recordings,
         "busy": given.busy,
-        "in_real_time": in_time,
+        "in_real_time": state["real_time"],
+        "skipped_ms": state["skipped_ms"],
         "window_seconds": round(took, 1),
         "cpu_percent": round(used / took * 100, 1),
         "cpu_ms_per_leg_minute": round(used * 1000 / given.legs / (took / 60), 1),

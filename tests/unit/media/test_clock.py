@@ -71,12 +71,13 @@ def test_four_beats_are_a_tick(rig):
     assert served.times > 3
 
 
-@pytest.mark.parametrize("beats", range(13, 200))
-def test_after_lost_time_the_newest_three_ticks_are_made_up_for_and_the_others_passed_over(rig, beats):
+def test_after_lost_time_the_newest_three_ticks_are_made_up_for_and_the_others_passed_over(rig):
     clock, engine, _ = rig
-    left = clock._pass_over(beats)
-    assert left + 4 * engine.skipped == beats
-    assert 8 < left <= 12
+    for beats in range(13, 200):
+        engine.skipped = 0
+        left = clock._pass_over(beats)
+        assert left + 4 * engine.skipped == beats
+        assert 8 < left <= 12
 
 
 def test_a_fault_is_logged_and_the_clock_goes_on_but_not_for_ever(rig, caplog):
