@@ -1,0 +1,61 @@
+"""The routes to watching and recording of calls: each asks for one operation, and says what became of it."""
+
+import pytest
+
+from ringwall.core.calls.watching_operations import Left, Recorded, Watched
+from ringwall.core.errors import OperationError
+from ringwall.core.operations import Operations
+
+pytestmark = pytest.mark.req("C2")
+
+
+@pytest.fixture
+def asked():
+    return []
+
+
+@pytest.fixture
+def operations(core, asked):
+    operations = Operations(core.ledger)
+
+    def handler(name):
+        async def handle(actor, args):
+            asked.append((name, args.model_dump(), actor.kind))
+            if args.of == "299":
+                raise OperationError("not_found", "299 talks with nobody now.", "of")
+            return {"of": args.of}
+
+        return handle
+
+    for name in ("monitor", "coach", "barge"):
+        operations.add(f"call.{name}", Watched, handler(name), changes=True)
+    operations.add("call.leave", Left, handler("leave"), changes=True)
+    operations.add("call.record", Recorded, handler("record"), changes=True)
+    return operations
+
+
+async def test_each_route_asks_for_its_operation(admin, asked):
+    one = "/api/users/201/call"
+    for mode in ("monitor", "coach", "barge"):
+        answer = await admin.put(f"{one}/watcher", json={"by": "301", "mode": mode})
+        assert (answer.status_code, answer.json()) == (200, {"of": "201"})
+    await admin.put(f"{one}/watcher", json={"by": "301"})
+    await admin.delete(f"{one}/watcher")
+    await admin.put(f"{one}/recording", json={})
+    await admin.delete(f"{one}/recording", params={"by": "301"})
+    watched = {"of": "201", "by": "301"}
+    assert asked == [
+        *((mode, watched, "api") for mode in ("monitor", "coach", "barge", "monitor")),
+        ("leave", {"of": "201"}, "api"),
+        ("record", {"of": "201", "by": None, "on": True}, "api"),
+        ("record", {"of": "201", "by": "301", "on": False}, "api"),
+    ]
+
+
+async def test_what_is_wrong_is_said(admin, asked):
+    for wrong in ({}, {"by": "x"}, {"by": "301", "mode": "spy"}, {"by": "301", "more": 1}):
+        assert (await admin.put("/api/users/201/call/watcher", json=wrong)).status_code == 422
+    assert (await admin.put("/api/users/x/call/watcher", json={"by": "301"})).status_code == 422
+    assert asked == []
+    answer = await admin.put("/api/users/299/call/watcher", json={"by": "301"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (404, "of")
