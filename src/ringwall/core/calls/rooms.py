@@ -18,6 +18,8 @@ How a feature uses it:
     await rooms.apply(switch, room)                      # a silent monitor
     ...
     await rooms.part(switch, call)                       # back to a relay, when nobody else is there
+
+`staying` does the first and the last line for features that may need the room of a call at the same time.
 """
 
 import asyncio
