@@ -14,7 +14,7 @@ from ringwall.core.links import control, http_pool, sip_link
 from ringwall.core.links.tls import Credentials, Dialler, EdgeUnavailable
 from ringwall.edge import certificates
 from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyError
-from ringwall.infra import authority, pki
+from ringwall.infra import authority, pem_files, pki
 from ringwall.infra.layout import Layout
 from system.edge_rig import ADDRESS, Core, Phone, Rig, edge, request
 
@@ -150,7 +150,7 @@ def own(layout: Layout) -> Credentials:
 
 def issue(rig: Rig, folder: Path, name: str, usage, certificate: Path, key: Path) -> Credentials:
     """Return credentials for ``name`` of the authority in the given files."""
-    issuer = pki._read_authority(certificate, key)
+    issuer = pem_files.read_authority(certificate, key)
     private = authority.new_key()
     leaf = authority.make_leaf(
         issuer, private.public_key(), (name,), usage=usage, life=timedelta(days=1), now=datetime.now(UTC)

@@ -15,6 +15,7 @@ from system.raw_phone import RawPhone, RefusedError, joined
 from system.running import System, until
 
 pytestmark = pytest.mark.req("P1", "P2", "P3", "P4")
+LOG_IN, LOG_OUT = "*60", "*61"
 METHODS = ("MESSAGE", "SUBSCRIBE", "PUBLISH", "REFER", "NOTIFY", "INFO", "UPDATE", "PRACK", "BYE", "FOO")
 
 
@@ -238,3 +239,41 @@ async def test_who_guesses_secret_addresses_is_counted_and_the_edge_is_asked_to_
     assert (await system.record(before, "security.phones_banned"))["source"] == source
     # The agent bans no address of its own host; that it says so shows that it was asked.
     await until(lambda: f"{source} could not be banned" in system.log("core"), "the agent was asked")
+
+
+@pytest.mark.req("P3", "C2")
+async def test_a_user_logs_in_and_out_with_the_keys_of_a_phone_without_a_screen(
+    system, house, plugged, person, desk_phones
+) -> None:
+    await system.ready()
+    anna = house.employ(person("Anna"), "movers")
+    pin = _pin(system, anna.extension)
+    before = plugged.account
+    talk = await (await desk_phones(before)).call(LOG_IN)
+    await talk.call.send_dtmf(f"{anna.extension}#{pin}#")
+    await until(lambda: _shown(system, plugged)["state"] == "assigned", "the user is logged in", 30)
+    assert _shown(system, plugged)["user"] == anna.extension
+    await until(lambda: talk.closed, "the menu has said so and hung up", 30)
+    assert await plugged.configure() == 200
+    assert plugged.account.extension == anna.extension
+    assert plugged.account.password != before.password
+    talk = await (await desk_phones(plugged.account)).call(LOG_OUT)
+    await until(lambda: _shown(system, plugged)["state"] != "assigned", "the user is logged out", 30)
+    await until(lambda: talk.closed, "the menu has said so and hung up", 30)
+
+
+@pytest.mark.req("P4")
+async def test_a_wrong_pin_by_keys_logs_nobody_in(system, house, plugged, person, desk_phones) -> None:
+    await system.ready()
+    anna = house.employ(person("Anna"), "movers")
+    _pin(system, anna.extension)
+    talk = await (await desk_phones(plugged.account)).call(LOG_IN)
+    for _ in range(3):
+        await talk.call.send_dtmf(f"{anna.extension}#111222#")
+        await asyncio.sleep(4)
+    await until(lambda: talk.closed, "the menu has had enough", 40)
+    assert _shown(system, plugged)["state"] == "available"
+
+
+def _shown(system: System, phone: DeskPhone) -> dict:
+    return system.ask("phone.show", mac=phone.mac)

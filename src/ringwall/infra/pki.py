@@ -4,8 +4,8 @@ The rules that this module keeps:
 
 - The root signs the world's authority and nothing else; its key may be taken offline afterwards.
 - The inside authority is a root of its own: who trusts it trusts nothing else, and the root's key, which
-people
-  hand around on a stick, opens no link inside. (HAProxy 2.6 can only check against a self-signed authority.)
+  people hand around on a stick, opens no link inside. (HAProxy 2.6 can only check against a self-signed
+  authority.)
 - The world's authority issues server certificates only, and none for a name in ringwall.internal. The inside
   authority issues for ringwall.internal only. So neither can stand in for the other, whoever holds its key.
 - A leaf says what it is for (server or client), lives 90 days and is due below a third of its life.
@@ -20,14 +20,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringwall.infra import accounts, authority, device_pki
-from ringwall.infra.authority import Authority
 from ringwall.infra.errors import PkiError, RingwallError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
 from ringwall.infra.layout import Layout
+from ringwall.infra.pem_files import (
+    read_authority,
+    read_certificate,
+    read_key,
+    write_certificate,
+    write_key,
+)
 from ringwall.infra.settings import Settings
 
 ROOT_LIFE = timedelta(days=3652)
@@ -71,9 +76,9 @@ class _Leaf:
     def problem(self, now: datetime) -> str | None:
         """Return why this leaf must be issued anew, or None."""
         try:
-            certificate = _read_certificate(self.path)
-            key = _read_key(self.key_path or self.path)
-            issuer = _read_certificate(self.issuer_certificate)
+            certificate = read_certificate(self.path)
+            key = read_key(self.key_path or self.path)
+            issuer = read_certificate(self.issuer_certificate)
         except RingwallError:
             return "is missing or cannot be read"
         if key.public_key() != certificate.public_key():
@@ -82,7 +87,7 @@ class _Leaf:
 
     def issue(self, now: datetime) -> None:
         """Issue it with a new key and put it in place."""
-        issuer = _read_authority(self.issuer_certificate, self.issuer_key)
+        issuer = read_authority(self.issuer_certificate, self.issuer_key)
         key = authority.new_key()
         leaf = authority.make_leaf(
             issuer, key.public_key(), self.names, usage=self.usage, life=LEAF_LIFE, now=now
@@ -161,7 +166,7 @@ def inspect(layout: Layout, settings: Settings, *, now: datetime | None = None) 
 
 def _state(name: str, path: Path, now: datetime, problem: str | None) -> CertificateState:
     try:
-        certificate = _read_certificate(path)
+        certificate = read_certificate(path)
     except RingwallError:
         return CertificateState(name, path, (), None, None, due=True, problem="is missing or cannot be read")
     if problem is None and certificate.not_valid_after_utc <= now:
@@ -217,13 +222,13 @@ def _ensure_authorities(layout: Layout, settings: Settings, now: datetime) -> li
             raise PkiError(f"{layout.root_certificate} is missing: restore it from {layout.ca_certificate}.")
         # The suffix keeps two systems of one organisation apart in a browser's list of authorities.
         root = authority.make_root(f"{name} root {secrets.token_hex(3)}", name, ROOT_LIFE, now)
-        _write_key(layout.root_key, root.key)
-        _write_certificate(layout.root_certificate, root.certificate)
+        write_key(layout.root_key, root.key)
+        write_certificate(layout.root_certificate, root.certificate)
         made.append("root authority")
     if _must_sign(layout.world_certificate, now) and _root_at_hand(layout):
         key, subject = _issuer_identity(layout.world_key, layout.world_certificate, f"{name} world", name)
         certificate = authority.make_issuer(
-            _read_authority(layout.root_certificate, layout.root_key),
+            read_authority(layout.root_certificate, layout.root_key),
             key,
             subject,
             usages=(authority.SERVER,),
@@ -231,7 +236,7 @@ def _ensure_authorities(layout: Layout, settings: Settings, now: datetime) -> li
             life=ISSUER_LIFE,
             now=now,
         )
-        _write_certificate(layout.world_certificate, certificate)
+        write_certificate(layout.world_certificate, certificate)
         made.append("world authority")
     if _must_sign(layout.inside_certificate, now):
         key, subject = _issuer_identity(layout.inside_key, layout.inside_certificate, f"{name} inside", name)
@@ -244,13 +249,13 @@ def _ensure_authorities(layout: Layout, settings: Settings, now: datetime) -> li
             life=ISSUER_LIFE,
             now=now,
         )
-        _write_certificate(layout.inside_certificate, certificate)
+        write_certificate(layout.inside_certificate, certificate)
         made.append("inside authority")
     return made
 
 
 def _must_sign(certificate: Path, now: datetime) -> bool:
-    return not certificate.exists() or authority.is_due(_read_certificate(certificate), now)
+    return not certificate.exists() or authority.is_due(read_certificate(certificate), now)
 
 
 def _root_at_hand(layout: Layout) -> bool:
@@ -267,9 +272,9 @@ def _issuer_identity(
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Name]:
     """Return key and subject of an authority: what it has, for its leaves to stay good, or new."""
     if path.exists():
-        return _read_key(key_path), _read_certificate(path).subject
+        return read_key(key_path), read_certificate(path).subject
     key = authority.new_key()
-    _write_key(key_path, key)
+    write_key(key_path, key)
     return key, authority.issuer_subject(f"{label} {secrets.token_hex(3)}", organisation)
 
 
@@ -316,39 +321,3 @@ def read_link_token(layout: Layout) -> str:
     if len(token) != 2 * TOKEN_BYTES or not token.isalnum():
         raise PkiError(f"{layout.link_token} is missing or damaged: remove it and run `./ringwall up` again.")
     return token
-
-
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    write_atomically(path, authority.key_pem(key), mode=0o600)
-
-
-def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
-    write_atomically(path, authority.certificate_pem(certificate), mode=0o644)
-
-
-def _read_certificate(path: Path) -> x509.Certificate:
-    """Return the first certificate of a PEM file."""
-    try:
-        return x509.load_pem_x509_certificate(read_limited(path))
-    except FileNotFoundError:
-        raise PkiError(f"{path} is missing: restore it, or run `./ringwall up` to make a new one.") from None
-    except (OSError, ValueError):
-        raise PkiError(f"{path} is no certificate that can be read: restore it from a backup.") from None
-
-
-def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the key of a PEM file that may hold certificates before it."""
-    try:
-        content = read_limited(path)
-        key = serialization.load_pem_private_key(content[content.rfind(b"-----BEGIN PRIVATE") :], None)
-    except FileNotFoundError:
-        raise PkiError(f"{path} is missing: put it back for the time of this command.") from None
-    except (OSError, ValueError, TypeError):
-        raise PkiError(f"{path} is no key that can be read: restore it from a backup.") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise PkiError(f"{path} is not an elliptic-curve key: restore it from a backup.")
-    return key
-
-
-def _read_authority(certificate: Path, key: Path) -> Authority:
-    return Authority(_read_certificate(certificate), _read_key(key))

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ringwall.infra import authority, pki
+from ringwall.infra import authority, pem_files, pki
 from ringwall.infra.errors import PkiError
 from ringwall.infra.layout import Layout
 from ringwall.infra.run import find_tool
@@ -107,7 +107,7 @@ def test_a_name_outside_an_authoritys_realm_is_refused_though_it_signed_it(
 ):
     certificate = {"world": layout.world_certificate, "inside": layout.inside_certificate}[authority_name]
     key = {"world": layout.world_key, "inside": layout.inside_key}[authority_name]
-    issuer = pki._read_authority(certificate, key)
+    issuer = pem_files.read_authority(certificate, key)
     leaf = authority.make_leaf(
         issuer,
         ec.generate_private_key(ec.SECP256R1()).public_key(),
@@ -126,7 +126,7 @@ def test_a_name_outside_an_authoritys_realm_is_refused_though_it_signed_it(
 
 @openssl
 def test_the_worlds_authority_cannot_make_client_certificates_nor_further_authorities(layout, tmp_path):
-    issuer = pki._read_authority(layout.world_certificate, layout.world_key)
+    issuer = pem_files.read_authority(layout.world_certificate, layout.world_key)
     key = authority.new_key()
     client = authority.make_leaf(
         issuer,
