@@ -58,6 +58,7 @@ class MediaServer:
 
     def lose(self) -> None:
         was_up, self.up = self.up, False
+        self.connected = False
         if was_up:
             self.loop.call_soon(self.down)
 
@@ -69,6 +70,7 @@ class MediaServer:
             "players": [{"player": name, **where} for name, where in self.players.items()],
             "recorders": [{"recorder": name} for name in self.recorders],
         }
+        self.connected = True  # what happens from now on is told
         for request in self.settled({"boot": self.boot, "most_legs": self.most_legs}, found):
             self._run(dict(request))
         self.up = True
@@ -226,7 +228,7 @@ class MediaServer:
 
     def _end(self, players: set, reason: str) -> None:
         for player in players:
-            if self.players.pop(player, None) is not None and self.up:
+            if self.players.pop(player, None) is not None and self.connected:
                 self.event({"event": "played", "player": player, "reason": reason})
 
     def _record(
@@ -266,7 +268,7 @@ class MediaServer:
 
     def _recorded(self, recorder: str, reason: str) -> None:
         found = self.recorders.pop(recorder, None)
-        if found is not None and self.up:
+        if found is not None and self.connected:
             seconds = self.loop.time() - found["began"]
             self.event(
                 {"event": "recorded", "recorder": recorder, "recording": found["recording"],

@@ -21,7 +21,7 @@ from typing import Any, Final
 from ringwall.core.media.ends import Ended, Ends
 from ringwall.core.media.errors import MediaAway, MediaError, MediaFull
 from ringwall.core.media.items import Item, written
-from ringwall.core.media.values import Answer, Link, Listener, Place, Player, Wiring, names
+from ringwall.core.media.values import Answer, Link, Listener, Place, Player, Wiring, names, strangers
 
 log = logging.getLogger(__name__)
 
@@ -299,14 +299,7 @@ class Media:
         ours = {leg for leg, held in self._legs.items() if held.server == number}
         self._missing[number] = [leg for leg in ours if leg not in there]
         self._recording[number] = names(found, "recorders", "recorder")
-        return [
-            *({"op": "leg.close", "leg": leg} for leg in there if leg not in ours),
-            *(
-                {"op": "stop", "player": each}
-                for each in names(found, "players", "player")
-                if each not in self.ends
-            ),
-        ]
+        return strangers(found, ours, self.ends)
 
     def _down(self, number: int) -> None:
         asyncio.get_running_loop().call_later(AWAY_SECONDS, self._away, number)

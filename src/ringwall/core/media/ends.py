@@ -26,7 +26,7 @@ class Ends:
     def __len__(self) -> int:
         return len(self._told)
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._told
 
     def expect(self, name: str, server: int, told: Ended | None) -> None:

@@ -1,6 +1,6 @@
 """What the core and a media server say to each other, as values, and who is told of what happens there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -68,3 +68,18 @@ class Listener(Protocol):
 def names(found: Answer, many: str, one: str) -> list[str]:
     """The names in a list of a server's answer, such as its legs."""
     return [str(each.get(one)) for each in found.get(many, []) if isinstance(each, dict)]
+
+
+def strangers(found: Answer, legs: Container[str], players: Container[str]) -> list[Request]:
+    """The requests that end what a server has beyond these legs and players, and rooms without these legs."""
+    playing = names(found, "players", "player")
+    rooms = [each for each in found.get("rooms", []) if isinstance(each, dict)]
+    return [
+        *({"op": "leg.close", "leg": leg} for leg in names(found, "legs", "leg") if leg not in legs),
+        *({"op": "stop", "player": each} for each in playing if each not in players),
+        *(
+            {"op": "room.close", "room": str(each.get("room"))}
+            for each in rooms
+            if not any(leg in legs for leg in each.get("legs", []))
+        ),
+    ]

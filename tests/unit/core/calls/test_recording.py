@@ -261,6 +261,20 @@ def test_a_media_server_that_dies_ends_it_and_not_the_call(world, media, mailbox
     assert the_call(world).recording is None
 
 
+def test_a_link_that_was_away_for_a_while_leaves_no_recorder_behind(world, media, mailboxes, talk):
+    info(world, talk[0])
+    world.run(5)
+    media.lose()  # and the server lives on
+    world.run(3)
+    assert the_call(world).relay is not None
+    assert media.recorders
+    world.media_up()
+    world.run(3)
+    assert not media.recorders
+    assert not media.rooms
+    assert mailboxes.kept == mailboxes.begun
+
+
 def test_what_cannot_be_kept_now_is_on_record(world, media, mailboxes, talk):
     info(world, talk[0])
     mailboxes.broken = True
