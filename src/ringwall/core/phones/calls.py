@@ -5,8 +5,8 @@ Rules that this module keeps:
   check-sync over the connection on which it signed in, before that counts no longer. What is in the request
   is the same for all: whoever gets it learns nothing.
 - Who logs in or out goes on with the calls that are up.
-- A phone that is blocked loses its calls at once, and one that is removed as well, but never an emergency
-  call.
+- A phone that is blocked loses its calls at once, but never an emergency call. One that is removed may end
+  those it has; it gets no others.
 """
 
 from collections.abc import Sequence
@@ -52,15 +52,15 @@ class PhonesAndCalls:
             for binding in reached.get(phone.id, ()):
                 self._notify(binding)
             now = self._phones.of_device(phone.id)
-            if now is None or now.state is State.BLOCKED:
-                self._end_calls(phone, "removed" if now is None else "blocked")
+            if now is not None and now.state is State.BLOCKED:
+                self._end_calls(phone)
         self._switch.flush()
 
-    def _end_calls(self, phone: PhoneEntry, why: str) -> None:
+    def _end_calls(self, phone: PhoneEntry) -> None:
         for leg in list(self._switch.devices.get(phone.id, ())):
             found = self._switch.legs.get((leg.sip_call_id, leg.tag))
             if found is not None and not is_emergency(found[0]):
-                teardown.end(self._switch, found[0], f"the phone was {why}", by="administrator", status=480)
+                teardown.end(self._switch, found[0], "the phone was blocked", by="administrator", status=480)
 
     def _notify(self, binding: Binding) -> None:
         switch = self._switch

@@ -80,13 +80,26 @@ def test_who_logs_out_goes_on_talking(world, house) -> None:
 
 
 @pytest.mark.req("P2")
-@pytest.mark.parametrize("gone", [False, True])
-def test_a_blocked_or_removed_phone_loses_its_calls(world, house, gone) -> None:
+def test_a_blocked_phone_loses_its_calls(world, house) -> None:
     call, other = world.talk(house.alice, house.bob)
-    house.phones.change(world, house.entry, state=State.BLOCKED, gone=gone)
+    house.phones.change(world, house.entry, state=State.BLOCKED)
     world.run()
     assert (call.state, other.state) == ("ended", "ended")
-    assert world.told("call.ended")[0]["cause"] == f"the phone was {'removed' if gone else 'blocked'}"
+    assert world.told("call.ended")[0]["cause"] == "the phone was blocked"
+
+
+@pytest.mark.req("P2")
+def test_a_phone_that_is_removed_may_end_the_call_that_it_has_and_gets_no_other(world, house) -> None:
+    call, other = world.talk(house.alice, house.bob)
+    house.phones.change(world, house.entry, gone=True)
+    world.run()
+    assert (call.state, other.state) == ("talking", "talking")
+    another = house.alice.call("202")
+    world.run()
+    assert another.status("INVITE")[-1] in (401, 403, 407)
+    call.bye()
+    world.run()
+    assert other.state == "ended"
 
 
 @pytest.mark.req("P2")
