@@ -173,11 +173,12 @@ def _run(command: list[str], timeout: float) -> subprocess.CompletedProcess[str]
     )
 
 
-def settings_for_tests(**sip: int) -> Settings:
+def settings_for_tests(**sip: int | str) -> Settings:
     """Return settings on free ports, with shorter waits for phones that do not answer or do not come back."""
     settings = Settings.for_address(ports.primary_address()).with_free_ports()
     values = settings.model_dump()
-    values["sip"] |= {"ring_seconds": 6, "lost_phone_seconds": 4, "intercept_seconds": 0, **sip}
+    quiet = {"intercept_seconds": 0, "hold_music": ""}
+    values["sip"] |= {"ring_seconds": 6, "lost_phone_seconds": 4, **quiet, **sip}
     return Settings.checked(values, "tests")
 
 

@@ -30,7 +30,8 @@ SIT = [part.hertz[0] for part in COUNTRIES["XX"]["intercept"].parts if part.hert
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
-    with system_in_a_folder(lambda layout: settings_for_tests(intercept_seconds=6).save(layout)) as running:
+    told = settings_for_tests(intercept_seconds=6, hold_music="manolo_camp-morning_coffee")
+    with system_in_a_folder(told.save) as running:
         yield running
 
 
@@ -214,3 +215,32 @@ async def test_a_mailbox_is_reached_by_its_code(system, coded) -> None:
     await talk.call.hangup()
     with pytest.raises(load().CallFailed):
         await coded.call("*99")
+
+
+@pytest.mark.req("T1")
+@pytest.mark.parametrize("by", ["caller", "callee"])
+async def test_who_is_held_hears_music_and_then_the_other_one_again(system, person, by) -> None:
+    async with Phones(system.layout.ca_certificate, system.settings.address) as phones:
+        here, there = await phones.phone(person()), await phones.phone(person())
+        here.tone_hz, there.tone_hz = TONES
+        await asyncio.gather(here.register(), there.register())
+        ours = await here.call(there.credentials.extension)
+        theirs = await there.taken()
+        await until(lambda: heard(bytes(ours.heard)) == TONES[1], "the caller hears the called phone")
+        await until(lambda: heard(bytes(theirs.heard)) == TONES[0], "the called phone hears the caller")
+        holder, held, tone = (ours, theirs, TONES[0]) if by == "caller" else (theirs, ours, TONES[1])
+        await holder.call.hold()
+        await until(lambda: system.ask("status")["media"][0]["legs"] == 2, "both are with the media server")
+        held.forget()
+        await until(lambda: loud(held) and heard(bytes(held.heard)) != tone, "the music is heard")
+        await holder.call.resume()
+        for talk in (ours, theirs):
+            talk.forget()
+        await until(lambda: heard(bytes(held.heard)) == tone, "the one who was held hears the other one")
+        await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "back on a relay")
+        for talk in (ours, theirs):
+            talk.forget()
+        await until(lambda: heard(bytes(ours.heard)) == TONES[1], "the caller hears the called phone")
+        await until(lambda: heard(bytes(theirs.heard)) == TONES[0], "the called phone hears the caller")
+        await held.call.hangup()
+        await until(lambda: ours.closed and theirs.closed, "both phones are free")

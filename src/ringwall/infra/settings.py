@@ -103,6 +103,8 @@ class Sip(Section):
     """How long a call waits for a phone whose connection closed to come back on another one."""
     nonce_seconds: int = Field(default=300, ge=10, le=3600)
     """How long a login challenge can be answered."""
+    hold_music: str = Field(default="manolo_camp-morning_coffee", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
+    """What a party hears that is put on hold: a track of the installed music on hold; empty: silence."""
     intercept_seconds: int = Field(default=6, ge=0, le=30)
     """How long a caller inside hears why a call is refused before the answer comes; 0: not at all."""
     max_calls: int = Field(default=2000, ge=1, le=100_000)

@@ -6,7 +6,7 @@ Rules that this module keeps:
 - A feature puts itself into its hooks once, when the switch is made (`together`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ from ringwall.sip.message import Request
 Within = Callable[[Call, Leg, str, Request], None]
 # A request of a phone that belongs to no call: the transaction's key, the request, its connection.
 Apart = Callable[[str, Request, Flow], None]
+
+
+# A change within a call of two: the party, the transaction's key, the request; the work that deals with it.
+Holding = Callable[[Call, Leg, str, Request], Coroutine[Any, Any, None] | None]
 
 
 class Elsewhere(Protocol):
@@ -73,6 +77,10 @@ def _nothing() -> None:
     """Stands in until there is a dispatcher."""
 
 
+def _not_held(_call: Call, _leg: Leg, _key: str, _request: Request) -> None:
+    """Stands in where a hold is passed on like any other change."""
+
+
 def _not_taken(_call: Call, _status: int) -> bool:
     """Stands in where a call that nobody answers goes nowhere."""
     return False
@@ -110,6 +118,8 @@ class Hooks:
     """A leg is over."""
     emergency: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
     """An emergency number is called: the facts that stand in the record, too."""
+    holding: Holding = _not_held
+    """A party of a call of two changes its media: what deals with that, if it is a hold (`hold_music`)."""
     unanswered: Callable[[Call, int], bool] = _not_taken
     """Nobody took a call, for the reason that the status says: whether it goes on (`arrival`)."""
     wake: Callable[[], None] = _nothing

@@ -165,9 +165,17 @@ def seat(switch: Switch, leg: Leg, room: str) -> None:
     """The leg is in that room from now on; it hears nobody yet."""
     assert leg.media is not None
     if leg.media.room != room:
+        hush(switch, leg)
         unseat(switch, leg)
         leg.media.room = room
     switch.rooms.setdefault(room, {})[leg.tag] = leg
+
+
+def hush(switch: Switch, leg: Leg) -> None:
+    """The party hears no music on hold any more."""
+    if leg.media is not None and leg.media.music:
+        switch.media.stop(leg.media.player)
+        leg.media.music, leg.media.player = False, ""
 
 
 def unseat(switch: Switch, leg: Leg) -> None:

@@ -78,9 +78,8 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
     if alone or other is None:
         work = _change_alone(switch, call, leg, key, request, offer)
     else:
-        other.offers.sent_invite()
-        other.offers.sent_offer()
-        work = _change(switch, call, leg, other, key, request, offer)
+        held = switch.hooks.holding(call, leg, key, request)
+        work = held or pass_on(switch, call, leg, other, key, request, offer)
     switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
 
 
@@ -92,7 +91,7 @@ def _avoided(call: Call, leg: Leg) -> str:
     return "" if other is None or (call.relay is not None and call.relay.chained) else other.suite
 
 
-def _agreed(
+def agreed(
     switch: Switch, call: Call, leg: Leg, key: str, request: Request, offer: media_policy.Checked, back: bytes
 ) -> None:
     """The party's change is said yes to."""
@@ -119,7 +118,7 @@ async def _change_alone(
             failure = 503, "the media relay is not available"
         else:
             if call.talks() and leg.state is not LegState.ENDED:
-                _agreed(switch, call, leg, key, request, offer, media_policy.continued(back, leg.local_sdp))
+                agreed(switch, call, leg, key, request, offer, media_policy.continued(back, leg.local_sdp))
                 for told in switch.hooks.media_changed:
                     told(call, leg)
             return
@@ -128,6 +127,19 @@ async def _change_alone(
     await agreement.realign_alone(switch, call, leg, leg.remote_sdp)
     turns.give_turn_back(leg, request)
     switch.answer(leg, key, request.response(failure[0], headers=[teardown.warning(failure[1])]))
+
+
+async def pass_on(
+    switch: Switch, call: Call, leg: Leg, other: Leg, key: str, request: Request, offer: media_policy.Checked
+) -> None:
+    """Ask the other party for what this one asks, if it can be asked now."""
+    if not other.offers.may_invite:
+        turns.give_turn_back(leg, request)
+        switch.answer(leg, key, request.response(491))
+        return
+    other.offers.sent_invite()
+    other.offers.sent_offer()
+    await _change(switch, call, leg, other, key, request, offer)
 
 
 async def _change(
@@ -216,4 +228,4 @@ async def _joined(
     session.start_from_answer(switch, other, response)
     other.local_sdp, other.remote_sdp, other.suite = body, response.body, answer.suite
     call.offerer = leg.side
-    _agreed(switch, call, leg, key, request, offer, back)
+    agreed(switch, call, leg, key, request, offer, back)

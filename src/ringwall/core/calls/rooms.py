@@ -154,7 +154,7 @@ async def _follow(switch: Switch, leg: Leg, offered: media_side.Offered, room: s
     before = leg.media
     leg.media, leg.relay = offered.media, offered.relay
     if before is not None:
-        leg.media.hears, leg.media.music = before.hears, before.music
+        leg.media.hears = before.hears
     if room:
         media_side.seat(switch, leg, room)
     await media_side.taken(switch, leg, offered, response)
@@ -301,6 +301,7 @@ async def _home(switch: Switch, call: Call) -> None:
     except NotMoved as error:
         teardown.end(switch, call, f"the media server was lost: {error}")
     else:
+        call.stays.clear()
         switch.keep(call)
     finally:
         call.moving = False

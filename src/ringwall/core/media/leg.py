@@ -21,6 +21,7 @@ class MediaLeg:
     room: str = ""
     hears: dict[str, float] = field(default_factory=dict)
     music: bool = False
+    player: str = field(default="", compare=False)  # of that music; not stored
 
     def to_value(self) -> dict[str, Any]:
         """JSON-able value."""

@@ -135,7 +135,8 @@ def test_it_pauses_while_the_call_is_on_hold(world, media, talk):
     a.change("sendonly")
     world.run()
     assert recorder(media)["paused"]
-    assert not media.players, "nobody is warned of what is not recorded"
+    played = [item["prompt"] for player in media.players.values() for item in player["items"]]
+    assert played == ["moh/manolo_camp-morning_coffee"], "nobody is warned of what is not recorded"
     a.change("sendrecv")
     world.run()
     assert not recorder(media)["paused"]
