@@ -3,7 +3,6 @@
 import asyncio
 import io
 import random
-import re
 import wave
 from contextlib import closing
 
@@ -13,10 +12,10 @@ import pytest_asyncio
 from ringwall.cli.demo.tones import heard
 from ringwall.cli.demo.wiretap import TONES
 from system.descriptions import good
+from system.mailbox import PIN, Mailbox, leave, over, press, signed_in, wav_tone
 from system.running import until
 from system.test_http_api import client
 
-PIN = "58302746"
 SPOKEN = TONES[0]
 _DTMF = "application/dtmf-relay"
 
@@ -24,28 +23,6 @@ _DTMF = "application/dtmf-relay"
 @pytest.fixture(autouse=True)
 async def media_server(system):
     await system.ready()
-
-
-class Mailbox:
-    """A user with a PIN, a phone that only shows the lamp, and whatever else a test signs in."""
-
-    def __init__(self, system, account, lamp) -> None:
-        self.system, self.account, self.lamp = system, account, lamp
-        self.extension = account.extension
-
-    def shown(self) -> dict:
-        return self.system.ask("voicemail.show", extension=self.extension)
-
-    async def lit(self, counts: str, seconds: float = 15) -> None:
-        """Wait until the lamp's phone was told of so many messages, such as 1/0."""
-        async with asyncio.timeout(seconds):
-            while True:
-                key, request = await self.lamp.came("NOTIFY", seconds)
-                self.lamp.respond(key, request.response(200, to_tag="lamp"))
-                assert request.headers.get("event") == "message-summary"
-                told = re.search(rb"Voice-Message: (\S+)", request.body)
-                if told and told[1].decode() == counts:
-                    return
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -59,24 +36,6 @@ async def mailbox(system, person, connect):
         return made
 
     return make
-
-
-async def press(talk, keys: str) -> None:
-    await talk.call.send_dtmf(keys)
-
-
-async def leave(caller, extension: str, seconds: float = 3.0, keys: str = "1"):
-    """Call, skip the greeting, speak for a while, and press keys in the review."""
-    talk = await caller.call(extension, timeout=30)
-    await asyncio.sleep(1.0)
-    await press(talk, "#")
-    await asyncio.sleep(1.0 + seconds)
-    await press(talk, f"#{keys}")
-    return talk
-
-
-async def over(*talks) -> None:
-    await until(lambda: all(talk.closed for talk in talks), "the call is over", 30)
 
 
 @pytest.mark.req("V2")
@@ -100,22 +59,6 @@ async def test_a_missed_call_becomes_a_message_that_its_owner_hears(system, desk
     await over(listening)
     shown = owner.shown()
     assert (shown["new"], shown["saved"], shown["deleted"]) == (0, 0, 1)
-
-
-def wav_tone(content: bytes) -> int | None:
-    """The tone in the midst of a WAV file."""
-    with wave.open(io.BytesIO(content)) as file:
-        samples = file.readframes(file.getnframes())
-    middle = len(samples) // 4 * 2
-    return heard(samples[:middle])
-
-
-def signed_in(system, extension: str, pin: str = PIN):
-    api = client(system)
-    answer = api.post("/api/mailbox/tokens", json={"extension": extension, "pin": pin})
-    assert answer.status_code == 201, answer.text
-    api.headers["Authorization"] = f"Bearer {answer.json()['token']}"
-    return api
 
 
 @pytest.mark.req("V2")
