@@ -11,6 +11,7 @@ from ringwall.cli.demo.plugged import PluggedPhone
 from ringwall.phone import build
 from system.running import System
 from system.signing_room import SigningRoom
+from system.test_voice_mail import leave, over
 
 PIN = "407259"
 
@@ -138,3 +139,31 @@ async def test_it_comes_back_by_itself_after_the_power_was_gone(system, phone) -
     phone.plug_in()
     shown = await phone.shows(lambda shown: shown["signed_in"], "signed in again")
     assert shown["version"] == "10.0.0"
+
+
+@pytest.mark.req("P3", "P5", "V2")
+async def test_lamp_and_button_are_the_user_s_and_an_administrator_can_take_the_phone_away(
+    system, phone, person, desk_phones
+) -> None:
+    anna, ben = person("Anna"), await desk_phones(hertz=620.0)
+    system.ask("user.pin.set", extension=anna.extension, pin=PIN, must_change=False)
+    system.ask("voicemail.set", extension=anna.extension, takes_calls=True)
+    system.ask("phone.assign", mac=phone.mac, extension=anna.extension)
+    # Nobody touched the phone: it was told to fetch its configuration.
+    await phone.shows(lambda shown: shown["signed_in"] and shown["user"], "it is Anna's phone")
+    talk = await leave(ben, anna.extension, 4.0)
+    await over(talk)
+    await phone.shows(lambda shown: shown["lamp"] == {"on": True, "new": 1}, "the lamp is lit")
+
+    number = (await phone.key("state"))["buttons"].index("Mailbox") + 1
+    await phone.key("button", button=number)
+    await phone.shows(lambda shown: shown["calls"] and shown["calls"][0]["state"] == "talking", "the mailbox")
+    await phone.key("digits", digits=f"{PIN}#1")
+    await phone.hears(620, 40)
+    await phone.key("hang-up")
+    await phone.shows(lambda shown: not shown["calls"], "free")
+
+    system.ask("phone.unassign", mac=phone.mac)
+    shown = await phone.shows(lambda shown: shown["user"] is None and shown["signed_in"], "nobody's phone")
+    assert shown["lamp"] == {"on": False, "new": 0}
+    assert shown["buttons"] == []

@@ -87,10 +87,10 @@ class PluggedPhone:
             await asyncio.sleep(_LOOK_S)
         raise PhoneError(f"{what}: not within {seconds:.0f} s. It shows {shown}. {self.log()}")
 
-    async def hears(self, hertz: float) -> None:
+    async def hears(self, hertz: float, seconds: float = 8.0) -> None:
         """Wait until the call carries a tone; raise PhoneError where it does not."""
         found = None
-        for _ in range(40):
+        for _ in range(int(seconds / (2 * _LOOK_S))):
             await asyncio.sleep(2 * _LOOK_S)
             found = heard(base64.b64decode((await self.key("heard"))["pcm"]))
             if found is not None and abs(found - hertz) <= _NEAR_HZ:
