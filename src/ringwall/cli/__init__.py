@@ -23,6 +23,7 @@ def _assemble() -> typer.Typer:
     from ringwall.cli import (  # noqa: PLC0415
         authcodes,
         calls,
+        conferences,
         demo,
         devices,
         firmware,
@@ -62,6 +63,7 @@ def _assemble() -> typer.Typer:
     app.add_typer(policy.app, name="policy")
     app.add_typer(reports.app, name="report")
     app.add_typer(calls.app, name="call")
+    app.add_typer(conferences.app, name="conference")
     app.add_typer(voicemail.app, name="voicemail")
     app.add_typer(mail.app, name="mail")
     app.add_typer(ledger.app, name="ledger")

@@ -36,6 +36,18 @@ def hangup(
 
 
 @app.command()
+def move(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="Its name in ./ringwall call list.")],
+    to: Annotated[str, typer.Argument(metavar="WHERE", help="room (the media server) or relay.")],
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the media of a call of two to the media server or back, while both talk."""
+    moved = ask(Layout.of(data), "call.move", {"call": call, "to": to})
+    Output(as_json=as_json).result(moved, f"The call {call} is joined by a {moved['joined']}.")
+
+
+@app.command()
 def feature(
     extension: Annotated[str, typer.Argument(metavar="EXTENSION", help="In whose name.")],
     name: Annotated[str, typer.Argument(metavar="FEATURE", help="intercom, 'whisper page', page or pickup.")],

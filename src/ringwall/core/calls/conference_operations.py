@@ -90,7 +90,7 @@ def _starter(switch: Switch, room: str) -> Leg:
     """Who made the conference. Raises OperationError where he takes no part any more."""
     there = conferences.parties(switch, room)
     if not there:
-        message = f"There is no conference {room}: `call.conference.list` has them."
+        message = f"There is no conference {room}: `ringwall conference list` has them."
         raise OperationError("not_found", message, "conference")
     starter = conferences.starter_of(there[0][0])
     own = [leg for _, leg in there if leg.extension == starter]
