@@ -119,6 +119,51 @@ except FirmwareError as error:
 """
 
 
+PUBLISH = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from ringwall.core.firmware import keys, online
+from ringwall.core.firmware.acceptance import accept, check_as_client
+from ringwall.core.firmware.desk import Desk
+from ringwall.core.firmware.repository import Repository
+from ringwall.infra.firmware import ImageName
+folder, module, now = Path(sys.argv[1]), sys.argv[2], datetime.now(UTC)
+desk, core = Desk(folder / "stick"), online.OnlineKeys(folder / "online")
+for name in ("anna", "ben"):
+    keys.make_file_key(desk.keys, name, "correct horse battery")
+for name, number in (("carla", 1), ("yara", 2)):
+    keys.make_hsm_key(desk.keys, name, module, "signing", "271828", number)
+signers = core.offered()
+desk.take({}, {r: {"keyid": s.public_key.keyid, **s.public_key.to_dict()} for r, s in signers.items()})
+desk.begin(["anna", "ben", "carla"], ["carla"], threshold=2, targets_threshold=1, now=now)
+desk.set_holders("yealink", ["yara"], 1, now)
+image = folder / "T54W.rom"
+image.write_bytes(b"firmware")
+desk.add_image(image, ImageName.parse("yealink/t54w/1.2/T54W.rom"), "", now)
+secret = lambda what: "271828" if what.startswith("PIN") else "correct horse battery"
+done = desk.sign(["ben", "carla", "yara"], secret)
+assert ("root", "carla") in done and ("yealink", "yara") in done, done
+ids = {role: one.public_key.keyid for role, one in signers.items()}
+after = accept(Repository(), {r: m.to_bytes() for r, m in desk.proposals().items()}, ids, now)
+after, _ = online.freshened(after, signers, now, snapshot=True)
+check_as_client(Repository(), after)
+print(*after.images)
+"""
+
+
+@pytest.mark.req("F1", "F3")
+def test_root_and_images_signed_in_a_pkcs11_module_are_what_a_phone_takes(tmp_path, token) -> None:
+    """With a person's file beside the module's key: two of three for root, the module alone for the vendor."""
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-c", PUBLISH, str(tmp_path), MODULE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "yealink/t54w/1.2/T54W.rom"
+
+
 @pytest.mark.req("F1")
 def test_a_key_in_a_pkcs11_module_signs_and_never_leaves_it(tmp_path, token) -> None:
     """In a process of its own, because a PKCS#11 library reads its configuration once."""
