@@ -22,13 +22,13 @@ from typing import Final
 
 from ringwall.core.calls import dialling, menus, refusal, rooms, staying, talking, teardown
 from ringwall.core.calls.call import Call, Leg, Watch, WatchMode
-from ringwall.core.calls.features import recorder, warning
+from ringwall.core.calls.features import intercom, recorder, warning
 from ringwall.core.calls.outside import WhyNot
 from ringwall.core.calls.switch import Switch
 from ringwall.core.calls.wire import LegGone
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.interaction import HungUp, Interaction
-from ringwall.core.media.items import Item, Tone
+from ringwall.core.media.items import Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
 from ringwall.policy.actions import Action, Context
 from ringwall.policy.decide import may
@@ -47,7 +47,6 @@ _LOST: Final = "the media server was lost"
 _REASON: Final = "watched"  # for which the call stays in a room
 _INTRUSION: Final = (Tone("intrusion"),)
 _ERROR: Final = (Tone("congestion", 2.0),)
-_TONE_SECONDS: Final = 3.0  # the longest that is waited for the end of a tone
 _KEY_SECONDS: Final = 3600.0
 
 
@@ -170,7 +169,7 @@ async def _arrange(switch: Switch, call: Call, watch: Watch) -> None:
         call.recording.stop("the call is being coached")
     await warning.apply(switch, call)
     if mode is WatchMode.BARGE:
-        await asyncio.gather(*(sound(switch, leg, _INTRUSION) for leg in (target, other)))
+        await asyncio.gather(*(intercom.sound(switch, leg, _INTRUSION) for leg in (target, other)))
         if watch.mode is not mode or call.watch is not watch:
             return
     rooms.hear(by, target)
@@ -179,16 +178,6 @@ async def _arrange(switch: Switch, call: Call, watch: Watch) -> None:
     rooms.hear(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
     await rooms.apply(switch, call.id)
     await recorder.people_changed(switch, call)
-
-
-async def sound(switch: Switch, leg: Leg, items: tuple[Item, ...]) -> None:
-    """Play to one party, and wait for the end; what cannot be played is left out."""
-    over = asyncio.Event()
-    country = menus.country_of(switch, leg)
-    with suppress(MediaError, TimeoutError):
-        async with asyncio.timeout(_TONE_SECONDS):
-            await switch.media.play(items, leg=leg.tag, country=country, then=lambda _event: over.set())
-            await over.wait()
 
 
 def leave(switch: Switch, call: Call) -> None:
