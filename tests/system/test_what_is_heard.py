@@ -1,30 +1,26 @@
-"""What the system itself says to a caller, through the real engines: why a call is refused, and the prompt for a code.
+"""What the system itself says to a caller, through the real engines: why a call is refused, and music on hold.
 
-They need a system of their own: on the one that the other tests share nobody hears why a call is refused, so that
-each answer comes at once.
+They need a system of their own: on the one that the other tests share each refusal comes at once, and a hold is
+silence.
 """
 
 import array
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
-from ringwall.cli.demo.phones import Phone, Phones, Talk, load
-from ringwall.cli.demo.tones import RATE, heard, power_at
+from ringwall.cli.demo.tones import RATE, power_at
 from ringwall.cli.demo.wiretap import TONES
 from ringwall.media.tones import COUNTRIES
 from system.descriptions import answer_to, of_port
-from system.exchange import Exchange, House, house_in
-from system.raw_phone import RawPhone
-from system.running import Account, System, settings_for_tests, system_in_a_folder, until
+from system.exchange import House, house_in
+from system.raw_phone import RawPhone, joined
+from system.running import System, settings_for_tests, system_in_a_folder, until
 from system.srtp import MediaPort
 
-Person = Callable[..., Account]
-
-ABROAD, CANONICAL = "000442079460123", "+442079460123"
-CODE = "8135792460"
+ABROAD = "000442079460123"
 SIT = [part.hertz[0] for part in COUNTRIES["XX"]["intercept"].parts if part.hertz]
 
 
@@ -38,62 +34,26 @@ def system() -> Iterator[System]:
 @pytest.fixture(scope="module")
 def house(system: System) -> Iterator[House]:
     with house_in(system) as made:
-        usual = system.ask("group.show", group="authorization-codes")
-        system.ask("group.set", group="authorization-codes", call="international", trunk_groups=["pstn"])
-        made.add("group", "coded", name="Coded", call="local", trunk_groups=["pstn"], codes="forced")
-        made.add("authcode", "client-4711", name="Client 4711", code=CODE)
-        yield made
-        system.ask(
-            "group.set", group="authorization-codes", call=usual["call"], trunk_groups=usual["trunk_groups"]
-        )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def exchange(house: House) -> AsyncIterator[Exchange]:
-    async with house.trunk("pstn-1", "pstn", caller_number="+41445550100", max_calls=50) as made:
         yield made
 
 
 @pytest.fixture
-def port(system: System) -> Iterator[MediaPort]:
-    made = MediaPort(system.settings.address)
-    yield made
-    made.close()
+def port(media) -> MediaPort:
+    return media()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def anna(system: System, house: House, person: Person) -> AsyncIterator[RawPhone]:
-    phone = await RawPhone.connect(system, house.employ(person(), "local"))
-    yield phone
-    await phone.close()
+async def anna(house: House, connect, person) -> AsyncIterator[RawPhone]:
+    yield await connect(house.employ(person(), "local"))
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def coded(system: System, house: House, person: Person) -> AsyncIterator[Phone]:
-    """A real phone whose calls abroad need a code."""
-    account = house.employ(person(), "coded")
-    async with Phones(system.layout.ca_certificate, system.settings.address) as phones:
-        phone = await phones.phone(account)
-        phone.tone_hz = TONES[0]
-        await phone.register()
-        yield phone
-
-
-def loud(talk: Talk | bytes) -> bool:
+def loud(pcm: bytes) -> bool:
     """Whether there is something to hear in the last half second."""
-    pcm = bytes(talk if isinstance(talk, bytes) else talk.heard)[-RATE:]
-    return len(pcm) == RATE and max(map(abs, array.array("h", pcm))) > 1000
-
-
-async def prompted(phone: Phone) -> Talk:
-    """Dial abroad and wait for the prompt."""
-    talk = await phone.call(ABROAD)
-    await until(lambda: loud(talk), "the prompt is heard")
-    return talk
+    return len(pcm) >= RATE and max(map(abs, array.array("h", pcm[-RATE:]))) > 1000
 
 
 @pytest.mark.req("C7")
-async def test_a_denied_number_is_heard_as_intercept_before_the_refusal(system, exchange, anna, port) -> None:
+async def test_a_denied_number_is_heard_as_intercept_before_the_refusal(system, anna, port) -> None:
     before = system.seq()
     asked = anna.invite(ABROAD, of_port(port))
     early = await asked.status(183)
@@ -111,7 +71,6 @@ async def test_a_denied_number_is_heard_as_intercept_before_the_refusal(system, 
     assert "reaches less far" in (answer.headers.get("warning") or "")
     denial = await system.record(before, "call.denied", caller=anna.account.extension)
     assert denial["status"] == 403
-    assert not exchange.invites
     await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "no leg is left")
     assert not system.ask("call.list")
 
@@ -131,116 +90,36 @@ async def test_who_cancels_while_it_is_heard_leaves_nothing(system, anna, port) 
     await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "no leg is left")
 
 
-@pytest.mark.req("A1", "C6")
-async def test_a_code_that_is_typed_opens_the_call_and_both_hear_each_other(
-    system, exchange, coded, port
-) -> None:
-    exchange.describe = lambda sdp: answer_to(sdp, port)
-    before = system.seq()
-    talk = await prompted(coded)
-    assert not exchange.invites
-    await talk.call.send_dtmf(CODE + "#")
-    there = await exchange.talk()
-    await port.talk(there.remote, TONES[1])
-    talk.forget()
-    await until(lambda: heard(bytes(talk.heard)) == TONES[1], "the phone hears the carrier")
-    await until(lambda: port.tone == TONES[0], "the carrier hears the phone")
-    assert system.ask("status")["media"][0]["legs"] == 0
-    await talk.call.hangup()
-    await there.ended()
-    record = await system.record(before, "call.ended", number=CANONICAL)
-    assert (record["code"], record["caller"]) == ("client-4711", coded.credentials.extension)
-    assert record["grants"][0]["subject"]["kind"] == "code"
-    assert CODE not in str(system.records(0)) + str(system.records(before)) + system.log("core") + system.log(
-        "media-1"
-    )
-
-
-@pytest.mark.req("A1")
-async def test_wrong_codes_open_nothing_and_the_third_one_ends_the_call(system, exchange, coded) -> None:
-    exchange.invites.clear()
-    before = system.seq()
-    talk = await prompted(coded)
-    for _ in range(3):
-        assert talk.established
-        await talk.call.send_dtmf("123#")
-        await asyncio.sleep(1.5)
-    await until(lambda: talk.closed, "the system hangs up", 20)
-    assert not exchange.invites
-    await system.record(before, "security.wrong_code", source=coded.credentials.extension)
-    await system.record(before, "call.denied", rule="code.unknown", caller=coded.credentials.extension)
-
-
-@pytest.mark.req("A1")
-async def test_keys_by_info_are_understood_too(system, house, exchange, port, person) -> None:
-    exchange.describe = answer_to
-    phone = await RawPhone.connect(system, house.employ(person(), "coded"))
-    asked = phone.invite(ABROAD, of_port(port))
-    call = phone.confirm(asked, await asked.status(200))
-    for key in CODE + "#":
-        body = f"Signal={key}\r\nDuration=160\r\n".encode()
-        assert (await call.ask("INFO", body, "application/dtmf-relay").final()).status == 200
-    there = await exchange.talk()
-    await call.changed(lambda sdp: answer_to(sdp, port))
-    await call.hang_up()
-    await there.ended()
-    await phone.close()
-
-
-@pytest.mark.req("A1")
-async def test_a_media_server_that_dies_opens_nothing(system, exchange, coded) -> None:
-    exchange.invites.clear()
-    talk = await prompted(coded)
-    system.kill("media-1")
-    await until(lambda: talk.closed, "the call is over", 20)
-    assert not exchange.invites
-    await system.ready()
-    assert (await prompted(coded)).established
-
-
-@pytest.mark.req("A1", "R1")
-async def test_a_core_that_dies_ends_the_call_at_the_prompt(system, exchange, coded) -> None:
-    exchange.invites.clear()
-    talk = await prompted(coded)
-    system.kill("core")
-    await until(lambda: talk.closed, "the call is over", 30)
-    await system.ready()
-    assert not exchange.invites
-    await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "no leg is left")
-
-
-async def test_a_mailbox_is_reached_by_its_code(system, coded) -> None:
-    talk = await coded.call("*98")
-    await until(lambda: loud(talk), "voice mail speaks")
-    await talk.call.hangup()
-    with pytest.raises(load().CallFailed):
-        await coded.call("*99")
-
-
 @pytest.mark.req("T1")
 @pytest.mark.parametrize("by", ["caller", "callee"])
-async def test_who_is_held_hears_music_and_then_the_other_one_again(system, person, by) -> None:
-    async with Phones(system.layout.ca_certificate, system.settings.address) as phones:
-        here, there = await phones.phone(person()), await phones.phone(person())
-        here.tone_hz, there.tone_hz = TONES
-        await asyncio.gather(here.register(), there.register())
-        ours = await here.call(there.credentials.extension)
-        theirs = await there.taken()
-        await until(lambda: heard(bytes(ours.heard)) == TONES[1], "the caller hears the called phone")
-        await until(lambda: heard(bytes(theirs.heard)) == TONES[0], "the called phone hears the caller")
-        holder, held, tone = (ours, theirs, TONES[0]) if by == "caller" else (theirs, ours, TONES[1])
-        await holder.call.hold()
-        await until(lambda: system.ask("status")["media"][0]["legs"] == 2, "both are with the media server")
-        held.forget()
-        await until(lambda: loud(held) and heard(bytes(held.heard)) != tone, "the music is heard")
-        await holder.call.resume()
-        for talk in (ours, theirs):
-            talk.forget()
-        await until(lambda: heard(bytes(held.heard)) == tone, "the one who was held hears the other one")
-        await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "back on a relay")
-        for talk in (ours, theirs):
-            talk.forget()
-        await until(lambda: heard(bytes(ours.heard)) == TONES[1], "the caller hears the called phone")
-        await until(lambda: heard(bytes(theirs.heard)) == TONES[0], "the called phone hears the caller")
-        await held.call.hangup()
-        await until(lambda: ours.closed and theirs.closed, "both phones are free")
+async def test_who_is_held_hears_music_and_then_the_other_one_again(system, connect, media, by) -> None:
+    anna, ben = await connect(), await connect()
+    ours, theirs = media(), media()
+    here, there = await joined(anna, ben, of_port(ours), lambda sdp: answer_to(sdp, theirs))
+    await ours.talk(here.remote, TONES[0])
+    await theirs.talk(there.remote, TONES[1])
+    await until(lambda: ours.tone == TONES[1] and theirs.tone == TONES[0], "both hear each other")
+    holder, mine, held, other = (here, ours, there, theirs) if by == "caller" else (there, theirs, here, ours)
+    sounds = (0, 1) if by == "caller" else (1, 0)
+    versions = iter(range(3, 20))
+
+    def following(port: MediaPort):
+        return lambda sdp: answer_to(sdp, port, version=next(versions))
+
+    follows = asyncio.create_task(held.follow(following(other), other, TONES[sounds[1]]))
+    answer = await holder.reinvite(of_port(mine, version=2, direction="sendonly"))
+    assert answer.status == 200
+    assert b"a=recvonly" in answer.body
+    await until(lambda: system.ask("status")["media"][0]["legs"] == 2, "both are with the media server")
+    other.forget()
+    await until(lambda: loud(bytes(other._heard)) and other.tone != TONES[sounds[0]], "the music is heard")
+    answer = await holder.reinvite(of_port(mine, version=next(versions)))
+    await mine.talk(answer.body, TONES[sounds[0]])
+    back = asyncio.create_task(holder.follow(following(mine), mine, TONES[sounds[0]]))
+    await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "back on a relay")
+    for each in (ours, theirs):
+        each.forget()
+    await until(lambda: ours.tone == TONES[1] and theirs.tone == TONES[0], "both hear each other again")
+    follows.cancel()
+    back.cancel()
+    await here.hang_up()
