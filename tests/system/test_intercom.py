@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from ringwall.cli.demo.phones import load
 from ringwall.cli.demo.tones import which
 from system.running import until
-from system.who_hears import HERTZ, all_hear, hang_up, hears, no_leg
+from system.who_hears import HERTZ, all_hear, hang_up, hears, no_leg, status_of
 
 pytestmark = pytest.mark.req("C2")
 I, T, C = HERTZ[:3]  # noqa: E741 - as the documents call them
@@ -21,12 +20,6 @@ def people(person, give):
     found = [person() for _ in range(3)]
     give("intercom", *found, intercom=True, accept_intercom=["all"])
     return found
-
-
-async def refused(phone, dialled: str) -> str:
-    with pytest.raises(load().CallFailed) as caught:
-        await phone.call(dialled)
-    return str(caught.value)
 
 
 async def test_an_idle_phone_answers_by_itself_after_the_tones_and_both_hear_each_other(
@@ -46,14 +39,14 @@ async def test_an_idle_phone_answers_by_itself_after_the_tones_and_both_hear_eac
     await no_leg(system)
 
 
-async def test_who_may_not_is_refused_and_no_phone_opens(system, desk_phones, person, give) -> None:
+async def test_who_may_not_is_refused_and_no_phone_opens(system, desk_phones, connect, person, give) -> None:
     one, other = person(), person()
     give("no-intercom", one, intercom=False)
     give("accepting", other, accept_intercom=["all"])
-    anna = await desk_phones(one)
+    anna = await connect(one)
     ben = await desk_phones(other, answers=None)
     seq = system.seq()
-    assert "403" in await refused(anna, "*15" + other.extension)
+    assert await status_of(anna, "*15" + other.extension) == 403
     denied = await system.record(seq, "call.denied", caller=one.extension)
     assert (denied["rule"], denied["heard"]) == ("feature.denied", "intercept tone")
     assert ben.incoming.empty()
@@ -139,13 +132,13 @@ async def test_the_end_of_the_call_ends_the_whisper(desk_phones, people, who) ->
 
 
 async def test_a_whisper_without_the_right_is_refused_and_changes_nothing(
-    system, desk_phones, people, person, give
+    system, desk_phones, connect, people, person, give
 ) -> None:
     _, target, other = await whispering(desk_phones, people)
     stranger = person()
     give("no-whisper", stranger, intercom=False)
-    fourth = await desk_phones(stranger, hertz=HERTZ[3])
-    assert "403" in await refused(fourth, "*19" + people[1].extension)
+    fourth = await connect(stranger)
+    assert await status_of(fourth, "*19" + people[1].extension) == 403
     await all_hear({target: {C}, other: {T}}, "T and C hear each other as before")
     await hang_up(target, other)
 

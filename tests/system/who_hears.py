@@ -5,6 +5,8 @@ from contextlib import suppress
 
 from ringwall.cli.demo.phones import Talk, load
 from ringwall.cli.demo.tones import which
+from system.descriptions import good
+from system.raw_phone import RawPhone
 from system.running import System, until
 from system.srtp import MediaPort
 
@@ -56,3 +58,8 @@ async def hang_up(*talks: Talk) -> None:
 async def no_leg(system: System) -> None:
     """Wait until nothing is left at the media server."""
     await until(lambda: system.ask("status")["media"][0]["legs"] == 0, "no leg is left")
+
+
+async def status_of(phone: RawPhone, dialled: str) -> int:
+    """With which status a call is answered in the end."""
+    return (await phone.invite(dialled, good()).final()).status

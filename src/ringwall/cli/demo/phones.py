@@ -130,7 +130,18 @@ class Phone:
     async def dial(self, extension: str) -> "Talk":
         """Start a call; it is on its way when this returns."""
         uri = f"sip:{extension}@{self.credentials.domain}"
-        return self._talk(await self._agent.dial(uri))
+        runtime = self._phones.runtime
+        before: list[Any] = []
+        note = before.append
+        runtime.subscribe(note)
+        try:
+            call = await self._agent.dial(uri)
+        finally:
+            runtime.unsubscribe(note)
+        for event in before:
+            # An answer that comes at once is told before the call is there to hear of it.
+            call._on_stack_event(event)  # noqa: SLF001
+        return self._talk(call)
 
     async def call(self, extension: str, timeout: float = 15.0) -> "Talk":  # noqa: ASYNC109 - baresip's own
         """Call and wait until the other side has answered; raises baresip's CallFailed and its kind."""
