@@ -35,10 +35,10 @@ class Driver:
 
 
 @contextmanager
-def driving(job: dict[str, Any]) -> Iterator[Driver]:
+def driving(job: dict[str, Any], program: str = "bench._load") -> Iterator[Driver]:
     """Start the load and end it, whatever happens."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench._load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdin is not None

@@ -150,7 +150,7 @@ class Phone(asyncio.Protocol):
         self._registering: asyncio.Future[float] | None = None
         self._register_began = 0.0
         self._secret = digest.ha1("SHA-256", line["username"], domain, line["password"])
-        self._uuid = f"00000000-0000-4000-8000-{int(line['extension']):012d}".encode()
+        self._uuid = f"00000000-0000-4000-8000-{int(line.get('number', line['extension'])):012d}".encode()
         self.lost = False
 
     # The connection

@@ -152,6 +152,7 @@ def _settings() -> Settings:
         "handshakes_per_source_10s": 5000,
         "sip_requests_per_source_10s": 100_000,
     }
+    values["phones"]["networks"] = ("127.0.0.0/8",)
     return Settings.checked(values, "The benchmark's settings")
 
 
