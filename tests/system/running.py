@@ -117,15 +117,7 @@ class System:
     def device(self, extension: str, *, legacy: bool = False) -> Account:
         """Add a device of a user."""
         told = self.ask("device.add", extension=extension, label="test", legacy=legacy)
-        settings = self.settings
-        return Account(
-            server=settings.address,
-            port=settings.ports.sips,
-            domain=settings.organisation.domain,
-            extension=extension,
-            username=told["auth_user"],
-            password=told["password"],
-        )
+        return Account.of(self.settings, told)
 
     def person(self, name: str = "") -> Account:
         """Add a user with one device."""

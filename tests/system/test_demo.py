@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ringwall.cli.demo import reference, watched
+from ringwall.cli.demo import conference, reference, watched
 from ringwall.cli.demo.acts import AFTER, LIVE
 from ringwall.cli.demo.wiretap import TONES
 
@@ -49,6 +49,13 @@ def test_the_reference_phone_refused_the_tampered_image_and_kept_its_own(played)
 @pytest.mark.req("C2")
 @pytest.mark.parametrize("name", [name for name, _ in watched.ACTS])
 def test_this_act_of_the_supervisor_holds(played, name) -> None:
+    (act,) = [act for act in played["acts"] if act["name"] == name]
+    assert act["ok"], act["why"]
+
+
+@pytest.mark.req("C2")
+@pytest.mark.parametrize("name", [name for name, _ in conference.ACTS])
+def test_this_act_of_the_conference_holds(played, name) -> None:
     (act,) = [act for act in played["acts"] if act["name"] == name]
     assert act["ok"], act["why"]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ringwall.cli import readiness, starting
-from ringwall.cli.demo import outside, reference, watched
+from ringwall.cli.demo import conference, outside, reference, watched
 from ringwall.cli.demo.acts import play
 from ringwall.cli.demo.stage import Report
 from ringwall.cli.output import DATA_DEFAULT, DataOption, JsonOption, Output, format_table
@@ -43,28 +43,30 @@ def demo(
         output.progress(f"using the running system of {layout.data}")
         report = asyncio.run(play(layout, Settings.load(layout), output.progress))
         if report.ok:
-            # The second act changes who may do what: not where people work.
+            # The further acts change who may do what: not where people work.
             with _own_system(output) as (layout, settings):
-                asyncio.run(_second_act(layout, settings, report, output))
+                asyncio.run(_further_acts(layout, settings, report, output))
     else:
         with _own_system(output) as (layout, settings):
-            report = asyncio.run(_both_acts(layout, settings, output))
+            report = asyncio.run(_all_acts(layout, settings, output))
     output.result(report.to_dict(), _text(report))
     if not report.ok:
         raise typer.Exit(1)
 
 
-async def _both_acts(layout: Layout, settings: Settings, output: Output) -> Report:
+async def _all_acts(layout: Layout, settings: Settings, output: Output) -> Report:
     report = await play(layout, settings, output.progress)
     if report.ok:
-        await _second_act(layout, settings, report, output)
+        await _further_acts(layout, settings, report, output)
     return report
 
 
-async def _second_act(layout: Layout, settings: Settings, report: Report, output: Output) -> None:
+async def _further_acts(layout: Layout, settings: Settings, report: Report, output: Output) -> None:
     report.outside = await outside.play(layout, settings, report.acts, output.progress)
     if report.ok:
         report.watched = await watched.play(layout, settings, report.acts, output.progress)
+    if report.ok:
+        await conference.play(layout, settings, report.acts, output.progress)
     if report.ok:
         report.reference = await reference.play(layout, settings, report.acts, output.progress)
 

@@ -28,18 +28,7 @@ async def people(stage: Stage) -> None:
         stage.ask("user.add", extension=extension, name=name)
         stage.added.append(extension)
         device = stage.ask("device.add", extension=extension, label="demonstration")
-        phones.append(
-            await stage.phones.phone(
-                Credentials(
-                    server=stage.settings.address,
-                    port=stage.settings.ports.sips,
-                    domain=stage.settings.organisation.domain,
-                    extension=extension,
-                    username=device["auth_user"],
-                    password=device["password"],
-                )
-            )
-        )
+        phones.append(await stage.phones.phone(Credentials.of(stage.settings, device)))
     stage.anna, stage.ben = phones
     stage.anna.tone_hz, stage.ben.tone_hz = TONES
 

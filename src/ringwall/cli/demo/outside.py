@@ -154,16 +154,7 @@ async def play(layout: Layout, settings: Settings, acts: list[Act], say: Any) ->
     device = ask(layout, "device.add", {"extension": EXTENSION, "label": "demonstration"})
     with carriers.papers() as papers:
         async with Phones(layout.ca_certificate, settings.address, listen=(port, papers.file)) as phones:
-            phone = await phones.phone(
-                Credentials(
-                    server=settings.address,
-                    port=settings.ports.sips,
-                    domain=settings.organisation.domain,
-                    extension=EXTENSION,
-                    username=device["auth_user"],
-                    password=device["password"],
-                )
-            )
+            phone = await phones.phone(Credentials.of(settings, device))
             phone.tone_hz = PHONE_HZ
             carrier = await Carrier.make(phones.runtime, settings.address, port + 1, CARRIER_HZ)
             house = House(layout, settings, phone, carrier, port + 1, papers.authority)

@@ -1,7 +1,7 @@
 """Real phones for demonstration and tests: baresip in this process, with verified TLS and mandatory SRTP."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from ringwall.cli.demo.tones import RATE, tone
 from ringwall.infra.errors import RingwallError
+from ringwall.infra.settings import Settings
 
 _BY_ITSELF = ("Alert-Info", "Call-Info", "Answer-Mode")  # what may ask a phone to answer by itself
 _FRAME_SECONDS = 0.02
@@ -31,6 +32,18 @@ class Credentials:
     extension: str
     username: str
     password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings, device: Mapping[str, Any]) -> Self:
+        """Return those of a device that was just added: what `device.add` said of it."""
+        return cls(
+            server=settings.address,
+            port=settings.ports.sips,
+            domain=settings.organisation.domain,
+            extension=device["extension"],
+            username=device["auth_user"],
+            password=device["password"],
+        )
 
 
 def load() -> Any:

@@ -200,16 +200,7 @@ async def play(layout: Layout, settings: Settings, acts: list[Act], say: Any) ->
     with tempfile.TemporaryDirectory(prefix="ringwall-room-") as name:
         phone = PluggedPhone(layout, settings, Path(name) / "phone")
         async with Phones(layout.ca_certificate, settings.address) as phones:
-            friend = await phones.phone(
-                Credentials(
-                    server=settings.address,
-                    port=settings.ports.sips,
-                    domain=settings.organisation.domain,
-                    extension=FRIEND,
-                    username=device["auth_user"],
-                    password=device["password"],
-                )
-            )
+            friend = await phones.phone(Credentials.of(settings, device))
             friend.tone_hz = FRIEND_HZ
             await friend.register()
             office = Office(layout, settings, Desk(Path(name) / "stick"), phone, friend)

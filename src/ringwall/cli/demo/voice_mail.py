@@ -22,15 +22,7 @@ async def missed(stage: Stage) -> None:
     stage.pin = random_pin(extension)
     stage.ask("user.pin.set", extension=extension, pin=stage.pin, must_change=False)
     device = stage.ask("device.add", extension=extension, label="lamp")
-    own = ben.credentials
-    lamp = Credentials(
-        server=own.server,
-        port=own.port,
-        domain=own.domain,
-        extension=extension,
-        username=device["auth_user"],
-        password=device["password"],
-    )
+    lamp = Credentials.of(stage.settings, device)
     stage.lamp = await Lamp.sign_in(lamp, stage.layout.ca_certificate)
     claim(await stage.lamp.shows(0), "the lamp was told nothing when it signed in")
     ben.answers = False

@@ -179,16 +179,7 @@ async def play(layout: Layout, settings: Settings, acts: list[Act], say: Any) ->
         for who, extension in EXTENSIONS.items():
             asked("user.add", extension=extension, name=f"{who.capitalize()} (demonstration)")
             device = asked("device.add", extension=extension, label="demonstration")
-            made = await phones.phone(
-                Credentials(
-                    server=settings.address,
-                    port=settings.ports.sips,
-                    domain=settings.organisation.domain,
-                    extension=extension,
-                    username=device["auth_user"],
-                    password=device["password"],
-                )
-            )
+            made = await phones.phone(Credentials.of(settings, device))
             made.tone_hz = HERTZ[who]
             await made.register()
             people[who] = made

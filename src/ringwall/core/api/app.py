@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
+from ringwall.core.api.conference_routes import conference_routes
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.firmware_routes import firmware_routes
 from ringwall.core.api.forwarding_routes import forwarding_routes
@@ -95,6 +96,7 @@ def create_app(
     app.include_router(phone_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
     app.include_router(forwarding_routes(operations, signed_in))
+    app.include_router(conference_routes(operations, signed_in))
     app.include_router(watching_routes(operations, signed_in))
     app.include_router(mail_routes(operations, signed_in))
     if firmware is not None:

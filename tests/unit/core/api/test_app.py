@@ -171,6 +171,10 @@ ROUTES = [
     ("GET", "/api/voicemail/lists"),
     ("PUT", "/api/voicemail/lists/1"),
     ("DELETE", "/api/voicemail/lists/1"),
+    ("GET", "/api/conferences"),
+    ("POST", "/api/conferences"),
+    ("POST", "/api/conferences/r1/parties"),
+    ("DELETE", "/api/conferences/r1/parties/c1"),
     ("GET", "/api/mail"),
     ("GET", "/api/mail/messages"),
     ("POST", "/api/mail/test"),
@@ -204,7 +208,7 @@ def test_every_route_is_known_to_these_tests(app):
         paths |= {(method.upper(), path) for method in methods}
     examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
     examples |= {"{mail}": "m1", "{sha256}": "i1", "{vendor}": "v1", "{model}": "m1"}
-    examples |= {"{mac}": "a", "{number}": "1"}
+    examples |= {"{mac}": "a", "{number}": "1", "{conference}": "r1"}
     filled = set()
     for method, path in paths:
         for name, value in examples.items():
