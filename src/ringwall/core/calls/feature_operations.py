@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from ringwall.core.calls import arrival, summons, teardown
-from ringwall.core.calls.call import Call, Leg, LegState
+from ringwall.core.calls import arrival, joining, summons, teardown
+from ringwall.core.calls.call import Call, Leg
 from ringwall.core.calls.features import whisper
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.star_codes import CODES
@@ -112,7 +112,7 @@ def _phones(switch: Switch, extension: str) -> list[Binding]:
 
 def _begin(switch: Switch, args: Feature, phones: list[Binding]) -> Call:
     dialled = _CODES.get(args.feature, "") + args.target
-    call = Call(switch.new_tag(), _nobody(switch, args.target), dialled)
+    call = Call(switch.new_tag(), joining.without_dialog(switch, args.target), dialled)
     call.notes |= {"feature": args.feature, "asked_by_command": True}
     there: list[Leg] = []
 
@@ -148,18 +148,3 @@ def _as_dialled(switch: Switch, call: Call, args: Feature) -> None:
         arrival.arrive(switch, call, args.target)
     else:
         teardown.end(switch, call, why_not[2], status=why_not[0])
-
-
-def _nobody(switch: Switch, target: str) -> Leg:
-    """Stands in for the caller until the phone has answered: whom the phone shows as the one who calls."""
-    return Leg(
-        side=Side.A,
-        tag=switch.new_tag(),
-        sip_call_id=switch.new_tag(),
-        device_id=0,
-        extension=target,
-        device="",
-        flow=None,
-        contact="",
-        state=LegState.TALKING,
-    )

@@ -40,6 +40,23 @@ def active(description: bytes) -> bytes:
     return _DIRECTION.sub(b"a=sendrecv", description)
 
 
+def without_dialog(switch: Switch, extension: str, suite: str = "") -> Leg:
+    """A caller who is there by name alone, since the system calls for him: nobody talks on this leg."""
+    tag = switch.new_tag()
+    return Leg(
+        side=Side.A,
+        tag=tag,
+        sip_call_id=tag,
+        device_id=0,
+        extension=extension,
+        device="",
+        flow=None,
+        contact=switch.contact_for(tag),
+        state=LegState.TALKING,
+        suite=suite,
+    )
+
+
 def ghost_of(switch: Switch, leg: Leg) -> Leg:
     """Somebody's name in a call that he is not in any more, or not yet: a leg without a dialog."""
     return Leg(

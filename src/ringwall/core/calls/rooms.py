@@ -82,6 +82,18 @@ def hear(listener: Leg, speaker: Leg, gain: float = 1.0) -> None:
         listener.media.hears.pop(speaker.tag, None)
 
 
+async def join(switch: Switch, call: Call, one: Leg, other: Leg, room: str) -> bool:
+    """Let two legs of a room hear one another; False where the media server was lost and the call is over."""
+    hear(one, other)
+    hear(other, one)
+    try:
+        await apply(switch, room)
+    except MediaError as error:
+        teardown.end(switch, call, f"the media server was lost: {error}")
+        return False
+    return True
+
+
 async def apply(switch: Switch, room: str) -> None:
     """Tell the media server who hears whom. Raises MediaError."""
     there = {

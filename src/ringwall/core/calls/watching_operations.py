@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ringwall.core.calls import talking
+from ringwall.core.calls import joining, talking
 from ringwall.core.calls.call import Call, Leg, WatchMode
 from ringwall.core.calls.features import monitor, watcher
 from ringwall.core.calls.features.recorder import NotRecorded
@@ -80,7 +80,7 @@ async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -
         _allowed(await monitor.move(switch, call, watch, mode))
         state = "watching"
     else:
-        by = watcher.as_caller(switch, args.by)
+        by = joining.without_dialog(switch, args.by)
         decided = monitor.ask(switch, by, mode, args.of, found)
         if isinstance(decided, Denial):
             facts = {**decided.record(), "because": decided.rule.sentence}
@@ -109,7 +109,7 @@ async def _record(switch: Switch, recordings: Desk, actor: Actor, args: Recorded
         recording.stop("it was ended over the API")
         mailbox = recording.mailbox
     else:
-        who = target if by == args.of else watcher.as_caller(switch, by)
+        who = target if by == args.of else joining.without_dialog(switch, by)
         decided = recordings.ask(who, args.of, found)
         if isinstance(decided, Denial):
             facts = {**decided.record(), "because": decided.rule.sentence}

@@ -23,7 +23,6 @@ from ringwall.core.calls import (
 )
 from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.media_policy import GCM_256, MediaRefused
-from ringwall.core.calls.relay import Side
 from ringwall.core.calls.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.menu import Menu
@@ -40,7 +39,8 @@ def enquire(
 
     Returns the call that rings, to end it with. `told` is called once, at the answer or at the end without.
     """
-    attempt = Call(id=switch.new_tag(), caller=_caller(switch, in_name_of), dialled=grant.canonical)
+    caller = joining.without_dialog(switch, in_name_of, GCM_256)
+    attempt = Call(id=switch.new_tag(), caller=caller, dialled=grant.canonical)
     attempt.notes = dict(notes)
     switch.calls[attempt.id] = attempt
     attempt.on_answer = partial(_answered, switch, attempt, menu, told)
@@ -51,23 +51,6 @@ def enquire(
         lambda _error: teardown.end(switch, attempt, "an error in the system"),
     )
     return attempt
-
-
-def _caller(switch: Switch, extension: str) -> Leg:
-    """The system as a caller: a leg without a dialog, which nobody talks on."""
-    tag = switch.new_tag()
-    return Leg(
-        side=Side.A,
-        tag=tag,
-        sip_call_id=tag,
-        device_id=0,
-        extension=extension,
-        device="",
-        flow=None,
-        contact=switch.contact_for(tag),
-        state=LegState.TALKING,
-        suite=GCM_256,
-    )
 
 
 async def _ring(switch: Switch, attempt: Call, grant: Grant, in_name_of: str) -> None:

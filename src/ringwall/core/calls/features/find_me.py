@@ -20,7 +20,6 @@ from ringwall.core.calls.features.enquiry import enquire
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.switch import Switch
 from ringwall.core.media import saying
-from ringwall.core.media.errors import MediaError
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Item, Prompt, Silence
 from ringwall.core.media.menu import HangUp, Next, Visitor
@@ -174,12 +173,7 @@ class _Try:
         teardown.end(switch, made, "taken")
         if not await menus.answer_caller(switch, call, body):
             return
-        rooms.hear(call.caller, leg)
-        rooms.hear(leg, call.caller)
-        try:
-            await rooms.apply(switch, call.id)
-        except MediaError as error:
-            teardown.end(switch, call, f"the media server was lost: {error}")
+        if not await rooms.join(switch, call, call.caller, leg, call.id):
             return
         switch.keep(call)
         # Nothing needs the room any more: from here on it is a call of two like any other.

@@ -137,14 +137,8 @@ async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes, *, tones: boo
         await announce(switch, call.caller, leg)
     if not call.talks() or leg.state is not LegState.TALKING:
         return
-    rooms.hear(call.caller, leg)
-    rooms.hear(leg, call.caller)
-    try:
-        await rooms.apply(switch, call.id)
-    except MediaError as error:
-        teardown.end(switch, call, f"the media server was lost: {error}")
-        return
-    switch.keep(call)
+    if await rooms.join(switch, call, call.caller, leg, call.id):
+        switch.keep(call)
 
 
 async def announce(switch: Switch, initiator: Leg, target: Leg) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from ringwall.core.calls import menus, summons, teardown
-from ringwall.core.calls.call import Call, CallState, Leg, LegState, WatchMode
+from ringwall.core.calls.call import Call, CallState, Leg, WatchMode
 from ringwall.core.calls.features import monitor
 from ringwall.core.calls.relay import Side
 from ringwall.core.calls.switch import Switch
@@ -20,26 +20,10 @@ from ringwall.policy.grant import Grant
 FEATURE: Final = "watching asked for"
 
 
-def as_caller(switch: Switch, extension: str) -> Leg:
-    """A supervisor who has not answered yet: a leg without a dialog, which nobody talks on."""
-    tag = switch.new_tag()
-    return Leg(
-        side=Side.A,
-        tag=tag,
-        sip_call_id=tag,
-        device_id=0,
-        extension=extension,
-        device="",
-        flow=None,
-        contact=switch.contact_for(tag),
-        state=LegState.TALKING,
-    )
-
-
 def call_phones(
     switch: Switch, by: Leg, found: tuple[Call, Leg], mode: WatchMode, decided: Grant
 ) -> Call | None:
-    """Call the supervisor's phones; None where none is signed in. `by` is what `as_caller` gave."""
+    """Call the supervisor's phones; None where none is signed in. `by` has no dialog yet (`joining`)."""
     phones = switch.bindings.of_extension(by.extension, time.time())
     if not phones:
         return None

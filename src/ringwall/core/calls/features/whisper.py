@@ -19,7 +19,6 @@ from ringwall.core.calls.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.features import intercom
 from ringwall.core.calls.relay import Profile
 from ringwall.core.calls.switch import Switch
-from ringwall.core.media.errors import MediaError
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 from ringwall.policy.rules import Heard
@@ -98,12 +97,7 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
     await intercom.announce(switch, call.caller, target)
     if not call.talks() or not theirs.talks() or target.media is None:
         return
-    rooms.hear(call.caller, target)
-    rooms.hear(target, call.caller)
-    try:
-        await rooms.apply(switch, room)
-    except MediaError as error:
-        teardown.end(switch, call, f"the media server was lost: {error}")
+    await rooms.join(switch, call, call.caller, target, room)
 
 
 async def _seat(switch: Switch, call: Call, room: str) -> bool:
