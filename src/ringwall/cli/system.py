@@ -133,8 +133,10 @@ def _welcome(layout: Layout, started: starting.Started, detached: bool) -> str:
         )
     steps = [
         [f'./ringwall user add 201 "Anna Berg"{where}', "a first user"],
-        [f"./ringwall device add 201{where}", "a phone for her: prints what to type into it"],
-        ["./ringwall demo", "two real phones call each other, and prove what this does"],
+        [f"./ringwall user pin reset 201{where}", "her PIN: with it she logs in at any desk phone"],
+        [f"./ringwall phone dhcp{where}", "how desk phones find this system and set themselves up"],
+        [f"./ringwall device add 201{where}", "a phone set up by hand: prints what to type into it"],
+        ["./ringwall demo", "real phones call one another, and prove what this does"],
     ]
     width = max(len(command) for command, _ in steps) + 3
     facts = "\n".join(f"  {title:<24}{value}" for title, value in rows)

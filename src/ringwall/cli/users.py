@@ -30,7 +30,8 @@ def _add(data: Path, as_json: bool, extension: str, user_name: str, **given: Any
     user = ask(Layout.of(data), "user.add", asked)
     text = (
         f"Added {user['extension']} {user['name']}. "
-        f"Next: ./ringwall device add {user['extension']}, which makes credentials for a phone."
+        f"Next: ./ringwall user pin reset {user['extension']}, a PIN to log in with at a desk phone, "
+        f"or ./ringwall device add {user['extension']}, credentials for a phone that is set up by hand."
     )
     Output(as_json=as_json).result(user, text)
 
