@@ -124,9 +124,13 @@ async def test_ones_own_call_is_recorded_from_a_second_line_and_not_while_it_is_
     await system.record(since, "recording.started", by=extension(people, "T"))
     await asyncio.sleep(3)
     await ours.call.resume()
+    theirs.forget()
+    await until(lambda: has(bytes(theirs.heard), HERTZ["T"]), "the hold is over")
     await asyncio.sleep(7)
     await ours.call.hangup()
     await over(ours, theirs)
+    ended = await system.record(since, "recording.ended", by=extension(people, "T"))
+    assert ended["kept"], ended
     [message] = await messages(system, extension(people, "T"), 1)
     assert 4 <= message["seconds"] <= 9, "what was on hold is not in it"
     assert heard_in(message["sound"], 1.0) == {"T", "C"}
