@@ -7,7 +7,7 @@ import atheris
 import harness
 
 with atheris.instrument_imports(include=["ringwall"]):
-    from ringwall.core.calls.bencode import BencodeError, decode
+    from ringwall.core.calls.switch.bencode import BencodeError, decode
 
 
 def target(data: bytes) -> None:

@@ -7,7 +7,7 @@ import atheris
 import harness
 
 with atheris.instrument_imports(include=["ringwall"]):
-    from ringwall.core.calls.info import key_of
+    from ringwall.core.calls.dialog.info import key_of
 
 KINDS = ("application/dtmf-relay", "application/dtmf", "application/dtmf-relay;x=y", "text/plain", None)
 

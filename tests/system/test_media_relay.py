@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from pylibsrtp import Policy, Session
 
-from ringwall.core.calls.relay import Profile, Relay, RelayControl, Side
+from ringwall.core.calls.model.relay import Profile, Relay, Side
+from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.infra.ports import primary_address
 from ringwall.infra.run import find_tool
 from ringwall.media.g711 import DECODE, ENCODE

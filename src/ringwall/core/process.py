@@ -10,14 +10,14 @@ from typing import Any
 from ringwall import __version__
 from ringwall.core.api.app import create_app
 from ringwall.core.api.owners import Owners
-from ringwall.core.calls import conference_operations, feature_operations, watching_operations
+from ringwall.core.calls.dialog.messages import send_text
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.features import hunting
-from ringwall.core.calls.messages import send_text
-from ringwall.core.calls.operations import add_operations as add_call_operations
-from ringwall.core.calls.relay import RelayControl
+from ringwall.core.calls.operations import conferences, features, monitoring
+from ringwall.core.calls.operations.calls import add_operations as add_call_operations
 from ringwall.core.calls.resume import load_use, recall_use, take_up
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.switch.relay_control import RelayControl
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.service import DirectoryService
@@ -268,9 +268,9 @@ class Core:
         firmware_operations.register(self.operations, self.firmware)
         ledger_operations.register(self.operations, self.store, self.ledger)
         add_call_operations(self.operations, self.switch)
-        conference_operations.add_operations(self.operations, self.switch)
-        feature_operations.add_operations(self.operations, self.switch)
-        watching_operations.register(self.operations, self.switch, self.voice_mail.recordings)
+        conferences.add_operations(self.operations, self.switch)
+        features.add_operations(self.operations, self.switch)
+        monitoring.register(self.operations, self.switch, self.voice_mail.recordings)
         self.operations.add("status", NoArguments, self._status)
 
     async def _ban(self, source: str, seconds: float, reason: str) -> None:

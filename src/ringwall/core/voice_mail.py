@@ -8,11 +8,11 @@ import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
+from ringwall.core.calls.events.mwi import MessageWaiting
 from ringwall.core.calls.features import recording
 from ringwall.core.calls.features import voice_mail as calls_to_mailboxes
-from ringwall.core.calls.features.message_notice import MessageNotices
-from ringwall.core.calls.message_waiting import MessageWaiting
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.features.notification_call import MessageNotices
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory import DirectoryService
 from ringwall.core.ledger import Ledger
 from ringwall.core.mail import MailService

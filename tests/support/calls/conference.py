@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ringwall.core.calls import conferences
+from ringwall.core.calls.features import conference_calls
 from ringwall.policy import LEAST_TELEPHONY
 from support.calls.rights import STAFF
 from support.calls.world import World
@@ -23,8 +23,8 @@ def calls_to(world: World, anna, *others):
 
 
 def all_hear_all(world: World, media, count: int) -> bool:
-    [room] = conferences.all_rooms(world.switch)
-    tags = {leg.tag for _, leg in conferences.parties(world.switch, room)}
+    [room] = conference_calls.all_rooms(world.switch)
+    tags = {leg.tag for _, leg in conference_calls.parties(world.switch, room)}
     return len(tags) == count and all(media.hears(tag) == tags - {tag} for tag in tags)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 
-from ringwall.core.calls.media_policy import AES_CM, GCM_256
+from ringwall.core.calls.media.descriptions import AES_CM, GCM_256
 from ringwall.sip.sdes import KEY_LENGTHS
 from ringwall.sip.sdp import Crypto, SessionDescription
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ringwall.core.calls.settings import NO_FORWARDING, Forwarding
+from ringwall.core.calls.model.settings import NO_FORWARDING, Forwarding
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.policy import (
     LEAST_CALL,

@@ -7,9 +7,9 @@ import time
 from unittest import mock
 
 from ringwall.core.calls.dispatch import Dispatcher
-from ringwall.core.calls.relay import RelayControl
 from ringwall.core.calls.resume import recall_use, take_up
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.switch.relay_control import RelayControl
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry, UserEntry
 from ringwall.core.directory.snapshot import Directory
 from ringwall.core.media.control import Media

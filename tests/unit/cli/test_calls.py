@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from ringwall.core.calls.watching_operations import Left, Recorded, Watched
+from ringwall.core.calls.operations.monitoring import Left, Recorded, Watched
 from support.control import core_behind_socket
 
 pytestmark = pytest.mark.req("C2")

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from ringwall.core.calls.conference_operations import Add, Drop, Start
-from ringwall.core.calls.operations import Move
+from ringwall.core.calls.operations.calls import Move
+from ringwall.core.calls.operations.conferences import Add, Drop, Start
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import NoArguments
 from support.control import core_behind_socket

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from ringwall.core.api import models
-from ringwall.core.calls.conference_operations import Start
+from ringwall.core.calls.operations.conferences import Start
 from ringwall.core.operations import Actor, Arguments, Operations
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from ringwall.core.api import models
-from ringwall.core.calls.feature_operations import Feature
+from ringwall.core.calls.operations.features import Feature
 from ringwall.core.directory import schema as directory
 from ringwall.core.operations import Actor, Operations
 from ringwall.core.pins import schema as pins

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 
 from ringwall.core.api import models
-from ringwall.core.calls.watching_operations import Extension
+from ringwall.core.calls.operations.monitoring import Extension
 from ringwall.core.operations import Actor, Arguments, Operations
 
 

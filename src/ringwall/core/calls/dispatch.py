@@ -9,9 +9,12 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ringwall.core.calls import answering, arrival, keepalive, outside, requests, rooms, teardown, together
-from ringwall.core.calls.call import Call, Leg, LegState
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.bridging import bridge
+from ringwall.core.calls.dialog import answering, keepalive, teardown
+from ringwall.core.calls.features import registry
+from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.routing import outside, requests, router
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.registrar.flows import FLOW_HEADER
 from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.message import Request, Response
@@ -47,10 +50,10 @@ class Dispatcher:
         self._timer_at = float("inf")
         self._next_sweep = loop.time() + SWEEP_SECONDS
         switch.hooks.wake = self.arm
-        switch.hooks.unanswered = partial(arrival.divert, switch)
+        switch.hooks.unanswered = partial(router.divert, switch)
         switch.hooks.leg_ended.append(partial(outside.leg_ended, switch))
-        rooms.install(switch)
-        together.install(switch)
+        bridge.install(switch)
+        registry.install(switch)
         switch.registrar.on_return.append(partial(keepalive.phone_returned, switch))
 
     # The link
@@ -150,7 +153,7 @@ class Dispatcher:
         name, subject = key
         switch = self._switch
         if isinstance(subject, Call):
-            arrival.nobody_answers(switch, subject)
+            router.nobody_answers(switch, subject)
             return
         assert isinstance(subject, Leg)
         found = switch.legs.get((subject.sip_call_id, subject.tag))

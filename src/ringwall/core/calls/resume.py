@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ringwall.core.calls import media_side, session, staying, teardown
-from ringwall.core.calls.call import Call, Leg
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.bridging import bridge_holds
+from ringwall.core.calls.dialog import session, teardown
+from ringwall.core.calls.media import server_leg
+from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.ledger import reader
 from ringwall.core.store.schema import live_call_delete
 from ringwall.core.trunks.clear_text import ClearText, clear_text_of
@@ -46,7 +48,7 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
             switch.timers.set(("refresh", leg), switch.now() + _ASK_AFTER)
         if call.system:  # what it talked with has died with the process before
             teardown.end(switch, call, "the system was started anew")
-        staying.taken_up(switch, call)
+        bridge_holds.taken_up(switch, call)
         count += 1
     if count:
         switch.record("system.calls_taken_up", count=count)
@@ -57,10 +59,10 @@ def _sit_down(switch: Switch, leg: Leg) -> None:
     """A leg of the media server is ours again, and in its room."""
     if leg.media is None:
         return
-    party, outside = media_side.party_of(leg), bool(leg.trunk)
+    party, outside = server_leg.party_of(leg), bool(leg.trunk)
     switch.media.adopt(leg.tag, party, leg.media.server, outside=outside)
     if leg.media.room:
-        media_side.seat(switch, leg, leg.media.room)
+        server_leg.seat(switch, leg, leg.media.room)
 
 
 def load_use(connection: Connection, since: float) -> list[dict[str, Any]]:

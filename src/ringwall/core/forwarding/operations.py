@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from ringwall.core.calls.settings import NO_FORWARDING, Forwarding
+from ringwall.core.calls.model.settings import NO_FORWARDING, Forwarding
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.forwarding.service import CASES, LONGEST, MOST_FIND_ME, SHORTEST, ForwardingService
 from ringwall.core.operations import Actor, Arguments, NoArguments, Operations

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import orjson
 from sqlalchemy.engine import Connection
 
-from ringwall.core.calls.settings import NO_FORWARDING, Forwarding
+from ringwall.core.calls.model.settings import NO_FORWARDING, Forwarding
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger

@@ -12,9 +12,9 @@ Rules that this module keeps:
 from collections.abc import Sequence
 from typing import Final
 
-from ringwall.core.calls import teardown
-from ringwall.core.calls.call import Call
-from ringwall.core.calls.switch import PRODUCT, Switch
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.switch.switch import PRODUCT, Switch
 from ringwall.core.phones.model import PhoneEntry
 from ringwall.core.phones.service import PhoneService
 from ringwall.core.phones.states import State

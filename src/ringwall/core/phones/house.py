@@ -5,8 +5,8 @@ from typing import Self
 
 from starlette.applications import Starlette
 
-from ringwall.core.calls import menus
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.routing import ivr
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory import DirectoryService
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.ledger import Ledger
@@ -62,8 +62,8 @@ class PhoneHouse:
         """Let changes of phones reach their connections and calls, and users log in by keys."""
         self.calls = PhonesAndCalls(self.phones, switch)
         menu = LoginMenu(self.phones, self.logins, self._directory)
-        menus.serve(switch, LOG_IN, menu.log_in)
-        menus.serve(switch, LOG_OUT, menu.log_out)
+        ivr.serve(switch, LOG_IN, menu.log_in)
+        ivr.serve(switch, LOG_OUT, menu.log_out)
 
     def offer(self, operations: Operations, address: str) -> None:
         """Add what administrators can ask; `address` is where phones ask for their configuration."""

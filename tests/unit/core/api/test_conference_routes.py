@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringwall.core.calls.conference_operations import Add, Drop, Start
+from ringwall.core.calls.operations.conferences import Add, Drop, Start
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import NoArguments, Operations
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringwall.core.calls.watching_operations import Left, Recorded, Watched
+from ringwall.core.calls.operations.monitoring import Left, Recorded, Watched
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Operations
 

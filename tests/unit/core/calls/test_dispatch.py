@@ -2,8 +2,8 @@
 
 import pytest
 
-from ringwall.core.calls import setup
-from ringwall.core.calls.wire import HELD_MESSAGES
+from ringwall.core.calls.routing import setup
+from ringwall.core.calls.switch.wire import HELD_MESSAGES
 from support.calls.world import World
 
 

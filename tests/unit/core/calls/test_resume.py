@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ringwall.core.calls.call import Call
-from ringwall.core.calls.media_policy import AES_CM
+from ringwall.core.calls.media.descriptions import AES_CM
+from ringwall.core.calls.model.call import Call
 from support.calls.world import World
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringwall.core.calls.settings import NO_FORWARDING, Forwarding
+from ringwall.core.calls.model.settings import NO_FORWARDING, Forwarding
 from ringwall.core.errors import OperationError
 from ringwall.core.forwarding import operations as forwarding_operations
 from ringwall.core.forwarding.service import ForwardingService

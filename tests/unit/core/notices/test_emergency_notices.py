@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from ringwall.core.calls.messages import send_text
+from ringwall.core.calls.dialog.messages import send_text
 from ringwall.core.mail import MailRefused
 from ringwall.core.notices import emergency
 from ringwall.core.notices.emergency import EmergencyNotices

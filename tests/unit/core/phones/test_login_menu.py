@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringwall.core.calls.star_codes import CODES
+from ringwall.core.calls.model.star_codes import CODES
 from ringwall.core.media.interaction import HungUp
 from ringwall.core.media.menu import Visitor
 from ringwall.core.phones.login_menu import LOG_IN, LOG_OUT, LoginMenu

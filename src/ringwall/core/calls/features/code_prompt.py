@@ -16,11 +16,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import arrival, dialling, menus
-from ringwall.core.calls.call import Call
-from ringwall.core.calls.conversation import Conversation
-from ringwall.core.calls.features import intercept
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.features import treatment
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.routing import dialling, ivr, router
+from ringwall.core.calls.routing.conversation import Conversation
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction, Typed
 from ringwall.core.media.items import Item, Prompt
 from ringwall.core.media.menu import HangUp, Next, Visitor
@@ -48,7 +48,7 @@ def _wanted(switch: Switch, denial: Denial, dialled: str, let_in: Callable[[], C
     call.notes["feature"] = "authorization code"
     menu = partial(_ask, switch, call, denial, dialled)
     otherwise = denial.status or 403, denial.reason, denial.rule.sentence
-    menus.start(switch, call, menu, menus.visitor_of(switch, call.caller), otherwise=otherwise)
+    ivr.start(switch, call, menu, ivr.visitor_of(switch, call.caller), otherwise=otherwise)
     return True
 
 
@@ -78,7 +78,7 @@ async def _ask(
     if rule.id == "code.unknown":
         await party.play(*_NO_MORE, stop_on="")
     else:
-        await party.play(*intercept.items_for(RULES[rule.id].heard, rule.id), stop_on="")
+        await party.play(*treatment.items_for(RULES[rule.id].heard, rule.id), stop_on="")
     return HangUp(rule.sentence)
 
 
@@ -111,14 +111,14 @@ async def _connect(
     switch: Switch, call: Call, accepted: policy_codes.Accepted, dialled: str, party: Conversation
 ) -> Next:
     """The service's group is asked, and the original number called."""
-    others = max(arrival.calls_of(switch, call.caller.extension) - 1, 0)
+    others = max(router.calls_of(switch, call.caller.extension) - 1, 0)
     context = Context(time.time(), switch.use, count=others)
     answer = may(switch.rights.snapshot, accepted.subject, Action.DIAL, number=dialled, context=context)
     if isinstance(answer, Denial):
         switch.record("call.denied", call=call.id, **_who(call), **answer.record())
-        await party.play(*intercept.items_for(answer.heard, answer.rule.id), stop_on="")
+        await party.play(*treatment.items_for(answer.heard, answer.rule.id), stop_on="")
         return HangUp(answer.rule.sentence)
-    await menus.call_target(switch, call, answer, party, {})
+    await ivr.call_target(switch, call, answer, party, {})
     return HangUp("connected")
 
 

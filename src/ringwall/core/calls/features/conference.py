@@ -12,9 +12,12 @@ import time
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import conferences, dialling, media_side, menus, refusal, teardown
-from ringwall.core.calls.call import Call
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.features import conference_calls
+from ringwall.core.calls.media import server_leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.routing import dialling, ivr, rejection
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Prompt, Tone
 from ringwall.core.media.menu import HANG_UP, Next, Visitor
@@ -40,29 +43,29 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     """The starter has dialled the feature number: alone, or with whom to add behind it."""
     call.notes["feature"] = FEATURE
     starter = call.caller
-    room = conferences.own_conference(switch, starter.extension)
+    room = conference_calls.own_conference(switch, starter.extension)
     if target:
         if not room:
-            refusal.refuse_call(switch, call, 480, "No Conference", "there is no conference of yours")
+            rejection.refuse_call(switch, call, 480, "No Conference", "there is no conference of yours")
             return
-        why_not = conferences.add(switch, room, starter, target)
+        why_not = conference_calls.add(switch, room, starter, target)
         if isinstance(why_not, Denial):
-            refusal.deny_call(switch, call, why_not)
+            rejection.deny_call(switch, call, why_not)
         elif why_not is not None:
-            refusal.refuse_call(switch, call, *why_not)
+            rejection.refuse_call(switch, call, *why_not)
         else:
-            menus.start(switch, call, _told, menus.visitor_of(switch, starter))
+            ivr.start(switch, call, _told, ivr.visitor_of(switch, starter))
         return
-    found = conferences.own_calls(switch, starter.device_id)
+    found = conference_calls.own_calls(switch, starter.device_id)
     if not found:
-        refusal.refuse_call(switch, call, 480, "No Calls", "there is no call to make a conference of")
+        rejection.refuse_call(switch, call, 480, "No Calls", "there is no call to make a conference of")
         return
-    count = len(conferences.parties(switch, room)) if room else 1
+    count = len(conference_calls.parties(switch, room)) if room else 1
     for _ in found:
         # Whoever is there already came with a grant of his own: the number is the starter's, for the limit.
-        decided = conferences.allowed(switch, starter, starter.extension, count)
+        decided = conference_calls.allowed(switch, starter, starter.extension, count)
         if isinstance(decided, Denial):
-            refusal.deny_call(switch, call, decided)
+            rejection.deny_call(switch, call, decided)
             return
         count += 1
     switch.spawn(
@@ -74,41 +77,41 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 
 async def _told(party: Interaction, _visitor: Visitor) -> Next:
     """The one who is added is being called."""
-    await party.play(*conferences.BEEP, stop_on="")
+    await party.play(*conference_calls.BEEP, stop_on="")
     return HANG_UP
 
 
 async def _merge(
-    switch: Switch, call: Call, room: str, found: list[conferences.Found], *, known: bool
+    switch: Switch, call: Call, room: str, found: list[conference_calls.Found], *, known: bool
 ) -> None:
     """Bring the starter, from the call that he has dialled, and the parties of his calls into the room."""
-    body = await menus.hear_caller(switch, call, room=room)
+    body = await ivr.hear_caller(switch, call, room=room)
     if body is None:
         return
-    before = conferences.parties(switch, room)
-    conferences.take_part(call, room, call.caller.extension)
-    media_side.seat(switch, call.caller, room)
-    if not await menus.answer_caller(switch, call, body):
+    before = conference_calls.parties(switch, room)
+    conference_calls.take_part(call, room, call.caller.extension)
+    server_leg.seat(switch, call.caller, room)
+    if not await ivr.answer_caller(switch, call, body):
         return
     for theirs, own in found:
-        await conferences.bring(switch, theirs, own, room, call.caller.extension)
+        await conference_calls.bring(switch, theirs, own, room, call.caller.extension)
     if known:  # where the starter was before: he is there with this call now
         for old, leg in before:
             if leg.extension == call.caller.extension and leg.device_id == call.caller.device_id:
                 teardown.end(switch, old, "goes on in the conference")
-    if len(conferences.parties(switch, room)) < 2 and call.talks():
+    if len(conference_calls.parties(switch, room)) < 2 and call.talks():
         teardown.end(switch, call, "nobody could be brought into the conference")
         return
-    await conferences.everybody(switch, room)
+    await conference_calls.everybody(switch, room)
     if call.talks():
         switch.keep(call)
         switch.record(
             "call.conference",
             conference=room,
             by=call.caller.extension,
-            parties=[leg.party for _, leg in conferences.parties(switch, room)],
+            parties=[leg.party for _, leg in conference_calls.parties(switch, room)],
         )
-        await conferences.play(switch, room, conferences.BEEP)
+        await conference_calls.play(switch, room, conference_calls.BEEP)
 
 
 # Less
@@ -116,12 +119,12 @@ async def _merge(
 
 def _ended(switch: Switch, call: Call, _status: int) -> None:
     """Somebody has left, or was dropped."""
-    room, gone = conferences.room_of(call), call.caller
-    there = conferences.parties(switch, room) if room else []
+    room, gone = conference_calls.room_of(call), call.caller
+    there = conference_calls.parties(switch, room) if room else []
     if not there:
         return
     if len(there) == 1:
-        conferences.end_alone(switch, room)
+        conference_calls.end_alone(switch, room)
         return
     if any(not leg.trunk for _, leg in there) or gone.trunk:
         return
@@ -135,9 +138,9 @@ def _ended(switch: Switch, call: Call, _status: int) -> None:
 
 
 async def _warned_end(switch: Switch, room: str, why: str) -> None:
-    seconds = await conferences.play(switch, room, _WARNING)
+    seconds = await conference_calls.play(switch, room, _WARNING)
     await asyncio.sleep(min(seconds or _WARNING_SECONDS, _WARNING_SECONDS))
-    there = conferences.parties(switch, room)
+    there = conference_calls.parties(switch, room)
     for call, _ in there:
         call.notes["conference"] = ""  # so that nobody is asked again when the next one leaves
     for call, _ in there:

@@ -14,11 +14,14 @@ import asyncio
 import time
 from typing import Final
 
-from ringwall.core.calls import answering, arrival, handover, media_side, menus, rooms, teardown
-from ringwall.core.calls.call import Call, CallState, Leg, LegState
-from ringwall.core.calls.features.enquiry import enquire
-from ringwall.core.calls.relay import Side
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.bridging import bridge
+from ringwall.core.calls.dialog import answering, teardown
+from ringwall.core.calls.features.outcall import enquire
+from ringwall.core.calls.media import server_leg
+from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.routing import handover, ivr, router
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media import saying
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Item, Prompt, Silence
@@ -59,7 +62,7 @@ class FindMe:
             return False
         if len(self._searches) >= MOST_AT_ONCE:
             return False
-        arrival.leave_phones(switch, call)
+        router.leave_phones(switch, call)
         call.notes[FEATURE] = extension
         switch.record("call.find_me", call=call.id, by=extension, case=case.value)
         if not call.caller.ringing_sent:
@@ -157,11 +160,11 @@ class _Try:
     async def _join(self, made: Call, leg: Leg) -> None:
         """The party that was found takes the call: both are in one room, and hear one another."""
         switch, call = self._switch, self._call
-        media_side.seat(switch, leg, call.id)
-        body = await menus.hear_caller(switch, call, room=call.id)
+        server_leg.seat(switch, leg, call.id)
+        body = await ivr.hear_caller(switch, call, room=call.id)
         if body is None or call.state is not CallState.SETUP or leg.state is not LegState.TALKING:
             return
-        media_side.seat(switch, call.caller, call.id)
+        server_leg.seat(switch, call.caller, call.id)
         handover.swap_out(switch, made, leg)
         leg.side = Side.B
         call.branches.append(leg)
@@ -171,15 +174,15 @@ class _Try:
         switch.add_leg(call, leg)
         made.on_record = False  # the call that goes on has the record
         teardown.end(switch, made, "taken")
-        if not await menus.answer_caller(switch, call, body):
+        if not await ivr.answer_caller(switch, call, body):
             return
-        if not await rooms.join(switch, call, call.caller, leg, call.id):
+        if not await bridge.join(switch, call, call.caller, leg, call.id):
             return
         switch.keep(call)
         # Nothing needs the room any more: from here on it is a call of two like any other.
         switch.spawn(
             call,
-            rooms.release(switch, call),
+            bridge.release(switch, call),
             lambda _error: teardown.end(switch, call, "an error in the system"),
         )
 

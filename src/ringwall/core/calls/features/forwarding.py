@@ -9,10 +9,10 @@ Rules that this module keeps:
 import time
 from typing import Final
 
-from ringwall.core.calls import arrival, outside
-from ringwall.core.calls.call import Call
-from ringwall.core.calls.settings import NO_FORWARDING
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.settings import NO_FORWARDING
+from ringwall.core.calls.routing import outside, router
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.actions import Action, Context, UserSubject
 from ringwall.policy.decide import may
 from ringwall.policy.grant import Grant
@@ -41,7 +41,7 @@ class Forwarded:
         grant = _granted(switch, call, extension, case)
         if grant is None or (grant.way is not None and outside.why_not(switch, grant) is not None):
             return False
-        arrival.leave_phones(switch, call)
+        router.leave_phones(switch, call)
         switch.record(
             "call.forwarded",
             call=call.id,
@@ -50,7 +50,7 @@ class Forwarded:
             case=case.value,
             rule=grant.rule.id,
         )
-        arrival.go_on(switch, call, grant)
+        router.go_on(switch, call, grant)
         return True
 
 

@@ -15,11 +15,14 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
-from ringwall.core.calls import media_policy, media_side, menus, renegotiation, rooms, staying
-from ringwall.core.calls.call import Call, Leg, LegState
-from ringwall.core.calls.media_policy import MediaRefused
-from ringwall.core.calls.switch import Switch
-from ringwall.core.calls.wire import LegGone
+from ringwall.core.calls.bridging import bridge, bridge_holds
+from ringwall.core.calls.dialog import renegotiation
+from ringwall.core.calls.media import descriptions, server_leg
+from ringwall.core.calls.media.descriptions import MediaRefused
+from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.routing import ivr
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Prompt
@@ -52,7 +55,7 @@ def _holding(
         and other.media is None
         and other.dialog is not None
         and other.state is LegState.TALKING
-        and not rooms.is_emergency(call)
+        and not bridge.is_emergency(call)
         and _HOLDS.search(request.body)
     )
     return _hold(switch, call, leg, key, request) if wanted else None
@@ -61,21 +64,21 @@ def _holding(
 async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     other = call.other(leg)
     assert other is not None
-    offer = media_policy.check_offer(
+    offer = descriptions.check_offer(
         request.body, request.headers.get("content-type"), prefer=leg.suite, clear_text=leg.clear_text
     )
     call.moving = True
     try:
-        back = await media_side.answer(switch, call, leg, offer)
-        media_side.seat(switch, leg, call.id)
-        await rooms.enter(switch, call, other, call.id)
-    except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, rooms.NotMoved, LegGone):
-        media_side.leave(switch, leg)
+        back = await server_leg.answer(switch, call, leg, offer)
+        server_leg.seat(switch, leg, call.id)
+        await bridge.enter(switch, call, other, call.id)
+    except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, bridge.NotMoved, LegGone):
+        server_leg.leave(switch, leg)
         if call.talks():
             call.moving = False
             # The suite may have to be another one beside that of the other party.
             avoid = "" if call.relay is not None and call.relay.chained else other.suite
-            offer = media_policy.check_offer(
+            offer = descriptions.check_offer(
                 request.body,
                 request.headers.get("content-type"),
                 prefer=leg.suite,
@@ -92,14 +95,14 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
     if not call.talks() or leg.state is LegState.ENDED:
         return
     call.stays.add(REASON)
-    back = media_policy.continued(back, leg.local_sdp)
+    back = descriptions.continued(back, leg.local_sdp)
     renegotiation.agreed(switch, call, leg, key, request, offer, back)
     await _update(switch, call)
 
 
 def _changed(switch: Switch, call: Call, _leg: Leg) -> None:
     """A party that talks with the media server has changed its media: it may hold, or hold no more."""
-    if rooms.is_of_two(call):
+    if bridge.is_of_two(call):
         switch.spawn(call, _update(switch, call), lambda _error: None)
 
 
@@ -110,19 +113,19 @@ async def _update(switch: Switch, call: Call) -> None:
         return
     for listener, speaker in ((caller, callee), (callee, caller)):
         if not holds(speaker):
-            media_side.hush(switch, listener)
+            server_leg.hush(switch, listener)
         elif listener.media is not None and not listener.media.music:
             await _play(switch, listener)
     if REASON in call.stays:
         gain = 0.0 if holds(caller) or holds(callee) else 1.0
-        rooms.hear(caller, callee, gain)
-        rooms.hear(callee, caller, gain)
+        bridge.hear(caller, callee, gain)
+        bridge.hear(callee, caller, gain)
         try:
-            await rooms.apply(switch, caller.media.room if caller.media else call.id)
+            await bridge.apply(switch, caller.media.room if caller.media else call.id)
         except MediaError as error:
             switch.record("system.media_failed", room=call.id, why=str(error))
         if not holds(caller) and not holds(callee):
-            staying.go(switch, call, REASON)
+            bridge_holds.go(switch, call, REASON)
     switch.keep(call)
 
 
@@ -133,7 +136,7 @@ async def _play(switch: Switch, leg: Leg) -> None:
     leg.media.music = True
     try:
         player = await switch.media.play(
-            (Prompt(f"moh/{track}"),), leg=leg.tag, country=menus.country_of(switch, leg), loop=True
+            (Prompt(f"moh/{track}"),), leg=leg.tag, country=ivr.country_of(switch, leg), loop=True
         )
     except MediaError:
         if leg.media is not None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import arrival, branches, dialling, menus, refusal, teardown
-from ringwall.core.calls.call import Call, Leg
-from ringwall.core.calls.outside import WhyNot
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.routing import branches, dialling, ivr, rejection, router
+from ringwall.core.calls.routing.outside import WhyNot
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import CoreError
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Prompt, Tone
@@ -102,16 +103,16 @@ class HuntGroups:
         hunt = self._hunts.get(call.id)
         if hunt is None or hunt.thing.extension != extension or case is Action.FORWARD_ALWAYS:
             return False
-        arrival.leave_phones(self._switch, call)
+        router.leave_phones(self._switch, call)
         return self._next(call)
 
     def _free(self, call: Call, thing: InsideObject, member: str) -> bool:
         switch = self._switch
         if switch.forwardings.forwarding(member).to(Action.FORWARD_ALWAYS):
             return False
-        if thing.skip_busy and arrival.calls_of(switch, member):
+        if thing.skip_busy and router.calls_of(switch, member):
             return False
-        return arrival.may_receive(switch, call, member) and bool(branches.phones_of(switch, call, member))
+        return router.may_receive(switch, call, member) and bool(branches.phones_of(switch, call, member))
 
     def _next(self, call: Call) -> bool:
         switch, hunt = self._switch, self._hunts[call.id]
@@ -152,7 +153,7 @@ class HuntGroups:
             "call.forwarded", call=call.id, by=thing.extension, to=answer.canonical, case=case.value,
             rule=answer.rule.id,
         )  # fmt: skip
-        arrival.go_on(switch, call, answer)
+        router.go_on(switch, call, answer)
         return True
 
 
@@ -165,14 +166,14 @@ def _dialled(switch: Switch, toggle: Toggle, call: Call, extension: str) -> None
     subject, context = dialling.subject_of_leg(switch, caller), Context(time.time(), switch.use)
     decided = may(switch.rights.snapshot, subject, Action.HUNT_GROUP_BUSY, target=extension, context=context)
     if isinstance(decided, Denial):
-        refusal.deny_call(switch, call, decided)
+        rejection.deny_call(switch, call, decided)
         return
     thing = switch.rights.snapshot.objects.get(extension)
     if thing is None or thing.kind is not ObjectKind.HUNT_GROUP:
-        refusal.refuse_call(switch, call, 404, "No Such Group", f"there is no hunt group {extension[:32]}")
+        rejection.refuse_call(switch, call, 404, "No Such Group", f"there is no hunt group {extension[:32]}")
         return
     menu = partial(_toggle, toggle, thing, caller)
-    menus.start(switch, call, menu, menus.visitor_of(switch, caller))
+    ivr.start(switch, call, menu, ivr.visitor_of(switch, caller))
 
 
 async def _toggle(

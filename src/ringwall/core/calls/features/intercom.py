@@ -15,19 +15,12 @@ import time
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import (
-    arrival,
-    branches,
-    dialling,
-    media_side,
-    menus,
-    refusal,
-    rooms,
-    summons,
-    teardown,
-)
-from ringwall.core.calls.call import Call, Leg, LegState
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.bridging import bridge
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.media import server_leg
+from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.routing import branches, dialling, ivr, originate, rejection, router
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Tone
 from ringwall.core.registrar.bindings import Binding
@@ -52,7 +45,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     call.notes["feature"] = FEATURE
     decided = ask(switch, call.caller, Action.INTERCOM, target)
     if isinstance(decided, Denial) and decided.heard is not Heard.ORDINARY_CALL:
-        refusal.deny_call(switch, call, decided)
+        rejection.deny_call(switch, call, decided)
         return
     reach(switch, call, target, decided)
 
@@ -68,18 +61,18 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
     """Call the target: its speaker, or as an ordinary call. Refuses the call where nobody can be reached."""
     user = switch.directory.snapshot.by_extension.get(target)
     if user is None:
-        refusal.refuse_call(switch, call, 404, "No Such Extension", f"there is no extension {target[:32]}")
+        rejection.refuse_call(switch, call, 404, "No Such Extension", f"there is no extension {target[:32]}")
         return
     call.callee_name = user.name
     if target == call.caller.extension:
-        refusal.refuse_call(switch, call, 403, "Own Extension", "that is the caller's own extension")
+        rejection.refuse_call(switch, call, 403, "Own Extension", "that is the caller's own extension")
         return
-    if not arrival.may_receive(switch, call, target):
+    if not router.may_receive(switch, call, target):
         teardown.end(switch, call, "busy", by="callee", status=486)
         return
-    idle = not arrival.calls_of(switch, target)
+    idle = not router.calls_of(switch, target)
     phones = branches.phones_of(switch, call, target)
-    desks = [binding for binding in phones if summons.can_answer_by_itself(binding)]
+    desks = [binding for binding in phones if originate.can_answer_by_itself(binding)]
     if not phones:
         teardown.end(switch, call, "not registered", by="callee", status=480, reason="Not Registered")
         return
@@ -99,10 +92,10 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
 
 async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended: bool) -> None:
     """Call the target's phones from the media server; the first one that answers has the call."""
-    body = await menus.hear_caller(switch, call)
+    body = await ivr.hear_caller(switch, call)
     if body is None:
         return
-    media_side.seat(switch, call.caller, call.id)
+    server_leg.seat(switch, call.caller, call.id)
     there: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def answered(leg: Leg) -> None:
@@ -114,7 +107,7 @@ async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended
 
     call.on_end.append(over)
     for binding in phones:
-        summons.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
+        originate.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
     switch.flush()
     try:
         leg = await there
@@ -130,14 +123,14 @@ async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes, *, tones: boo
     switch.timers.cancel(("ring", call))
     for branch in list(call.branches):
         if branch is not leg:
-            summons.dismiss(switch, call, branch, "answered elsewhere")
-    if not await menus.answer_caller(switch, call, body):
+            originate.dismiss(switch, call, branch, "answered elsewhere")
+    if not await ivr.answer_caller(switch, call, body):
         return
     if tones:
         await announce(switch, call.caller, leg)
     if not call.talks() or leg.state is not LegState.TALKING:
         return
-    if await rooms.join(switch, call, call.caller, leg, call.id):
+    if await bridge.join(switch, call, call.caller, leg, call.id):
         switch.keep(call)
 
 
@@ -149,7 +142,7 @@ async def announce(switch: Switch, initiator: Leg, target: Leg) -> None:
 async def sound(switch: Switch, leg: Leg, items: tuple[Item, ...], room: str = "") -> None:
     """Play to a party, or to its whole room, and wait for the end; what cannot be played is left out."""
     over = asyncio.Event()
-    country = menus.country_of(switch, leg)
+    country = ivr.country_of(switch, leg)
     try:
         async with asyncio.timeout(_TONE_SECONDS):
             await switch.media.play(

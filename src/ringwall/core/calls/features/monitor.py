@@ -20,12 +20,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from ringwall.core.calls import dialling, menus, refusal, rooms, staying, talking, teardown
-from ringwall.core.calls.call import Call, Leg, Watch, WatchMode
-from ringwall.core.calls.features import intercom, recorder, warning
-from ringwall.core.calls.outside import WhyNot
-from ringwall.core.calls.switch import Switch
-from ringwall.core.calls.wire import LegGone
+from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.features import intercom, recorder, warning_tone
+from ringwall.core.calls.model.call import Call, Leg, Watch, WatchMode
+from ringwall.core.calls.routing import dialling, ivr, rejection
+from ringwall.core.calls.routing.outside import WhyNot
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.interaction import HungUp, Interaction
 from ringwall.core.media.items import Tone
@@ -61,27 +63,27 @@ def dialled(switch: Switch, mode: WatchMode, own: Call, extension: str) -> None:
     """A phone wants to watch a call of this extension."""
     own.notes["feature"] = mode.value
     own.notes["target"] = extension
-    found = talking.call_of(switch, extension, held=True)
+    found = active_calls.call_of(switch, extension, held=True)
     decided = ask(switch, own.caller, mode, extension, found)
     if isinstance(decided, Denial):
-        refusal.deny_call(switch, own, decided)
+        rejection.deny_call(switch, own, decided)
         return
     why_not = hindrance(own.caller.extension, extension, found)
     if why_not is not None:
-        refusal.refuse_call(switch, own, *why_not)
+        rejection.refuse_call(switch, own, *why_not)
         return
     assert found is not None
     menu = partial(session, switch, found[0], claim(switch, own, *found, mode), decided)
-    menus.start(switch, own, menu, menus.visitor_of(switch, own.caller), longest=None)
+    ivr.start(switch, own, menu, ivr.visitor_of(switch, own.caller), longest=None)
 
 
 def ask(
     switch: Switch, by: Leg, mode: WatchMode, extension: str, found: tuple[Call, Leg] | None
 ) -> Grant | Denial:
     """Whether a party may watch a call of this extension so: both halves."""
-    emergency = found is not None and rooms.is_emergency(found[0])
+    emergency = found is not None and bridge.is_emergency(found[0])
     # Who watches already is one of those who are heard.
-    conference = found is not None and found[0].watch is None and talking.in_conference(switch, *found)
+    conference = found is not None and found[0].watch is None and active_calls.in_conference(switch, *found)
     context = Context(time.time(), switch.use, emergency_call=emergency, conference=conference)
     subject = dialling.subject_of_leg(switch, by)
     return may(switch.rights.snapshot, subject, _ACTIONS[mode], target=extension, context=context)
@@ -116,7 +118,7 @@ async def session(
     """Let somebody who is answered watch the call, until one of the two is over."""
     try:
         await _begin(switch, call, watch, decided)
-    except (rooms.NotMoved, MediaError, LegGone) as error:
+    except (bridge.NotMoved, MediaError, LegGone) as error:
         why = str(error) or "a party has left"
         switch.record("watch.failed", **_facts(call, watch), why=why)
         with suppress(HungUp):
@@ -132,8 +134,8 @@ async def session(
 
 
 async def _begin(switch: Switch, call: Call, watch: Watch, decided: Grant) -> None:
-    room = await staying.stay(switch, call, _REASON, emergency=rooms.is_emergency(call))
-    await rooms.enter(switch, watch.own, watch.by, room)
+    room = await bridge_holds.stay(switch, call, _REASON, emergency=bridge.is_emergency(call))
+    await bridge.enter(switch, watch.own, watch.by, room)
     if call.watch is not watch or not call.talks():
         raise LegGone
     watch.began = True
@@ -167,16 +169,16 @@ async def _arrange(switch: Switch, call: Call, watch: Watch) -> None:
     mode = watch.mode
     if mode is WatchMode.COACH and call.recording is not None and call.recording.own:
         call.recording.stop("the call is being coached")
-    await warning.apply(switch, call)
+    await warning_tone.apply(switch, call)
     if mode is WatchMode.BARGE:
         await asyncio.gather(*(intercom.sound(switch, leg, _INTRUSION) for leg in (target, other)))
         if watch.mode is not mode or call.watch is not watch:
             return
-    rooms.hear(by, target)
-    rooms.hear(by, other)
-    rooms.hear(target, by, 0.0 if mode is WatchMode.MONITOR else 1.0)
-    rooms.hear(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
-    await rooms.apply(switch, call.id)
+    bridge.hear(by, target)
+    bridge.hear(by, other)
+    bridge.hear(target, by, 0.0 if mode is WatchMode.MONITOR else 1.0)
+    bridge.hear(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
+    await bridge.apply(switch, call.id)
     await recorder.people_changed(switch, call)
 
 
@@ -195,8 +197,10 @@ def _over(switch: Switch, call: Call, watch: Watch | None = None, *, why: str) -
     if watch.began:
         switch.record("watch.ended", **_facts(call, watch), why=why)
     if call.talks():
-        switch.spawn(call, warning.apply(switch, call), lambda _error: teardown.end(switch, call, "an error"))
-    staying.go(switch, call, _REASON)
+        switch.spawn(
+            call, warning_tone.apply(switch, call), lambda _error: teardown.end(switch, call, "an error")
+        )
+    bridge_holds.go(switch, call, _REASON)
     teardown.end(switch, watch.own, why)
 
 

@@ -20,11 +20,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import arrival, branches, media_side, menus, rooms, summons, teardown
-from ringwall.core.calls.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.bridging import bridge
+from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import intercom
-from ringwall.core.calls.outside import WhyNot
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.media import server_leg
+from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.routing import branches, ivr, originate, router
+from ringwall.core.calls.routing.outside import WhyNot
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Tone
 from ringwall.core.registrar.bindings import Binding
@@ -125,29 +128,29 @@ class Pages:
         switch = self._switch
         found: list[tuple[Binding, bool]] = []
         for extension in self._members(call, thing):
-            if not arrival.may_receive(switch, call, extension):
+            if not router.may_receive(switch, call, extension):
                 continue
             phones = branches.phones_of(switch, call, extension)
-            desks = [phone for phone in phones if summons.can_answer_by_itself(phone)]
-            idle = not arrival.calls_of(switch, extension)
+            desks = [phone for phone in phones if originate.can_answer_by_itself(phone)]
+            idle = not router.calls_of(switch, extension)
             found += [(phone, idle and bool(desks)) for phone in desks or phones]
         return found
 
     async def _run(self, page: _Page, reached: Iterable[tuple[Binding, bool]]) -> None:
         switch, call = self._switch, page.call
-        body = await menus.hear_caller(switch, call)
+        body = await ivr.hear_caller(switch, call)
         if body is None:
             return
-        media_side.seat(switch, call.caller, call.id)
+        server_leg.seat(switch, call.caller, call.id)
         call.on_end.append(lambda _status: page.changed.set())
         for binding, unattended in reached:
             answered = partial(self._answered, page, unattended)
-            leg = summons.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
+            leg = originate.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
             if unattended:
                 page.waiting.add(leg)
             leg.on_end.append(partial(self._gone, page, leg))
         switch.flush()
-        if not await self._settled(page) or not await menus.answer_caller(switch, call, body):
+        if not await self._settled(page) or not await ivr.answer_caller(switch, call, body):
             return
         switch.timers.cancel(("ring", call))
         switch.timers.set(("longest", call.caller), switch.now() + LONGEST_SECONDS)
@@ -160,12 +163,12 @@ class Pages:
         if not unattended:
             for other in others:  # who takes an ordinary call has taken it
                 if other.state is LegState.SETUP:
-                    summons.dismiss(switch, page.call, other, "answered elsewhere")
+                    originate.dismiss(switch, page.call, other, "answered elsewhere")
         page.there.add(leg)
         page.waiting.discard(leg)
         page.note("paged", leg.extension)
         if page.speaking:
-            rooms.hear(leg, page.call.caller)
+            bridge.hear(leg, page.call.caller)
             self._tell(page)
             switch.keep(page.call)
         page.changed.set()
@@ -200,7 +203,7 @@ class Pages:
     async def _speak(self, page: _Page) -> None:
         switch, call = self._switch, page.call
         try:
-            await rooms.apply(switch, call.id)
+            await bridge.apply(switch, call.id)
         except MediaError as error:
             teardown.end(switch, call, f"the media server was lost: {error}")
             return
@@ -209,7 +212,7 @@ class Pages:
             return
         page.speaking = True
         for leg in page.there:
-            rooms.hear(leg, call.caller)
+            bridge.hear(leg, call.caller)
         self._tell(page)
         switch.keep(call)
 
@@ -229,7 +232,7 @@ class Pages:
         try:
             while page.untold and page.call.talks():
                 page.untold = False
-                await rooms.apply(self._switch, page.call.id)
+                await bridge.apply(self._switch, page.call.id)
         except MediaError as error:
             teardown.end(self._switch, page.call, f"the media server was lost: {error}")
         finally:

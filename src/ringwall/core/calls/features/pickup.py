@@ -13,21 +13,15 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import (
-    answering,
-    handover,
-    joining,
-    menus,
-    refusal,
-    talking,
-    teardown,
-)
-from ringwall.core.calls.call import Call, CallState, LegState
+from ringwall.core.calls.bridging import active_calls, joining
+from ringwall.core.calls.dialog import answering, teardown
 from ringwall.core.calls.features import intercom
-from ringwall.core.calls.media_policy import MediaRefused, needs_chain
-from ringwall.core.calls.relay import Relay, Side
-from ringwall.core.calls.switch import Switch
-from ringwall.core.calls.wire import LegGone
+from ringwall.core.calls.media.descriptions import MediaRefused, needs_chain
+from ringwall.core.calls.model.call import Call, CallState, LegState
+from ringwall.core.calls.model.relay import Relay, Side
+from ringwall.core.calls.routing import handover, ivr, rejection
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
@@ -48,11 +42,11 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     call.notes["feature"] = FEATURE
     decided = intercom.ask(switch, call.caller, Action.PICKUP, target)
     if isinstance(decided, Denial):
-        refusal.deny_call(switch, call, decided)
+        rejection.deny_call(switch, call, decided)
         return
-    ringing = talking.ringing_at(switch, target)
+    ringing = active_calls.ringing_at(switch, target)
     if ringing is None or ringing.caller.device_id == call.caller.device_id != 0:
-        refusal.refuse_call(switch, call, 480, "Nothing Rings", f"nothing rings at {target[:32]}")
+        rejection.refuse_call(switch, call, 480, "Nothing Rings", f"nothing rings at {target[:32]}")
         return
     call.system = FEATURE
     switch.spawn(
@@ -63,8 +57,8 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 
 
 async def _pick_up(switch: Switch, call: Call, ringing: Call, target: str) -> None:
-    body = await menus.hear_caller(switch, call)
-    if body is None or not await menus.answer_caller(switch, call, body):
+    body = await ivr.hear_caller(switch, call)
+    if body is None or not await ivr.answer_caller(switch, call, body):
         return
     for _ in range(round(_PATIENCE / _PAUSE)):
         if call.caller.state is not LegState.ANSWERED:

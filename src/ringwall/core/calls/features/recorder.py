@@ -12,10 +12,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
-from ringwall.core.calls import menus, rooms, staying, talking
-from ringwall.core.calls.call import Call, Leg, LegState, Recording, WatchMode
-from ringwall.core.calls.features import warning
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
+from ringwall.core.calls.features import warning_tone
+from ringwall.core.calls.model.call import Call, Leg, LegState, Recording, WatchMode
+from ringwall.core.calls.routing import ivr
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import CoreError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Prompt, Tone
@@ -80,7 +81,7 @@ class Recorder:
         """Record a call. Raises NotRecorded, and then nothing is recorded and the call is as it was."""
         if call.recording is not None:
             raise NotRecorded("the call is being recorded already")
-        if not rooms.is_of_two(call):
+        if not bridge.is_of_two(call):
             raise NotRecorded("calls of two people are recorded")
         switch = self._switch
         recording = call.recording = Recording(by, target)
@@ -92,7 +93,7 @@ class Recorder:
                 with suppress(CoreError):
                     await self._keeper.discard(draft)
                 raise
-        except (rooms.NotMoved, MediaError) as error:
+        except (bridge.NotMoved, MediaError) as error:
             self._failed(call, recording, str(error))
             raise NotRecorded(str(error)) from error
         except NotRecorded as error:
@@ -124,8 +125,8 @@ class Recorder:
 
     async def _start(self, call: Call, recording: Recording, draft: Draft) -> None:
         switch = self._switch
-        emergency = not recording.own and rooms.is_emergency(call)
-        room = await staying.stay(switch, call, _REASON, emergency=emergency)
+        emergency = not recording.own and bridge.is_emergency(call)
+        room = await bridge_holds.stay(switch, call, _REASON, emergency=emergency)
         if recording.why or not call.talks():
             raise NotRecorded(recording.why or "the call is over")
         recorder = await switch.media.record(
@@ -151,13 +152,13 @@ class Recorder:
     async def _tell(self, call: Call, recording: Recording) -> None:
         """Those who are recorded are told of it, by voice once and by the tone. Raises MediaError."""
         switch = self._switch
-        cos = warning.class_of(switch, recording.target)
+        cos = warning_tone.class_of(switch, recording.target)
         if not recording.announced and (cos is None or cos.recording_notice):
             recording.announced = True
             tag = recording.target.tag
-            country = menus.country_of(switch, recording.target)
+            country = ivr.country_of(switch, recording.target)
             await switch.media.play(NOTICE, leg=tag, room=call.id, country=country)
-        await warning.apply(switch, call)
+        await warning_tone.apply(switch, call)
 
     def media_changed(self, call: Call, _leg: Leg) -> None:
         """A party has put the call on hold, or has taken it off."""
@@ -171,7 +172,7 @@ class Recorder:
         with suppress(MediaError):  # the loss of the server ends the recording
             if recording.paused:
                 await self._switch.media.recorder(recording.recorder, "pause")
-                await warning.apply(self._switch, call)
+                await warning_tone.apply(self._switch, call)
             else:
                 await self._switch.media.recorder(recording.recorder, "resume")
                 await self._tell(call, recording)
@@ -213,15 +214,15 @@ class Recorder:
         if call.recording is recording:
             call.recording = None
         if call.talks():
-            self._spawn(call, warning.apply(self._switch, call))
-        staying.go(self._switch, call, _REASON)
+            self._spawn(call, warning_tone.apply(self._switch, call))
+        bridge_holds.go(self._switch, call, _REASON)
 
     def _spawn(self, call: Call, work: Any) -> None:
         self._switch.spawn(call, work, lambda _error: None)
 
 
 def _is_held(call: Call) -> bool:
-    return any(talking.on_hold(leg) for leg in call.legs() if leg.state is not LegState.ENDED)
+    return any(active_calls.on_hold(leg) for leg in call.legs() if leg.state is not LegState.ENDED)
 
 
 def _facts(call: Call, recording: Recording) -> dict[str, object]:

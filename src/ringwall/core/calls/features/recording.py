@@ -10,11 +10,13 @@ import time
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import dialling, menus, messages, refusal, rooms, talking, teardown
-from ringwall.core.calls.call import Call, Leg
+from ringwall.core.calls.bridging import active_calls, bridge
+from ringwall.core.calls.dialog import messages, teardown
 from ringwall.core.calls.features.recorder import Keeper, NotRecorded, Recorder
-from ringwall.core.calls.outside import WhyNot
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.routing import dialling, ivr, rejection
+from ringwall.core.calls.routing.outside import WhyNot
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Silence, Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
@@ -49,18 +51,18 @@ class Desk:
         """A phone has dialled the feature number, and perhaps whose call behind it: begin, or end."""
         extension = typed or own.caller.extension
         own.notes["feature"] = FEATURE
-        found = talking.call_of(self._switch, extension, held=True)
+        found = active_calls.call_of(self._switch, extension, held=True)
         decided = self.ask(own.caller, extension, found)
         if isinstance(decided, Denial):
-            refusal.deny_call(self._switch, own, decided)
+            rejection.deny_call(self._switch, own, decided)
             return
         why_not = hindrance(own.caller.extension, extension, found)
         if why_not is not None:
-            refusal.refuse_call(self._switch, own, *why_not)
+            rejection.refuse_call(self._switch, own, *why_not)
             return
         assert found is not None
         work = partial(self._menu, *found, decided, own.caller.extension)
-        menus.start(self._switch, own, work, menus.visitor_of(self._switch, own.caller))
+        ivr.start(self._switch, own, work, ivr.visitor_of(self._switch, own.caller))
 
     def informed(self, call: Call, leg: Leg, key: str, request: Request) -> bool:
         """A phone says `Record: on` or `off` in an INFO of its call, as Snom and Yealink do."""
@@ -121,8 +123,8 @@ class Desk:
         context = Context(
             time.time(),
             switch.use,
-            emergency_call=found is not None and rooms.is_emergency(found[0]),
-            coached=own and found is not None and talking.is_coached(*found),
+            emergency_call=found is not None and bridge.is_emergency(found[0]),
+            coached=own and found is not None and active_calls.is_coached(*found),
         )
         action = Action.RECORD_OWN if own else Action.RECORD_OTHER
         subject = dialling.subject_of_leg(switch, by)

@@ -14,12 +14,14 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from ringwall.core.calls import dialling, handover, joining, talking, teardown
-from ringwall.core.calls.call import Call, Leg, LegState
-from ringwall.core.calls.media_policy import MediaRefused, needs_chain
-from ringwall.core.calls.relay import Relay, Side
-from ringwall.core.calls.switch import Switch
-from ringwall.core.calls.wire import LegGone
+from ringwall.core.calls.bridging import active_calls, joining
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.media.descriptions import MediaRefused, needs_chain
+from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.relay import Relay, Side
+from ringwall.core.calls.routing import dialling, handover
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.policy.actions import Action, Context, Party
 from ringwall.policy.decide import may
@@ -74,7 +76,7 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
     if call.id in under_way:
         refuse(491, "this call is being transferred already")
         return
-    if talking.is_coached(call, leg):
+    if active_calls.is_coached(call, leg):
         switch.record("call.transfer_refused", call=call.id, by=leg.extension, why=_COACHED)
         refuse(403, _COACHED)
         return

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from ringwall.core.calls import arrival, menus
-from ringwall.core.calls.call import Call
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.routing import ivr, router
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.menu import Next, Visitor
 from ringwall.core.voicemail.model import Reason
@@ -56,8 +56,8 @@ class VoiceMail(Protocol):
 def connect(switch: Switch, voice_mail: VoiceMail) -> None:
     """Let calls go to voice mail, and let owners reach it."""
     switch.hooks.elsewhere.append(Mailboxes(switch, voice_mail))
-    menus.serve(switch, "own mailbox", voice_mail.own_mailbox)
-    menus.serve(switch, "any mailbox", voice_mail.any_mailbox)
+    ivr.serve(switch, "own mailbox", voice_mail.own_mailbox)
+    ivr.serve(switch, "any mailbox", voice_mail.any_mailbox)
 
 
 class Mailboxes:
@@ -80,12 +80,12 @@ class Mailboxes:
             return False
         if reason is Reason.NO_ANSWER and not call.branches:
             reason = Reason.UNREACHABLE
-        arrival.leave_phones(self._switch, call)
+        router.leave_phones(self._switch, call)
         call.notes["voice_mail"] = extension
         self._switch.record("call.to_voice_mail", call=call.id, mailbox=extension, reason=reason.value)
 
         async def leave(party: Interaction, visitor: Visitor) -> Next:
             return await self._voice_mail.leave(party, visitor, extension, reason)
 
-        menus.start(self._switch, call, leave, menus.visitor_of(self._switch, call.caller))
+        ivr.start(self._switch, call, leave, ivr.visitor_of(self._switch, call.caller))
         return True

@@ -14,11 +14,14 @@ Rules that this module keeps:
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls import conferences, media_side, menus, refusal, rooms, staying, talking, teardown
-from ringwall.core.calls.call import Call, CallState, Leg, LegState
-from ringwall.core.calls.features import intercom
-from ringwall.core.calls.relay import Profile
-from ringwall.core.calls.switch import Switch
+from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.features import conference_calls, intercom
+from ringwall.core.calls.media import server_leg
+from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.relay import Profile
+from ringwall.core.calls.routing import ivr, rejection
+from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 from ringwall.policy.rules import Heard
@@ -34,24 +37,24 @@ def install(switch: Switch) -> None:
 def dialled(switch: Switch, call: Call, target: str) -> None:
     """The caller has dialled the feature number, and whom behind it."""
     call.notes["feature"] = FEATURE
-    found = talking.call_of(switch, target)
+    found = active_calls.call_of(switch, target)
     if found is not None:
-        conference = talking.in_conference(switch, *found)
+        conference = active_calls.in_conference(switch, *found)
     else:
-        conference = conferences.is_in_one(switch, target)
+        conference = conference_calls.is_in_one(switch, target)
     decided = intercom.ask(switch, call.caller, Action.WHISPER, target, conference=conference)
     if isinstance(decided, Denial):
         if decided.heard is Heard.ORDINARY_CALL:
             intercom.reach(switch, call, target, decided)
         else:
-            refusal.deny_call(switch, call, decided)
+            rejection.deny_call(switch, call, decided)
         return
     if found is None or found[1].profile is Profile.DTLS or target == call.caller.extension:
         intercom.reach(switch, call, target, decided)
         return
     theirs, leg = found
-    if rooms.is_emergency(theirs):
-        refusal.refuse_call(switch, call, 403, "Not permitted", "an emergency call is left alone")
+    if bridge.is_emergency(theirs):
+        rejection.refuse_call(switch, call, 403, "Not permitted", "an emergency call is left alone")
         return
     call.system = FEATURE
     user = switch.directory.snapshot.by_extension[target]
@@ -67,47 +70,47 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> None:
     reason = f"whisper {call.id}"
     try:
-        room = await staying.stay(switch, theirs, reason)
-    except rooms.NotMoved as error:
-        refusal.refuse_call(switch, call, 480, "Not Possible Now", str(error))
+        room = await bridge_holds.stay(switch, theirs, reason)
+    except bridge.NotMoved as error:
+        rejection.refuse_call(switch, call, 480, "Not Possible Now", str(error))
         return
 
     def left(_status: int) -> None:
         if _joined(theirs, target) and _silence(theirs, target, on=False):
-            switch.spawn(theirs, rooms.apply(switch, room), lambda _error: None)
-        staying.go(switch, theirs, reason)
+            switch.spawn(theirs, bridge.apply(switch, room), lambda _error: None)
+        bridge_holds.go(switch, theirs, reason)
 
     call.on_end.append(left)
     if call.state is CallState.ENDED:
-        staying.go(switch, theirs, reason)
+        bridge_holds.go(switch, theirs, reason)
         return
 
     def over(_status: int) -> None:
         teardown.end(switch, call, "the call that was joined is over")
 
     theirs.on_end.append(over)
-    body = await menus.hear_caller(switch, call, room=room)
+    body = await ivr.hear_caller(switch, call, room=room)
     if body is None:
         return
     if not await _seat(switch, call, room):
         return
-    if not await menus.answer_caller(switch, call, body):
+    if not await ivr.answer_caller(switch, call, body):
         return
     switch.keep(call)
     await intercom.announce(switch, call.caller, target)
     if not call.talks() or not theirs.talks() or target.media is None:
         return
-    await rooms.join(switch, call, call.caller, target, room)
+    await bridge.join(switch, call, call.caller, target, room)
 
 
 async def _seat(switch: Switch, call: Call, room: str) -> bool:
     """Bring the initiator into the room; False where that ended his call."""
     if call.caller.state is not LegState.TALKING:
-        media_side.seat(switch, call.caller, room)
+        server_leg.seat(switch, call.caller, room)
         return True
     try:  # his phone was called by the system, maybe from another server
-        await rooms.enter(switch, call, call.caller, room)
-    except rooms.NotMoved as error:
+        await bridge.enter(switch, call, call.caller, room)
+    except bridge.NotMoved as error:
         teardown.end(switch, call, str(error), status=480)
         return False
     return True
@@ -125,7 +128,7 @@ async def mute(switch: Switch, extension: str, *, on: bool) -> bool:
             target = next((leg for leg in parties if leg is not None and leg.extension == extension), None)
             if theirs is not None and target is not None and _joined(theirs, target):
                 _silence(theirs, target, on=on)
-                await rooms.apply(switch, target.media.room if target.media is not None else "")
+                await bridge.apply(switch, target.media.room if target.media is not None else "")
                 switch.keep(theirs)
                 return True
     return False
@@ -143,5 +146,5 @@ def _silence(theirs: Call, target: Leg, *, on: bool) -> bool:
     if other is None or other.media is None:
         return False
     before = target.tag in other.media.hears
-    rooms.hear(other, target, 0.0 if on else 1.0)
+    bridge.hear(other, target, 0.0 if on else 1.0)
     return before is on

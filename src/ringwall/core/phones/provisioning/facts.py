@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ringwall.core.calls.star_codes import CODES
+from ringwall.core.calls.model.star_codes import CODES
 from ringwall.core.directory import DirectoryService
 from ringwall.core.firmware.rollout import Phone as FirmwarePhone
 from ringwall.core.firmware.service import FirmwareService

@@ -1,0 +1,1 @@
+"""Who hears whom: relay or room, and calls that move between them."""

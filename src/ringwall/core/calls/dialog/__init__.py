@@ -1,0 +1,1 @@
+"""One leg's SIP: answering, changes, session timers, glare, INFO, the end."""

@@ -1,0 +1,1 @@
+"""Event packages that phones subscribe to (RFC 6665)."""

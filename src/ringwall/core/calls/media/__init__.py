@@ -1,0 +1,1 @@
+"""What descriptions are let through, relays, and legs of the media server."""

@@ -1,0 +1,1 @@
+"""What may be asked of call control over the API and the control socket."""

@@ -1,0 +1,116 @@
+"""Conferences by command and over HTTP: list, start, add, drop (C2).
+
+The rights are those of the one in whose name it is done: who made the conference, or whose calls become one.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.features import conference_calls
+from ringwall.core.calls.model.call import Leg
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.errors import OperationError
+from ringwall.core.operations import Actor, Arguments, NoArguments, Operations
+from ringwall.policy.grant import Denial
+
+
+class Start(Arguments):
+    """Of whose calls to make a conference."""
+
+    extension: str = Field(min_length=1, max_length=32)
+
+
+class Add(Arguments):
+    """Whom to call into which conference: an extension, or a number as its starter would dial it."""
+
+    conference: str = Field(min_length=4, max_length=64)
+    number: str = Field(min_length=1, max_length=64)
+
+
+class Drop(Arguments):
+    """Which call with a conference to end; the conference goes on without it."""
+
+    conference: str = Field(min_length=4, max_length=64)
+    call: str = Field(min_length=4, max_length=64)
+
+
+def add_operations(operations: Operations, switch: Switch) -> None:
+    """Offer call.conference.list, .start, .add and .drop."""
+
+    async def list_conferences(_actor: Actor, _args: NoArguments) -> list[Any]:
+        return [describe(switch, room) for room in conference_calls.all_rooms(switch)]
+
+    async def start(actor: Actor, args: Start) -> dict[str, Any]:
+        try:
+            room = await conference_calls.start(switch, args.extension)
+        except conference_calls.Refused as error:
+            raise OperationError("refused", f"No conference was made: {error}.", "extension") from error
+        switch.record(
+            "call.conference",
+            conference=room,
+            by=args.extension,
+            actor=actor.to_dict(),
+            parties=[leg.party for _, leg in conference_calls.parties(switch, room)],
+        )
+        switch.flush()
+        return describe(switch, room)
+
+    async def add(actor: Actor, args: Add) -> dict[str, Any]:
+        starter = _starter(switch, args.conference)
+        why_not = conference_calls.add(switch, args.conference, starter, args.number)
+        if isinstance(why_not, Denial):
+            switch.record("call.denied", caller=starter.extension, actor=actor.to_dict(), **why_not.record())
+            raise OperationError("refused", why_not.rule.sentence, "number")
+        if why_not is not None:
+            raise OperationError("refused", f"Nobody was added: {why_not[2]}.", "number")
+        switch.record("admin.conference.added", conference=args.conference, actor=actor.to_dict())
+        switch.flush()
+        return describe(switch, args.conference)
+
+    async def drop(actor: Actor, args: Drop) -> dict[str, Any]:
+        found = [
+            call for call, _ in conference_calls.parties(switch, args.conference) if call.id == args.call
+        ]
+        if not found:
+            raise OperationError("not_found", f"There is no call {args.call} in that conference.", "call")
+        facts = describe(switch, args.conference)
+        switch.record(
+            "admin.conference.dropped", conference=args.conference, call=args.call, actor=actor.to_dict()
+        )
+        teardown.end(switch, found[0], "dropped from the conference", by="administrator")
+        switch.flush()
+        return facts
+
+    operations.add("call.conference.list", NoArguments, list_conferences)
+    operations.add("call.conference.start", Start, start, changes=True)
+    operations.add("call.conference.add", Add, add, changes=True)
+    operations.add("call.conference.drop", Drop, drop, changes=True)
+
+
+def _starter(switch: Switch, room: str) -> Leg:
+    """Who made the conference. Raises OperationError where he takes no part any more."""
+    there = conference_calls.parties(switch, room)
+    if not there:
+        message = f"There is no conference {room}: `ringwall conference list` has them."
+        raise OperationError("not_found", message, "conference")
+    starter = conference_calls.starter_of(there[0][0])
+    own = [leg for _, leg in there if leg.extension == starter]
+    if not own:
+        message = "Who made the conference has left: nobody can be added."
+        raise OperationError("refused", message, "conference")
+    return own[0]
+
+
+def describe(switch: Switch, room: str) -> dict[str, Any]:
+    """What an administrator sees of a conference."""
+    there = conference_calls.parties(switch, room)
+    return {
+        "conference": room,
+        "starter": conference_calls.starter_of(there[0][0]) if there else "",
+        "parties": [
+            {"call": call.id, "party": leg.party, "device": leg.device, "trunk": leg.trunk}
+            for call, leg in there
+        ],
+    }

@@ -1,0 +1,152 @@
+"""Intercom, whisper page, page and pickup by command and over HTTP (C2).
+
+Rules that this module keeps:
+- The user in whose name it is asked has the rights, and is asked for them before anything rings.
+- His own phone is called first and answers by itself, as he has asked for it; what he wanted then begins as
+  if he had dialled it.
+"""
+
+import time
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from ringwall.core.calls.bridging import joining
+from ringwall.core.calls.dialog import teardown
+from ringwall.core.calls.features import whisper
+from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.model.star_codes import CODES
+from ringwall.core.calls.routing import originate, router
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.errors import OperationError
+from ringwall.core.media.errors import MediaError
+from ringwall.core.operations import Actor, Arguments, Operations
+from ringwall.core.registrar.bindings import Binding
+from ringwall.policy.actions import Action, Context, UserSubject
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Denial
+from ringwall.policy.groups import PAGED
+from ringwall.policy.rules import Heard
+
+_ACTIONS: Final = {
+    "intercom": Action.INTERCOM,
+    "whisper page": Action.WHISPER,
+    "page": Action.DIAL,
+    "pickup": Action.PICKUP,
+}
+_CODES: Final = {each.feature: each.code for each in CODES}
+
+
+class Feature(Arguments):
+    """In whose name what is done, to which extension; for a page the paging group."""
+
+    extension: str = Field(min_length=2, max_length=8)
+    feature: Literal["intercom", "whisper page", "page", "pickup"]
+    target: str = Field(min_length=2, max_length=8)
+
+
+class Mute(Arguments):
+    """Whom the other party of his call does not hear, or hears again, while somebody whispers to him."""
+
+    extension: str = Field(min_length=2, max_length=8)
+    on: bool = True
+
+
+def add_operations(operations: Operations, switch: Switch) -> None:
+    """Offer call.feature and call.whisper.mute."""
+
+    async def feature(actor: Actor, args: Feature) -> dict[str, Any]:
+        _allowed(switch, args)
+        phones = _phones(switch, args.extension)
+        call = _begin(switch, args, phones)
+        switch.record(
+            "call.feature",
+            call=call.id,
+            by=args.extension,
+            feature=args.feature,
+            target=args.target,
+            actor=actor.to_dict(),
+        )
+        switch.flush()
+        return {"call": call.id, "extension": args.extension, "feature": args.feature, "target": args.target}
+
+    async def mute(actor: Actor, args: Mute) -> dict[str, Any]:
+        try:
+            done = await whisper.mute(switch, args.extension, on=args.on)
+        except MediaError as error:
+            raise OperationError("refused", f"The media server says: {error}.", "extension") from error
+        if not done:
+            raise OperationError("refused", f"Nobody whispers to {args.extension} now.", "extension")
+        switch.record("call.whisper_muted", extension=args.extension, on=args.on, actor=actor.to_dict())
+        return {"extension": args.extension, "on": args.on}
+
+    operations.add("call.feature", Feature, feature, changes=True)
+    operations.add("call.whisper.mute", Mute, mute, changes=True)
+
+
+def _allowed(switch: Switch, args: Feature) -> None:
+    """Raise OperationError (refused) where the user may not, or nobody could be reached."""
+    policy, action = switch.rights.snapshot, _ACTIONS[args.feature]
+    thing = policy.objects.get(args.target)
+    if action is Action.DIAL and (thing is None or thing.kind not in PAGED):
+        raise OperationError("not_found", f"There is no paging group {args.target}.", "target")
+    what = {"number": args.target} if action is Action.DIAL else {"target": args.target}
+    context = Context(time.time(), switch.use)
+    decided = may(policy, UserSubject(args.extension), action, context=context, **what)
+    if isinstance(decided, Denial) and decided.heard is not Heard.ORDINARY_CALL:
+        switch.record("call.denied", caller=args.extension, **decided.record())
+        raise OperationError("refused", decided.rule.sentence, "extension")
+
+
+def _phones(switch: Switch, extension: str) -> list[Binding]:
+    """The phones that are called first: those that answer by themselves, else all."""
+    phones = switch.bindings.of_extension(extension, time.time())
+    desks = [phone for phone in phones if originate.can_answer_by_itself(phone)]
+    if not phones:
+        raise OperationError("refused", f"Extension {extension} has no phone that is signed in.", "extension")
+    if not switch.media.up:
+        raise OperationError("refused", "There is no media server now.", "extension")
+    if router.calls_of(switch, extension):
+        raise OperationError("refused", f"Extension {extension} is in a call.", "extension")
+    return desks or phones
+
+
+def _begin(switch: Switch, args: Feature, phones: list[Binding]) -> Call:
+    dialled = _CODES.get(args.feature, "") + args.target
+    call = Call(switch.new_tag(), joining.without_dialog(switch, args.target), dialled)
+    call.notes |= {"feature": args.feature, "asked_by_command": True}
+    there: list[Leg] = []
+
+    def answered(leg: Leg) -> None:
+        if there:
+            originate.dismiss(switch, call, leg, "answered elsewhere")
+            return
+        there.append(leg)
+        for branch in list(call.branches):
+            if branch is not leg:
+                originate.dismiss(switch, call, branch, "answered elsewhere")
+        call.branches.clear()
+        leg.side, call.caller = Side.A, leg
+        switch.timers.cancel(("ring", call))
+        _as_dialled(switch, call, args)
+
+    switch.calls[call.id] = call
+    switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
+    for phone in phones:
+        unattended = originate.can_answer_by_itself(phone)
+        originate.summon(switch, call, phone, call.id, unattended=unattended, answered=answered)
+    return call
+
+
+def _as_dialled(switch: Switch, call: Call, args: Feature) -> None:
+    """Go on as if the party had dialled it: the rights are asked again."""
+    begins = switch.hooks.dialled.get(args.feature)
+    if begins is not None:
+        begins(call, args.target)
+        return
+    why_not = router.why_not(switch, call, args.target)
+    if why_not is None:
+        router.arrive(switch, call, args.target)
+    else:
+        teardown.end(switch, call, why_not[2], status=why_not[0])

@@ -1,0 +1,1 @@
+"""From an INVITE to whom it rings at: admitted, decided, routed."""

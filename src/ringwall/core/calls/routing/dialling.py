@@ -1,0 +1,73 @@
+"""What somebody dials becomes a grant or a denial (C3, C5, A1).
+
+The policy decides; this module says who asks, and what was used so far.
+"""
+
+import time
+from typing import NamedTuple
+
+from ringwall.core.calls.model import codes
+from ringwall.core.calls.model.call import Leg
+from ringwall.core.calls.routing import router
+from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.directory.model import DeviceEntry
+from ringwall.policy import codes as policy_codes
+from ringwall.policy.actions import Action, Context, PhoneSubject, Subject, UserSubject
+from ringwall.policy.decide import may
+from ringwall.policy.grant import Denial, Grant
+from ringwall.policy.groups import CodeMode
+from ringwall.policy.rules import Rule
+
+
+class WrongCode(NamedTuple):
+    """The number needs a code, and what was dialled is none. `denial` is what the number met before."""
+
+    denial: Denial
+    rule: Rule
+
+
+def subject_of(switch: Switch, device: DeviceEntry) -> UserSubject | PhoneSubject:
+    """Who asks when a device dials: its user, or the phone itself where nobody has logged in (P2)."""
+    phone = switch.rights.snapshot.phones.get(device.username)
+    if phone is not None and phone.user is None:
+        return PhoneSubject(device.username)
+    return UserSubject(device.extension, device.username)
+
+
+def subject_of_leg(switch: Switch, leg: Leg) -> UserSubject | PhoneSubject:
+    """Who asks when a party inside does something in a call."""
+    device = switch.directory.snapshot.by_device.get(leg.device)
+    return subject_of(switch, device) if device is not None else user_of(leg)
+
+
+def user_of(leg: Leg) -> UserSubject:
+    """The user of a device that is not there any more."""
+    return UserSubject(leg.extension, leg.device)
+
+
+def decide(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial | WrongCode:
+    """Whether the device may call what it dialled."""
+    policy, now = switch.rights.snapshot, time.time()
+    subject = subject_of(switch, device)
+    context = Context(now, switch.use, count=router.calls_of(switch, device.extension))
+    with_code = codes.split(dialled)
+    number = dialled if with_code is None else with_code.number
+    answer = may(policy, subject, Action.DIAL, number=number, context=context)
+    if isinstance(answer, Grant) or with_code is None or answer.codes is CodeMode.DISABLED:
+        return answer
+    checked = policy_codes.check(
+        policy, answer, with_code.code, find=switch.rights.find_code, tried=0, use=switch.use, now=now
+    )
+    if isinstance(checked, policy_codes.Accepted):
+        return may(policy, checked.subject, Action.DIAL, number=number, context=context)
+    if checked.rule.id == "code.unknown":
+        note_wrong_code(switch, subject, checked, now)
+    return WrongCode(answer, checked.rule)
+
+
+def note_wrong_code(switch: Switch, subject: Subject, wrong: policy_codes.Wrong, now: float) -> None:
+    """Count a wrong code for its caller; too many raise the alarm. `now` in unix seconds."""
+    payer = f"phone:{subject.phone}" if isinstance(subject, PhoneSubject) else getattr(subject, "user", "")
+    count = switch.use.wrong_code(payer, now)
+    kind = "security.codes_guessed" if wrong.alarm else "security.wrong_code"
+    switch.watch.note(kind, payer, switch.now(), within_the_hour=count)

@@ -1,0 +1,1 @@
+"""The ground that transitions stand on: tables, timers, the way to the wire, hooks."""
