@@ -51,7 +51,7 @@ class VoiceMailHouse:
         self._mail_notices: MailNotices
         self._notices: Notices
         self._lamps: MessageWaiting
-        self.recordings: recording.Desk
+        self.recordings: recording.RecordingService
         self.voice_mail: VoiceMail
 
     @classmethod

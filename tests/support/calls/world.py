@@ -270,7 +270,7 @@ class World:
             assert not self.media_server.legs, self.media_server.legs
             assert not self.store.live_calls
             assert not self.trunks.live, self.trunks.live
-            assert not switch.errands
+            assert not switch.out_of_dialog
             assert not self.rights.use.to_value()["live"], "an outside call is still counted"
             ids = [fields["call"] for fields in self.told("call.ended")]
             assert len(ids) == len(set(ids)), "a call ended twice"

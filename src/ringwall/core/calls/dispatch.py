@@ -205,7 +205,7 @@ class Dispatcher:
 
     def _response(self, key: str, request: Request, response: Response) -> None:
         switch = self._switch
-        errand = switch.errands.pop(key, None) if response.status >= 200 else None
+        errand = switch.out_of_dialog.pop(key, None) if response.status >= 200 else None
         if errand is not None:
             errand(request, response)
             return
@@ -219,7 +219,11 @@ class Dispatcher:
                 leg.dialog.refresh_target(response)
                 switch.acknowledge(leg, request.cseq.number)
                 accepted = False
-            then = leg.waiting.pop(key, None) if response.status >= 200 else leg.waiting.get(key)
+            then = (
+                leg.client_transactions.pop(key, None)
+                if response.status >= 200
+                else leg.client_transactions.get(key)
+            )
             if then is not None:
                 then(request, response)
                 return

@@ -62,7 +62,7 @@ def _sit_down(switch: Switch, leg: Leg) -> None:
     party, outside = server_leg.party_of(leg), bool(leg.trunk)
     switch.media.adopt(leg.tag, party, leg.media.server, outside=outside)
     if leg.media.room:
-        server_leg.seat(switch, leg, leg.media.room)
+        server_leg.join_room(switch, leg, leg.media.room)
 
 
 def load_use(connection: Connection, since: float) -> list[dict[str, Any]]:
@@ -84,8 +84,10 @@ def recall_use(switch: Switch, bodies: list[dict[str, Any]]) -> None:
                 continue
             name = f"{body['call']}/{place}"
             try:
-                switch.use.start(name, Charge(*charge), grant["trunk_group"], body["ended"] - body["seconds"])
-                switch.use.end(name, body["seconds"], body["ended"])
+                switch.usage.start(
+                    name, Charge(*charge), grant["trunk_group"], body["ended"] - body["seconds"]
+                )
+                switch.usage.end(name, body["seconds"], body["ended"])
             except (KeyError, TypeError, ValueError):
                 log.warning("the record of call %s says nothing of use that can be read", body.get("call"))
 
@@ -103,7 +105,7 @@ def _count(switch: Switch, leg: Leg) -> None:
     now = time.time()
     began = leg.answered_at or now
     if seizure.charge is not None:
-        switch.use.start(seizure.name, seizure.charge, seizure.trunk_group, now)
+        switch.usage.start(seizure.name, seizure.charge, seizure.trunk_group, now)
     if seizure.seconds:
         left = began + seizure.seconds - now
         switch.timers.set(("longest", leg), switch.now() + max(left, 1.0))

@@ -77,7 +77,7 @@ class PhonesAndCalls:
             ("Subscription-State", "terminated;reason=noresource"),
             ("User-Agent", PRODUCT),
         ]
-        switch.errand(Request("NOTIFY", binding.contact, Headers(headers)), _whatever)
+        switch.out_of_dialog_request(Request("NOTIFY", binding.contact, Headers(headers)), _whatever)
 
 
 def is_emergency(call: Call) -> bool:

@@ -70,12 +70,12 @@ def install(switch: Switch) -> None:
                 _go_home(switch, call)
 
     switch.hooks.leg_ended.append(ended)
-    switch.hooks.room_needed.append(lambda call: bool(call.stays))
+    switch.hooks.room_needed.append(lambda call: bool(call.bridge_holds))
     switch.media.on_lost = lost
     switch.media.on_away = away
 
 
-def hear(listener: Leg, speaker: Leg, gain: float = 1.0) -> None:
+def set_gain(listener: Leg, speaker: Leg, gain: float = 1.0) -> None:
     """Let a leg of a room hear another one of it, so loud; 0: not any more."""
     assert listener.media is not None
     if gain > 0:
@@ -84,10 +84,10 @@ def hear(listener: Leg, speaker: Leg, gain: float = 1.0) -> None:
         listener.media.hears.pop(speaker.tag, None)
 
 
-async def join(switch: Switch, call: Call, one: Leg, other: Leg, room: str) -> bool:
+async def connect(switch: Switch, call: Call, one: Leg, other: Leg, room: str) -> bool:
     """Let two legs of a room hear one another; False where the media server was lost and the call is over."""
-    hear(one, other)
-    hear(other, one)
+    set_gain(one, other)
+    set_gain(other, one)
     try:
         await apply(switch, room)
     except MediaError as error:
@@ -133,7 +133,7 @@ def is_emergency(call: Call) -> bool:
     return any(seizure.emergency for seizure in call.seizures)
 
 
-async def enter(switch: Switch, call: Call, leg: Leg, room: str) -> None:
+async def join(switch: Switch, call: Call, leg: Leg, room: str) -> None:
     """Bring the media of a party that talks to the media server, into a room if one is named.
 
     It hears nobody yet. Raises NotMoved, LegGone.
@@ -144,7 +144,7 @@ async def enter(switch: Switch, call: Call, leg: Leg, room: str) -> None:
         raise NotMoved(str(error)) from error
     if leg.media is not None and leg.media.server == server and switch.media.has(leg.tag):
         if room:
-            server_leg.seat(switch, leg, room)
+            server_leg.join_room(switch, leg, room)
         return
     old = leg.relay
     offered = None
@@ -162,7 +162,7 @@ async def enter(switch: Switch, call: Call, leg: Leg, room: str) -> None:
 
 
 async def _follow(switch: Switch, leg: Leg, offered: server_leg.Offered, room: str) -> None:
-    response = await joining.tell(switch, leg, offered.body)
+    response = await joining.reinvite(switch, leg, offered.body)
     if leg.state is not LegState.TALKING:
         raise LegGone
     before = leg.media
@@ -170,7 +170,7 @@ async def _follow(switch: Switch, leg: Leg, offered: server_leg.Offered, room: s
     if before is not None:
         leg.media.hears = before.hears
     if room:
-        server_leg.seat(switch, leg, room)
+        server_leg.join_room(switch, leg, room)
     await server_leg.taken(switch, leg, offered, response)
 
 
@@ -183,7 +183,7 @@ def _undo(switch: Switch, leg: Leg, offered: server_leg.Offered | None) -> None:
         server_leg.leave(switch, leg)
 
 
-async def gather(switch: Switch, call: Call, *, emergency: bool = False) -> str:
+async def to_bridge(switch: Switch, call: Call, *, emergency: bool = False) -> str:
     """Move a call of two from its relay to a room, in which they hear one another; returns the room.
 
     `emergency` says that the policy lets somebody watch emergency calls.
@@ -193,21 +193,25 @@ async def gather(switch: Switch, call: Call, *, emergency: bool = False) -> str:
     caller, callee = call.caller, call.callee
     if caller.media is not None and callee is not None and callee.media is not None:
         return caller.media.room
-    if callee is None or call.moving or any(leg.state is not LegState.TALKING for leg in (caller, callee)):
+    if (
+        callee is None
+        or call.media_transition
+        or any(leg.state is not LegState.TALKING for leg in (caller, callee))
+    ):
         raise NotMoved("the call is not up yet, or is being changed")
     if is_emergency(call) and not emergency:
         raise NotMoved("an emergency call stays as it is")
-    call.moving = True
+    call.media_transition = True
     try:
         await _gather(switch, call, (caller, callee))
     finally:
-        call.moving = False
+        call.media_transition = False
     old, call.relay = call.relay, None
     if old is not None:
         switch.relays.delete(old)
     if not call.talks():
         raise NotMoved("a party has left")
-    switch.keep(call)
+    switch.persist(call)
     return call.id
 
 
@@ -227,8 +231,8 @@ async def _gather(switch: Switch, call: Call, legs: tuple[Leg, Leg]) -> None:
     moves = [_follow(switch, leg, offered, room) for leg, offered in zip(legs, offers, strict=True)]
     failed = [result for result in await asyncio.gather(*moves, return_exceptions=True) if result is not None]
     if not failed:
-        hear(one, other)
-        hear(other, one)
+        set_gain(one, other)
+        set_gain(other, one)
         return
     for leg, offered in zip(legs, offers, strict=True):
         if leg.media is not offered.media:
@@ -241,17 +245,17 @@ async def _gather(switch: Switch, call: Call, legs: tuple[Leg, Leg]) -> None:
     raise NotMoved(str(failed[0]) or "a party has left")
 
 
-async def part(switch: Switch, call: Call) -> None:
+async def to_relay(switch: Switch, call: Call) -> None:
     """Move a call of two from its room to a relay of its own. Raises NotMoved."""
-    if call.moving or not call.talks() or call.callee is None:
+    if call.media_transition or not call.talks() or call.callee is None:
         raise NotMoved("the call is being changed")
     if call.caller.media is None and call.callee.media is None:
         return
-    call.moving = True
+    call.media_transition = True
     try:
         await _back(switch, call)
     finally:
-        call.moving = False
+        call.media_transition = False
 
 
 async def release(switch: Switch, call: Call) -> None:
@@ -269,7 +273,7 @@ async def release(switch: Switch, call: Call) -> None:
             return
         if all(switch.media.has(tag) for tag in tags):
             with suppress(NotMoved):
-                await part(switch, call)
+                await to_relay(switch, call)
                 return
         await asyncio.sleep(_RELEASE_PAUSE)
 
@@ -286,7 +290,7 @@ async def _back(switch: Switch, call: Call) -> None:
         old, call.relay, call.offerer = call.relay, relay, first.side
         if old is not None:
             switch.relays.delete(old)
-        await joining.take_over(switch, call, first, body)
+        await joining.switch_media(switch, call, first, body)
     except _TROUBLE as error:
         if call.relay is not relay:
             switch.relays.delete(relay)
@@ -302,8 +306,8 @@ def _go_home(switch: Switch, call: Call) -> None:
         found = switch.legs.get((leg.sip_call_id, leg.tag))
         if found is not None and found[0].system:
             teardown.end(switch, found[0], "the media server was lost", status=503)
-    if not call.moving:
-        call.moving = True
+    if not call.media_transition:
+        call.media_transition = True
         work = _home(switch, call)
         switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
 
@@ -315,10 +319,10 @@ async def _home(switch: Switch, call: Call) -> None:
     except NotMoved as error:
         teardown.end(switch, call, f"the media server was lost: {error}")
     else:
-        call.stays.clear()
-        switch.keep(call)
+        call.bridge_holds.clear()
+        switch.persist(call)
     finally:
-        call.moving = False
+        call.media_transition = False
 
 
 def _lost(switch: Switch, call: Call, leg: Leg) -> None:
@@ -335,11 +339,11 @@ def _lost(switch: Switch, call: Call, leg: Leg) -> None:
 
     async def again() -> None:
         try:
-            await enter(switch, call, leg, room)
+            await join(switch, call, leg, room)
             await apply(switch, room)
         except (NotMoved, MediaError) as error:
             teardown.end(switch, call, f"the media server was lost: {error}")
         else:
-            switch.keep(call)
+            switch.persist(call)
 
     switch.spawn(call, again(), lambda _error: teardown.end(switch, call, "an error in the system"))

@@ -21,19 +21,19 @@ _STEP: Final = 0.2  # seconds between two looks at a call that is being changed
 _PATIENCE: Final = 4.0
 
 
-async def stay(switch: Switch, call: Call, reason: str, *, emergency: bool = False) -> str:
+async def hold_in_bridge(switch: Switch, call: Call, reason: str, *, emergency: bool = False) -> str:
     """Bring a call to a room, and keep it there until `go` with the same reason; returns the room.
 
     Raises bridge.NotMoved.
     """
-    call.stays.add(reason)
+    call.bridge_holds.add(reason)
     try:
         await _settled(call)
-        room = await bridge.gather(switch, call, emergency=emergency)
+        room = await bridge.to_bridge(switch, call, emergency=emergency)
     except bridge.NotMoved:
-        call.stays.discard(reason)
+        call.bridge_holds.discard(reason)
         raise
-    if reason not in call.stays:  # it was over before it began
+    if reason not in call.bridge_holds:  # it was over before it began
         _release(switch, call)
         raise bridge.NotMoved("it is not needed any more")
     for leg in (call.caller, call.callee):
@@ -58,16 +58,16 @@ class _Keys:
         """A party may be silent for as long as its session lasts."""
 
 
-def go(switch: Switch, call: Call, reason: str) -> None:
+def release(switch: Switch, call: Call, reason: str) -> None:
     """The reason is gone: bring the call back to a relay, if nobody else needs the room."""
-    call.stays.discard(reason)
+    call.bridge_holds.discard(reason)
     _release(switch, call)
 
 
 def taken_up(switch: Switch, call: Call) -> None:
     """What kept a call of the process before this one in its room is gone."""
-    if call.stays:
-        call.stays.clear()
+    if call.bridge_holds:
+        call.bridge_holds.clear()
         _release(switch, call)
 
 
@@ -83,6 +83,6 @@ def _release(switch: Switch, call: Call) -> None:
 async def _settled(call: Call) -> None:
     """Wait until nobody moves the call, for a while."""
     for _ in range(round(_PATIENCE / _STEP)):
-        if not call.moving:
+        if not call.media_transition:
             return
         await asyncio.sleep(_STEP)

@@ -58,7 +58,7 @@ def without_dialog(switch: Switch, extension: str, suite: str = "") -> Leg:
     )
 
 
-def ghost_of(switch: Switch, leg: Leg) -> Leg:
+def placeholder_of(switch: Switch, leg: Leg) -> Leg:
     """Somebody's name in a call that he is not in any more, or not yet: a leg without a dialog."""
     return Leg(
         side=leg.side,
@@ -84,7 +84,7 @@ def offer_of(leg: Leg) -> descriptions.Checked:
     return descriptions.check_offer(active(leg.remote_sdp), SDP, prefer=leg.suite, clear_text=leg.clear_text)
 
 
-async def tell(switch: Switch, leg: Leg, body: bytes) -> Response:
+async def reinvite(switch: Switch, leg: Leg, body: bytes) -> Response:
     """Offer a party other media; returns its 2xx. Raises NotJoined, LegGone."""
     body = descriptions.continued(body, leg.local_sdp)
     for _ in range(_TRIES):
@@ -94,7 +94,9 @@ async def tell(switch: Switch, leg: Leg, body: bytes) -> Response:
             leg.offers.sent_invite()
             leg.offers.sent_offer()
             headers = [("Allow", ALLOW), ("Supported", "timer"), *session.offer_headers(switch, leg.timer)]
-            response = await switch.ask(leg, leg.dialog.request("INVITE", leg.contact, headers, body))
+            response = await switch.request_and_wait(
+                leg, leg.dialog.request("INVITE", leg.contact, headers, body)
+            )
             leg.offers.invite_ended()
             if response.status < 300:
                 leg.offers.received_answer()
@@ -121,21 +123,21 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg, *, answers
     )
     others = (given, first.remote_sdp, first.local_sdp, second.remote_sdp, second.local_sdp)
     body = descriptions.outgoing_offer(made, second.profile, *others, used=second.suite)
-    response = await tell(switch, second, body)
+    response = await reinvite(switch, second, body)
     answer = descriptions.check_answer(
         response.body, response.headers.get("content-type"), second.local_sdp, second.clear_text
     )
     second.remote_sdp, second.suite = response.body, answer.suite
     server_leg.leave(switch, second)
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, first.profile)
-    declined = offer.declined if answers else ("",)
+    declined = offer.rejected_streams if answers else ("",)
     told = (offer.for_relay, answer.for_relay, body)
     return descriptions.outgoing_answer(made, first.profile, declined, *told)
 
 
-async def take_over(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
+async def switch_media(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
     """The caller's side of the new call is told its media. Raises NotJoined, LegGone."""
-    response = await tell(switch, leg, body)
+    response = await reinvite(switch, leg, body)
     server_leg.leave(switch, leg)
-    agreement.described_anew(switch, call, leg, response.body, response.headers.get("content-type"))
-    switch.keep(call)
+    agreement.reanswered(switch, call, leg, response.body, response.headers.get("content-type"))
+    switch.persist(call)

@@ -26,7 +26,7 @@ def between(towards: Leg) -> Callable[[bytes, bytes], bytes]:
     return partial(descriptions.between_relays, avoid=towards.suite)
 
 
-async def realign(switch: Switch, call: Call, relay: Relay) -> None:
+async def resync_relay(switch: Switch, call: Call, relay: Relay) -> None:
     """Tell the relay again what both parties have agreed on."""
     first = call.caller if call.caller.side is call.offerer else call.callee
     second = call.other(first) if first is not None else None
@@ -51,7 +51,7 @@ async def realign(switch: Switch, call: Call, relay: Relay) -> None:
         switch.record("system.relay_failed", call=call.id, why=f"could not be set back: {error}")
 
 
-def described_anew(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: str | None) -> bool:
+def reanswered(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: str | None) -> bool:
     """A party answers our own offer of the session as it is, in a 2xx or an ACK.
 
     False when the call had to be ended, because it answers with something that must not be relayed.
@@ -67,18 +67,18 @@ def described_anew(switch: Switch, call: Call, leg: Leg, body: bytes, content_ty
     leg.remote_sdp, leg.suite = body, answer.suite
     other, relay = call.other(leg), call.relay
     if leg.media is not None:
-        switch.keep(call)
+        switch.persist(call)
         switch.spawn(
             call,
-            realign_alone(switch, call, leg, body),
+            resync_relay_alone(switch, call, leg, body),
             lambda _error: teardown.end(switch, call, "an error in the system"),
         )
     elif other is not None and relay is not None:
         call.offerer = other.side
-        switch.keep(call)
+        switch.persist(call)
         switch.spawn(
             call,
-            realign(switch, call, relay),
+            resync_relay(switch, call, relay),
             lambda _error: teardown.end(switch, call, "an error in the system"),
         )
     return True
@@ -89,12 +89,12 @@ def answered_late(switch: Switch, call: Call, leg: Leg, ack: Request) -> None:
     leg.late_offer = ""
     leg.offers.received_answer()
     if call.talks():
-        described_anew(switch, call, leg, ack.body, ack.headers.get("content-type"))
+        reanswered(switch, call, leg, ack.body, ack.headers.get("content-type"))
 
 
-async def realign_alone(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
+async def resync_relay_alone(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:
     """Tell the relay between a party and the media server again what was agreed on."""
     try:
-        await server_leg.described_anew(switch, leg, body)
+        await server_leg.reanswered(switch, leg, body)
     except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=f"could not be set anew: {error}")

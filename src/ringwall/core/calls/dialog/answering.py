@@ -181,7 +181,7 @@ async def join_answer(switch: Switch, call: Call, leg: Leg, response: Response) 
     leg.offers.received_answer()
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, caller.profile)
     return descriptions.outgoing_answer(
-        made, caller.profile, caller.declined, call.offer, answer.for_relay, leg.local_sdp
+        made, caller.profile, caller.rejected_streams, call.offer, answer.for_relay, leg.local_sdp
     )
 
 
@@ -211,7 +211,7 @@ def _accept(switch: Switch, call: Call) -> None:
     call.state = CallState.TALKING
     call.answered_at = caller.answered_at = time.time()
     call.offer = b""
-    switch.keep(call)
+    switch.persist(call)
     switch.store.hasten()  # a process that dies now leaves a call to its successor, and not to nobody
     if call.callee is not None:
         for binding in switch.bindings.of_device(call.callee.device_id):

@@ -23,7 +23,7 @@ def dialog_is_gone(switch: Switch, leg: Leg, status: int) -> bool:
     A connection that has closed says nothing yet: the phone has a while to come back.
     """
     if status == 430:
-        switch.lose(leg)
+        switch.mark_lost(leg)
         return False
     return status in DEAD
 
@@ -46,7 +46,7 @@ def soon() -> int:
     return 1 + secrets.randbelow(MAX_RETRY_AFTER)
 
 
-def take_turn(leg: Leg, request: Request) -> None:
+def begin_change(leg: Leg, request: Request) -> None:
     """Let the party's change begin. Raises Glare, and then nothing has begun."""
     if not request.body and not leg.offers.may_offer:
         raise Glare(491)  # it asks for an offer of ours, and one is open
@@ -62,7 +62,7 @@ def take_turn(leg: Leg, request: Request) -> None:
         raise
 
 
-def give_turn_back(leg: Leg, request: Request) -> None:
+def end_change(leg: Leg, request: Request) -> None:
     """The party's change is over, however it ended."""
     leg.offers.rejected()
     if request.method == "INVITE":

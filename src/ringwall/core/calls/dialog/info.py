@@ -57,7 +57,7 @@ def passed_through(switch: Switch, call: Call, leg: Leg, key: str, request: Requ
     content_type = request.headers.get("content-type")
     package = request.headers.get("info-package")
     headers = [("Info-Package", package)] if package else []
-    leg.asked[key] = request
+    leg.pending_requests[key] = request
 
     def answered(_request: Request, response: Response) -> None:
         status = response.status

@@ -62,7 +62,7 @@ def _refreshed(switch: Switch, call: Call, leg: Leg, request: Request, response:
     if status < 300:
         if not invite:
             leg.dialog.refresh_target(response)
-        elif leg.offers.received_answer() and not agreement.described_anew(
+        elif leg.offers.received_answer() and not agreement.reanswered(
             switch, call, leg, response.body, response.headers.get("content-type")
         ):
             return
@@ -101,7 +101,7 @@ def flow_closed(switch: Switch, peer: str) -> None:
             continue
         call = found[0]
         if leg.state is not LegState.SETUP:
-            switch.lose(leg)
+            switch.mark_lost(leg)
             # The phone may have come back before its old connection was seen to end.
             if leg.trunk:
                 continue
@@ -127,4 +127,4 @@ def phone_returned(switch: Switch, binding: Binding) -> None:
         switch.move_leg(leg, binding.flow)
         found = switch.legs.get((leg.sip_call_id, leg.tag))
         if found is not None:
-            switch.keep(found[0])
+            switch.persist(found[0])

@@ -35,7 +35,7 @@ def send_text(switch: Switch, extension: str, text: str, then: Callable[[int, st
             then(taken, why)
 
     for phone in phones:
-        switch.errand(_message(switch, phone, text[:LONGEST]), answered)
+        switch.out_of_dialog_request(_message(switch, phone, text[:LONGEST]), answered)
     switch.flush()
 
 

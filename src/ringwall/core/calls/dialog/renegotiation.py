@@ -43,7 +43,7 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
         glare.accept(switch, call, leg, key, request, b"")
         return
     try:
-        glare.take_turn(leg, request)
+        glare.begin_change(leg, request)
     except Glare as clash:
         switch.respond(key, request.response(clash.status, headers=clash.headers))
         return
@@ -55,11 +55,11 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
         return
     if request.body == leg.remote_sdp:
         leg.offers.sent_answer()
-        glare.give_turn_back(leg, request)
+        glare.end_change(leg, request)
         glare.accept(switch, call, leg, key, request, leg.local_sdp)
         return
-    if call.moving or (not alone and other is not None and not other.offers.may_invite):
-        glare.give_turn_back(leg, request)
+    if call.media_transition or (not alone and other is not None and not other.offers.may_invite):
+        glare.end_change(leg, request)
         switch.respond(key, request.response(491))
         return
     try:
@@ -71,15 +71,15 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
             clear_text=leg.clear_text,
         )
     except MediaRefused as error:
-        glare.give_turn_back(leg, request)
+        glare.end_change(leg, request)
         switch.respond(key, request.response(488, headers=[teardown.warning(error.why)]))
         glare.media_refused(switch, call, leg, error.why, request.method)
         return
-    leg.asked[key] = request
+    leg.pending_requests[key] = request
     if alone or other is None:
         work = _change_alone(switch, call, leg, key, request, offer)
     else:
-        held = switch.hooks.holding(call, leg, key, request)
+        held = switch.hooks.on_hold(call, leg, key, request)
         work = held or pass_on(switch, call, leg, other, key, request, offer)
     switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
 
@@ -97,11 +97,11 @@ def agreed(
 ) -> None:
     """The party's change is said yes to."""
     leg.offers.sent_answer()
-    glare.give_turn_back(leg, request)
-    leg.remote_sdp, leg.suite, leg.declined = request.body, offer.suite, offer.declined
-    del leg.asked[key]
+    glare.end_change(leg, request)
+    leg.remote_sdp, leg.suite, leg.rejected_streams = request.body, offer.suite, offer.rejected_streams
+    del leg.pending_requests[key]
     glare.accept(switch, call, leg, key, request, back)
-    switch.keep(call)
+    switch.persist(call)
 
 
 async def _change_alone(
@@ -125,8 +125,8 @@ async def _change_alone(
             return
     if not call.talks() or leg.state is LegState.ENDED:
         return
-    await agreement.realign_alone(switch, call, leg, leg.remote_sdp)
-    glare.give_turn_back(leg, request)
+    await agreement.resync_relay_alone(switch, call, leg, leg.remote_sdp)
+    glare.end_change(leg, request)
     switch.answer(leg, key, request.response(failure[0], headers=[teardown.warning(failure[1])]))
 
 
@@ -135,7 +135,7 @@ async def pass_on(
 ) -> None:
     """Ask the other party for what this one asks, if it can be asked now."""
     if not other.offers.may_invite:
-        glare.give_turn_back(leg, request)
+        glare.end_change(leg, request)
         switch.answer(leg, key, request.response(491))
         return
     other.offers.sent_invite()
@@ -171,7 +171,9 @@ async def _change(
         return
     if failure is None:
         headers = [("Allow", ALLOW), ("Supported", "timer"), *session.offer_headers(switch, other.timer)]
-        response = await switch.ask(other, other.dialog.request("INVITE", other.contact, headers, body))
+        response = await switch.request_and_wait(
+            other, other.dialog.request("INVITE", other.contact, headers, body)
+        )
         if not call.talks():
             return
         if response.status < 300:
@@ -182,10 +184,10 @@ async def _change(
             return
         # What says that both asked at once, or that the answer is no, is for the one who asked.
         failure = response.status if response.status in _PASSED_ON else 488, response.reason
-    await agreement.realign(switch, call, relay)
+    await agreement.resync_relay(switch, call, relay)
     other.offers.rejected()
     other.offers.invite_ended()
-    glare.give_turn_back(leg, request)
+    glare.end_change(leg, request)
     switch.answer(leg, key, request.response(failure[0], headers=[teardown.warning(failure[1])]))
 
 
@@ -208,7 +210,7 @@ async def _joined(
         )
         made = await switch.relays.answer(call.relay, leg.side, answer.for_relay, leg.profile)
         back = descriptions.outgoing_answer(
-            made, leg.profile, offer.declined, offer.for_relay, answer.for_relay, body
+            made, leg.profile, offer.rejected_streams, offer.for_relay, answer.for_relay, body
         )
     except MediaRefused as error:
         # The other party has switched to something that must not be relayed: there is no way back but the

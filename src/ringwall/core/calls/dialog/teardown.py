@@ -31,7 +31,7 @@ def _one_line(text: str) -> str:
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     """A party hung up (RFC 3261 15.1.2)."""
     switch.respond(key, request.response(200))
-    if any(goes_on(call, leg) for goes_on in switch.hooks.leaving):
+    if any(goes_on(call, leg) for goes_on in switch.hooks.on_bye):
         return
     if leg.invite is not None:  # it ended a call that nobody has answered yet
         switch.respond(leg.key, leg.invite.response(487, to_tag=leg.tag))
@@ -41,7 +41,7 @@ def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Reques
 
 def party_lost(switch: Switch, call: Call, leg: Leg) -> None:
     """A party is not there any more, and has not said so."""
-    if not any(goes_on(call, leg) for goes_on in switch.hooks.leaving):
+    if not any(goes_on(call, leg) for goes_on in switch.hooks.on_bye):
         end(switch, call, "phone lost")
 
 
@@ -110,7 +110,7 @@ def cancel_branch(switch: Switch, leg: Leg, cause: str, status: int = 487) -> No
 def send_bye(switch: Switch, leg: Leg, cause: str) -> None:
     """Hang up on a party; what it answers changes nothing."""
     if leg.dialog is not None:
-        switch.say(leg, leg.dialog.request("BYE", contact=None, headers=[reason_header(200, cause)]))
+        switch.send_only(leg, leg.dialog.request("BYE", contact=None, headers=[reason_header(200, cause)]))
     _forget(switch, leg)
 
 

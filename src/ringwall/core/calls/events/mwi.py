@@ -72,7 +72,7 @@ class MessageWaiting:
     def install(self) -> None:
         """Hear of phones that sign in and of those that subscribe."""
         self._switch.registrar.on_return.append(self._phone_returned)
-        self._switch.hooks.apart["SUBSCRIBE"] = self.subscribed
+        self._switch.hooks.out_of_dialog["SUBSCRIBE"] = self.subscribed
 
     @property
     def subscriptions(self) -> int:
@@ -137,7 +137,7 @@ class MessageWaiting:
             if response.status in _NOT_KNOWN:
                 self._deaf.add(binding.device_id)
 
-        switch.errand(request, answered)
+        switch.out_of_dialog_request(request, answered)
 
     def _within(
         self, key: tuple[str, str], subscription: Subscription, body: bytes, *, ended: str = ""
@@ -160,7 +160,7 @@ class MessageWaiting:
             if response.status >= 300 and self._drop(key):
                 self.changed(subscription.device.extension)
 
-        self._switch.errand(request, answered)
+        self._switch.out_of_dialog_request(request, answered)
 
     # SUBSCRIBE
 

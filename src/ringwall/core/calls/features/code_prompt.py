@@ -42,7 +42,7 @@ def install(switch: Switch) -> None:
 
 
 def _wanted(switch: Switch, denial: Denial, dialled: str, let_in: Callable[[], Call]) -> bool:
-    if not switch.media.up or policy_codes.prompt(switch.rights.snapshot, denial, switch.use) is None:
+    if not switch.media.up or policy_codes.prompt(switch.rights.snapshot, denial, switch.usage) is None:
         return False
     call = let_in()
     call.notes["feature"] = "authorization code"
@@ -99,7 +99,7 @@ def _check(
         keys,
         find=switch.rights.find_code,
         tried=tried,
-        use=switch.use,
+        use=switch.usage,
         now=now,
     )
     if isinstance(checked, policy_codes.Wrong) and checked.rule.id == "code.unknown":
@@ -112,7 +112,7 @@ async def _connect(
 ) -> Next:
     """The service's group is asked, and the original number called."""
     others = max(router.calls_of(switch, call.caller.extension) - 1, 0)
-    context = Context(time.time(), switch.use, count=others)
+    context = Context(time.time(), switch.usage, count=others)
     answer = may(switch.rights.snapshot, accepted.subject, Action.DIAL, number=dialled, context=context)
     if isinstance(answer, Denial):
         switch.record("call.denied", call=call.id, **_who(call), **answer.record())

@@ -90,7 +90,7 @@ async def _merge(
         return
     before = conference_calls.parties(switch, room)
     conference_calls.take_part(call, room, call.caller.extension)
-    server_leg.seat(switch, call.caller, room)
+    server_leg.join_room(switch, call.caller, room)
     if not await ivr.answer_caller(switch, call, body):
         return
     for theirs, own in found:
@@ -104,7 +104,7 @@ async def _merge(
         return
     await conference_calls.everybody(switch, room)
     if call.talks():
-        switch.keep(call)
+        switch.persist(call)
         switch.record(
             "call.conference",
             conference=room,
@@ -128,7 +128,7 @@ def _ended(switch: Switch, call: Call, _status: int) -> None:
         return
     if any(not leg.trunk for _, leg in there) or gone.trunk:
         return
-    context = Context(time.time(), switch.use, insiders=0, outsiders=len(there))
+    context = Context(time.time(), switch.usage, insiders=0, outsiders=len(there))
     subject = dialling.subject_of_leg(switch, gone)
     decided = may(switch.rights.snapshot, subject, Action.CONFERENCE_LEAVE, context=context)
     if isinstance(decided, Denial):

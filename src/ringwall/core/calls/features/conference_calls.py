@@ -77,7 +77,7 @@ def _usable(call: Call, own: Leg) -> bool:
     other = call.other(own)
     return (
         bridge.is_of_two(call)
-        and not call.moving
+        and not call.media_transition
         and not bridge.is_emergency(call)
         and not active_calls.is_coached(call, own)
         and own.state is LegState.TALKING
@@ -98,7 +98,7 @@ def own_conference(switch: Switch, extension: str) -> str:
 
 def allowed(switch: Switch, starter: Leg, number: str, count: int) -> Grant | Denial:
     """Whether one more party may be added, where `count` are there with the starter."""
-    context = Context(time.time(), switch.use, count=count)
+    context = Context(time.time(), switch.usage, count=count)
     subject = dialling.subject_of_leg(switch, starter)
     return may(switch.rights.snapshot, subject, Action.CONFERENCE_ADD, number=number, context=context)
 
@@ -114,14 +114,14 @@ async def bring(switch: Switch, old: Call, own: Leg, room: str, starter: str) ->
     False where the party does not follow: its call stays as it was.
     """
     party = old.other(own)
-    if party is None or old.moving or not old.talks():
+    if party is None or old.media_transition or not old.talks():
         return False
-    old.moving = True
+    old.media_transition = True
     try:
         if not await _move(switch, old, party, room, starter):
             return False
     finally:
-        old.moving = False
+        old.media_transition = False
     _leave_behind(switch, old, room, own)
     return True
 
@@ -129,7 +129,7 @@ async def bring(switch: Switch, old: Call, own: Leg, room: str, starter: str) ->
 async def _move(switch: Switch, old: Call, leg: Leg, room: str, starter: str) -> bool:
     """Bring a leg into the room, as the caller of a call of its own; the old call is still to be ended."""
     try:
-        await bridge.enter(switch, old, leg, room)
+        await bridge.join(switch, old, leg, room)
     except (bridge.NotMoved, LegGone) as error:
         switch.record("call.conference_refused", call=old.id, conference=room, why=str(error) or "has left")
         return False
@@ -166,14 +166,14 @@ async def start(switch: Switch, extension: str) -> str:
             raise Refused(decided.rule.sentence)
     room, other = switch.new_tag(), first.other(own)
     assert other is not None
-    first.moving = True
+    first.media_transition = True
     try:
         if not await _move(switch, first, own, room, extension):
             raise Refused("the phone does not follow")
         if not await _move(switch, first, other, room, extension):
             raise Refused("the other party does not follow")
     finally:
-        first.moving = False
+        first.media_transition = False
         if room in switch.rooms:
             _leave_behind(switch, first, room, own)
     for theirs, leg in found[1:]:
@@ -188,14 +188,14 @@ async def everybody(switch: Switch, room: str) -> None:
     for listener in there:
         for speaker in there:
             if listener is not speaker:
-                bridge.hear(listener, speaker)
+                bridge.set_gain(listener, speaker)
     try:
         await bridge.apply(switch, room)
     except MediaError as error:
         # The server is away: when it is back the room is made anew, with what the legs say.
         switch.record("system.media_failed", room=room, why=str(error))
     for call, _ in parties(switch, room):
-        switch.keep(call)
+        switch.persist(call)
 
 
 async def play(switch: Switch, room: str, items: tuple[Item, ...]) -> float | None:
@@ -224,7 +224,7 @@ def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | WhyNot
     if isinstance(decided, Denial):
         return decided
     present = next((leg for _, leg in there if leg.extension == starter.extension), there[0][1])
-    ghost = joining.ghost_of(switch, present)
+    ghost = joining.placeholder_of(switch, present)
     ghost.side = Side.A
     notes: dict[str, object] = {"called_into": room, "added_by": starter.extension}
     made = Call(id=switch.new_tag(), caller=ghost, dialled=decided.canonical, notes=notes)
@@ -236,10 +236,10 @@ def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | WhyNot
     made.on_system = lambda: teardown.end(switch, made, "only the system answers", status=480)
     inside = decided.way is None
     number = decided.canonical
-    why_not = router.why_not(switch, made, number) if inside else outside.why_not(switch, decided)
+    why_not = router.unreachable(switch, made, number) if inside else outside.why_not(switch, decided)
     if why_not is not None:
         return why_not
-    handover.go(switch, made, decided)
+    handover.start(switch, made, decided)
     return None
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import answering, teardown
-from ringwall.core.calls.features.outcall import enquire
+from ringwall.core.calls.features.outcall import call_out
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
 from ringwall.core.calls.model.relay import Side
@@ -41,7 +41,7 @@ _TAKE, _MAILBOX, _AGAIN = "1", "2", "3"
 
 def install(switch: Switch) -> None:
     """Let users be looked for. Behind forwarding, before voice mail."""
-    switch.hooks.elsewhere.append(FindMe(switch))
+    switch.hooks.diverters.append(FindMe(switch))
 
 
 class FindMe:
@@ -103,16 +103,16 @@ class _Try:
     async def at(self, number: str) -> str:
         """Call the number and ask who answers there; return the key that was pressed, if any."""
         switch, call = self._switch, self._call
-        context = Context(time.time(), switch.use, calling_number=call.caller.party)
+        context = Context(time.time(), switch.usage, calling_number=call.caller.party)
         subject = UserSubject(self._extension)
         answer = may(switch.rights.snapshot, subject, Action.FIND_ME, number=number, context=context)
         if isinstance(answer, Denial):
             switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
             return ""
-        if answer.way is None and answer.canonical in call.arrived:
+        if answer.way is None and answer.canonical in call.route_history:
             return ""  # it has rung there already
         call.on_end.append(self._stop)
-        self._there = enquire(
+        self._there = call_out(
             switch,
             answer,
             in_name_of=call.caller.extension or self._extension,
@@ -160,12 +160,12 @@ class _Try:
     async def _join(self, made: Call, leg: Leg) -> None:
         """The party that was found takes the call: both are in one room, and hear one another."""
         switch, call = self._switch, self._call
-        server_leg.seat(switch, leg, call.id)
+        server_leg.join_room(switch, leg, call.id)
         body = await ivr.hear_caller(switch, call, room=call.id)
         if body is None or call.state is not CallState.SETUP or leg.state is not LegState.TALKING:
             return
-        server_leg.seat(switch, call.caller, call.id)
-        handover.swap_out(switch, made, leg)
+        server_leg.join_room(switch, call.caller, call.id)
+        handover.replace_by_placeholder(switch, made, leg)
         leg.side = Side.B
         call.branches.append(leg)
         call.callee = leg
@@ -176,9 +176,9 @@ class _Try:
         teardown.end(switch, made, "taken")
         if not await ivr.answer_caller(switch, call, body):
             return
-        if not await bridge.join(switch, call, call.caller, leg, call.id):
+        if not await bridge.connect(switch, call, call.caller, leg, call.id):
             return
-        switch.keep(call)
+        switch.persist(call)
         # Nothing needs the room any more: from here on it is a call of two like any other.
         switch.spawn(
             call,

@@ -22,7 +22,7 @@ MOST: Final = 5
 
 def install(switch: Switch) -> None:
     """Let calls go where their users send them."""
-    switch.hooks.elsewhere.append(Forwarded(switch))
+    switch.hooks.diverters.append(Forwarded(switch))
 
 
 class Forwarded:
@@ -50,7 +50,7 @@ class Forwarded:
             case=case.value,
             rule=grant.rule.id,
         )
-        router.go_on(switch, call, grant)
+        router.redirect(switch, call, grant)
         return True
 
 
@@ -62,17 +62,17 @@ def _granted(switch: Switch, call: Call, extension: str, action: Action) -> Gran
     number = switch.forwardings.forwarding(extension).to(action)
     if not number:
         return None
-    if len(call.arrived) > MOST:
+    if len(call.route_history) > MOST:
         switch.record(
             "call.forward_refused", call=call.id, extension=extension, why="it was forwarded too often"
         )
         return None
-    context = Context(time.time(), switch.use, calling_number=call.caller.party)
+    context = Context(time.time(), switch.usage, calling_number=call.caller.party)
     answer = may(switch.rights.snapshot, UserSubject(extension), action, number=number, context=context)
     if not isinstance(answer, Grant):
         switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
         return None
-    if answer.way is None and answer.canonical in call.arrived:
+    if answer.way is None and answer.canonical in call.route_history:
         switch.record("call.forward_refused", call=call.id, extension=extension, why="it goes in a circle")
         return None
     return answer

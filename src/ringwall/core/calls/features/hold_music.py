@@ -34,7 +34,7 @@ _HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
 
 def install(switch: Switch) -> None:
     """Let parties hear music while they are on hold."""
-    switch.hooks.holding = partial(_holding, switch)
+    switch.hooks.on_hold = partial(_holding, switch)
     switch.hooks.media_changed.append(partial(_changed, switch))
 
 
@@ -67,15 +67,15 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
     offer = descriptions.check_offer(
         request.body, request.headers.get("content-type"), prefer=leg.suite, clear_text=leg.clear_text
     )
-    call.moving = True
+    call.media_transition = True
     try:
         back = await server_leg.answer(switch, call, leg, offer)
-        server_leg.seat(switch, leg, call.id)
-        await bridge.enter(switch, call, other, call.id)
+        server_leg.join_room(switch, leg, call.id)
+        await bridge.join(switch, call, other, call.id)
     except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, bridge.NotMoved, LegGone):
         server_leg.leave(switch, leg)
         if call.talks():
-            call.moving = False
+            call.media_transition = False
             # The suite may have to be another one beside that of the other party.
             avoid = "" if call.relay is not None and call.relay.chained else other.suite
             offer = descriptions.check_offer(
@@ -88,13 +88,13 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
             await renegotiation.pass_on(switch, call, leg, other, key, request, offer)
         return
     finally:
-        call.moving = False
+        call.media_transition = False
     old, call.relay = call.relay, None
     if old is not None:
         switch.relays.delete(old)
     if not call.talks() or leg.state is LegState.ENDED:
         return
-    call.stays.add(REASON)
+    call.bridge_holds.add(REASON)
     back = descriptions.continued(back, leg.local_sdp)
     renegotiation.agreed(switch, call, leg, key, request, offer, back)
     await _update(switch, call)
@@ -113,20 +113,20 @@ async def _update(switch: Switch, call: Call) -> None:
         return
     for listener, speaker in ((caller, callee), (callee, caller)):
         if not holds(speaker):
-            server_leg.hush(switch, listener)
+            server_leg.stop_hold_music(switch, listener)
         elif listener.media is not None and not listener.media.music:
             await _play(switch, listener)
-    if REASON in call.stays:
+    if REASON in call.bridge_holds:
         gain = 0.0 if holds(caller) or holds(callee) else 1.0
-        bridge.hear(caller, callee, gain)
-        bridge.hear(callee, caller, gain)
+        bridge.set_gain(caller, callee, gain)
+        bridge.set_gain(callee, caller, gain)
         try:
             await bridge.apply(switch, caller.media.room if caller.media else call.id)
         except MediaError as error:
             switch.record("system.media_failed", room=call.id, why=str(error))
         if not holds(caller) and not holds(callee):
-            bridge_holds.go(switch, call, REASON)
-    switch.keep(call)
+            bridge_holds.release(switch, call, REASON)
+    switch.persist(call)
 
 
 async def _play(switch: Switch, leg: Leg) -> None:

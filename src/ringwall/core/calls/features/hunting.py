@@ -40,7 +40,7 @@ def install(switch: Switch) -> None:
     """Let hunt groups take calls."""
     groups = HuntGroups(switch)
     switch.hooks.objects[ObjectKind.HUNT_GROUP] = groups
-    switch.hooks.elsewhere.append(groups)
+    switch.hooks.diverters.append(groups)
 
 
 def connect(switch: Switch, toggle: Toggle) -> None:
@@ -67,7 +67,7 @@ class HuntGroups:
 
     # A call arrives
 
-    def why_not(self, call: Call, thing: InsideObject) -> WhyNot | None:
+    def unreachable(self, call: Call, thing: InsideObject) -> WhyNot | None:
         """Why nobody can be reached at a hunt group; None if somebody may be."""
         call.callee_name = thing.name
         if thing.busy:
@@ -76,9 +76,9 @@ class HuntGroups:
             return None
         return 480, "Nobody There", f"no member of {thing.extension} can be reached"
 
-    def arrive(self, call: Call, thing: InsideObject) -> None:
+    def route(self, call: Call, thing: InsideObject) -> None:
         """Ring the first members."""
-        call.arrived.append(thing.extension)
+        call.route_history.append(thing.extension)
         call.callee_name = thing.name
         call.notes["hunt_group"] = thing.extension
         seconds = self._switch.now() + thing.seconds
@@ -141,9 +141,9 @@ class HuntGroups:
         self._hunts.pop(call.id, None)
         case = Action.FORWARD_NO_ANSWER if hunt.rang else Action.FORWARD_BUSY
         target = thing.no_answer_to if hunt.rang else thing.busy_to
-        if not target or target in call.arrived or len(call.arrived) >= MOST_GROUPS:
+        if not target or target in call.route_history or len(call.route_history) >= MOST_GROUPS:
             return False
-        context = Context(time.time(), switch.use, calling_number=call.caller.party)
+        context = Context(time.time(), switch.usage, calling_number=call.caller.party)
         subject = ObjectSubject(thing.extension)
         answer = may(switch.rights.snapshot, subject, case, number=target, context=context)
         if isinstance(answer, Denial):
@@ -153,7 +153,7 @@ class HuntGroups:
             "call.forwarded", call=call.id, by=thing.extension, to=answer.canonical, case=case.value,
             rule=answer.rule.id,
         )  # fmt: skip
-        router.go_on(switch, call, answer)
+        router.redirect(switch, call, answer)
         return True
 
 
@@ -163,7 +163,7 @@ class HuntGroups:
 def _dialled(switch: Switch, toggle: Toggle, call: Call, extension: str) -> None:
     call.notes["feature"] = FEATURE
     caller = call.caller
-    subject, context = dialling.subject_of_leg(switch, caller), Context(time.time(), switch.use)
+    subject, context = dialling.subject_of_leg(switch, caller), Context(time.time(), switch.usage)
     decided = may(switch.rights.snapshot, subject, Action.HUNT_GROUP_BUSY, target=extension, context=context)
     if isinstance(decided, Denial):
         rejection.deny_call(switch, call, decided)

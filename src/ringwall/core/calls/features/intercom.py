@@ -52,7 +52,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 
 def ask(switch: Switch, leg: Leg, action: Action, target: str, *, conference: bool = False) -> Grant | Denial:
     """Whether a party may do this to that extension."""
-    context = Context(time.time(), switch.use, conference=conference)
+    context = Context(time.time(), switch.usage, conference=conference)
     subject = dialling.subject_of_leg(switch, leg)
     return may(switch.rights.snapshot, subject, action, target=target, context=context)
 
@@ -72,7 +72,7 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
         return
     idle = not router.calls_of(switch, target)
     phones = branches.phones_of(switch, call, target)
-    desks = [binding for binding in phones if originate.can_answer_by_itself(binding)]
+    desks = [binding for binding in phones if originate.can_auto_answer(binding)]
     if not phones:
         teardown.end(switch, call, "not registered", by="callee", status=480, reason="Not Registered")
         return
@@ -95,7 +95,7 @@ async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended
     body = await ivr.hear_caller(switch, call)
     if body is None:
         return
-    server_leg.seat(switch, call.caller, call.id)
+    server_leg.join_room(switch, call.caller, call.id)
     there: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def answered(leg: Leg) -> None:
@@ -107,7 +107,7 @@ async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended
 
     call.on_end.append(over)
     for binding in phones:
-        originate.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
+        originate.originate_leg(switch, call, binding, call.id, unattended=unattended, answered=answered)
     switch.flush()
     try:
         leg = await there
@@ -123,15 +123,15 @@ async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes, *, tones: boo
     switch.timers.cancel(("ring", call))
     for branch in list(call.branches):
         if branch is not leg:
-            originate.dismiss(switch, call, branch, "answered elsewhere")
+            originate.hang_up_leg(switch, call, branch, "answered elsewhere")
     if not await ivr.answer_caller(switch, call, body):
         return
     if tones:
         await announce(switch, call.caller, leg)
     if not call.talks() or leg.state is not LegState.TALKING:
         return
-    if await bridge.join(switch, call, call.caller, leg, call.id):
-        switch.keep(call)
+    if await bridge.connect(switch, call, call.caller, leg, call.id):
+        switch.persist(call)
 
 
 async def announce(switch: Switch, initiator: Leg, target: Leg) -> None:

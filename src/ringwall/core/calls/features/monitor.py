@@ -84,7 +84,7 @@ def ask(
     emergency = found is not None and bridge.is_emergency(found[0])
     # Who watches already is one of those who are heard.
     conference = found is not None and found[0].watch is None and active_calls.in_conference(switch, *found)
-    context = Context(time.time(), switch.use, emergency_call=emergency, conference=conference)
+    context = Context(time.time(), switch.usage, emergency_call=emergency, conference=conference)
     subject = dialling.subject_of_leg(switch, by)
     return may(switch.rights.snapshot, subject, _ACTIONS[mode], target=extension, context=context)
 
@@ -134,8 +134,8 @@ async def session(
 
 
 async def _begin(switch: Switch, call: Call, watch: Watch, decided: Grant) -> None:
-    room = await bridge_holds.stay(switch, call, _REASON, emergency=bridge.is_emergency(call))
-    await bridge.enter(switch, watch.own, watch.by, room)
+    room = await bridge_holds.hold_in_bridge(switch, call, _REASON, emergency=bridge.is_emergency(call))
+    await bridge.join(switch, watch.own, watch.by, room)
     if call.watch is not watch or not call.talks():
         raise LegGone
     watch.began = True
@@ -174,10 +174,10 @@ async def _arrange(switch: Switch, call: Call, watch: Watch) -> None:
         await asyncio.gather(*(intercom.sound(switch, leg, _INTRUSION) for leg in (target, other)))
         if watch.mode is not mode or call.watch is not watch:
             return
-    bridge.hear(by, target)
-    bridge.hear(by, other)
-    bridge.hear(target, by, 0.0 if mode is WatchMode.MONITOR else 1.0)
-    bridge.hear(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
+    bridge.set_gain(by, target)
+    bridge.set_gain(by, other)
+    bridge.set_gain(target, by, 0.0 if mode is WatchMode.MONITOR else 1.0)
+    bridge.set_gain(other, by, 1.0 if mode is WatchMode.BARGE else 0.0)
     await bridge.apply(switch, call.id)
     await recorder.people_changed(switch, call)
 
@@ -200,7 +200,7 @@ def _over(switch: Switch, call: Call, watch: Watch | None = None, *, why: str) -
         switch.spawn(
             call, warning_tone.apply(switch, call), lambda _error: teardown.end(switch, call, "an error")
         )
-    bridge_holds.go(switch, call, _REASON)
+    bridge_holds.release(switch, call, _REASON)
     teardown.end(switch, watch.own, why)
 
 

@@ -37,11 +37,11 @@ def call_phones(
 
     def answered(leg: Leg) -> None:
         if own.talks():
-            originate.dismiss(switch, own, leg, "answered elsewhere")
+            originate.hang_up_leg(switch, own, leg, "answered elsewhere")
             return
         for branch in list(own.branches):
             if branch is not leg:
-                originate.dismiss(switch, own, branch, "answered elsewhere")
+                originate.hang_up_leg(switch, own, branch, "answered elsewhere")
         _sits(switch, own, leg)
         switch.spawn(
             own,
@@ -50,7 +50,7 @@ def call_phones(
         )
 
     for binding in phones:
-        originate.summon(switch, own, binding, own.id, unattended=False, answered=answered)
+        originate.originate_leg(switch, own, binding, own.id, unattended=False, answered=answered)
     switch.timers.set(("ring", own), switch.now() + switch.settings.sip.ring_seconds)
     return own
 
@@ -61,4 +61,4 @@ def _sits(switch: Switch, own: Call, leg: Leg) -> None:
     leg.side = Side.A
     own.caller, own.branches, own.system = leg, [], "menu"
     own.state, own.answered_at = CallState.TALKING, time.time()
-    switch.keep(own)
+    switch.persist(own)

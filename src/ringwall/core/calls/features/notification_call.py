@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ringwall.core.calls.features.outcall import enquire
+from ringwall.core.calls.features.outcall import call_out
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.menu import Menu
@@ -40,7 +40,7 @@ class MessageNotices:
         if mailbox in self._under_way or len(self._under_way) >= MOST:
             told("another notice is under way")
             return
-        context = Context(time.time(), switch.use)
+        context = Context(time.time(), switch.usage)
         subject = MailboxSubject(mailbox, from_outside=False)
         answer = may(switch.rights.snapshot, subject, Action.NOTIFY, number=to, context=context)
         if isinstance(answer, Denial):
@@ -54,4 +54,4 @@ class MessageNotices:
             told(f"nobody answered ({status})" if status else "")
 
         notes = {"feature": FEATURE, "mailbox": mailbox}
-        enquire(switch, answer, in_name_of=mailbox, notes=notes, menu=menu, told=over)
+        call_out(switch, answer, in_name_of=mailbox, notes=notes, menu=menu, told=over)

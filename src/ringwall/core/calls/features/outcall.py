@@ -25,7 +25,7 @@ Told = Callable[[int, Call | None], None]
 """What became of it: 0 and the call with who answered, else the status by which nobody did."""
 
 
-def enquire(
+def call_out(
     switch: Switch, grant: Grant, *, in_name_of: str, notes: dict[str, Any], menu: Menu, told: Told
 ) -> Call:
     """Call where the grant leads, in the name of an extension, and let the menu talk with who answers.
@@ -91,11 +91,11 @@ def _answered(switch: Switch, attempt: Call, menu: Menu, told: Told, _body: byte
 
 async def _meet(switch: Switch, made: Call, leg: Leg, menu: Menu) -> None:
     try:
-        await bridge.enter(switch, made, leg, "")
+        await bridge.join(switch, made, leg, "")
     except bridge.NotMoved as error:
         teardown.end(switch, made, f"the media server was not reached: {error}")
         return
-    switch.keep(made)
+    switch.persist(made)
     await ivr.talk(switch, made, menu, ivr.visitor_of(switch, leg))
 
 

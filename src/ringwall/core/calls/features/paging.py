@@ -46,7 +46,7 @@ def install(switch: Switch) -> None:
     pages = Pages(switch)
     for kind in PAGED:
         switch.hooks.objects[kind] = pages
-    switch.hooks.leaving.append(partial(left, switch))
+    switch.hooks.on_bye.append(partial(left, switch))
 
 
 def left(switch: Switch, call: Call, leg: Leg) -> bool:
@@ -56,7 +56,7 @@ def left(switch: Switch, call: Call, leg: Leg) -> bool:
     if not any(branch is not leg and branch.state is not LegState.ENDED for branch in call.branches):
         return False
     switch.drop_leg(leg)
-    switch.keep(call)
+    switch.persist(call)
     return True
 
 
@@ -85,7 +85,7 @@ class Pages:
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
 
-    def why_not(self, call: Call, thing: InsideObject) -> WhyNot | None:
+    def unreachable(self, call: Call, thing: InsideObject) -> WhyNot | None:
         """Why there can be no page now."""
         switch, caller = self._switch, call.caller
         if caller.trunk or call.on_answer is not None:
@@ -102,7 +102,7 @@ class Pages:
             return 503, "Too Many Pages", "as many phones are being paged as can be at one time"
         return None
 
-    def arrive(self, call: Call, thing: InsideObject) -> None:
+    def route(self, call: Call, thing: InsideObject) -> None:
         """Call everybody's phones, and begin when they are there."""
         switch = self._switch
         call.system = FEATURE
@@ -131,7 +131,7 @@ class Pages:
             if not router.may_receive(switch, call, extension):
                 continue
             phones = branches.phones_of(switch, call, extension)
-            desks = [phone for phone in phones if originate.can_answer_by_itself(phone)]
+            desks = [phone for phone in phones if originate.can_auto_answer(phone)]
             idle = not router.calls_of(switch, extension)
             found += [(phone, idle and bool(desks)) for phone in desks or phones]
         return found
@@ -141,11 +141,13 @@ class Pages:
         body = await ivr.hear_caller(switch, call)
         if body is None:
             return
-        server_leg.seat(switch, call.caller, call.id)
+        server_leg.join_room(switch, call.caller, call.id)
         call.on_end.append(lambda _status: page.changed.set())
         for binding, unattended in reached:
             answered = partial(self._answered, page, unattended)
-            leg = originate.summon(switch, call, binding, call.id, unattended=unattended, answered=answered)
+            leg = originate.originate_leg(
+                switch, call, binding, call.id, unattended=unattended, answered=answered
+            )
             if unattended:
                 page.waiting.add(leg)
             leg.on_end.append(partial(self._gone, page, leg))
@@ -163,14 +165,14 @@ class Pages:
         if not unattended:
             for other in others:  # who takes an ordinary call has taken it
                 if other.state is LegState.SETUP:
-                    originate.dismiss(switch, page.call, other, "answered elsewhere")
+                    originate.hang_up_leg(switch, page.call, other, "answered elsewhere")
         page.there.add(leg)
         page.waiting.discard(leg)
         page.note("paged", leg.extension)
         if page.speaking:
-            bridge.hear(leg, page.call.caller)
+            bridge.set_gain(leg, page.call.caller)
             self._tell(page)
-            switch.keep(page.call)
+            switch.persist(page.call)
         page.changed.set()
 
     def _gone(self, page: _Page, leg: Leg) -> None:
@@ -212,9 +214,9 @@ class Pages:
             return
         page.speaking = True
         for leg in page.there:
-            bridge.hear(leg, call.caller)
+            bridge.set_gain(leg, call.caller)
         self._tell(page)
-        switch.keep(call)
+        switch.persist(call)
 
     def _tell(self, page: _Page) -> None:
         """Tell the media server who hears; what changes meanwhile is told when that is done."""

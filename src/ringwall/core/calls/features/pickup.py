@@ -112,7 +112,7 @@ async def _join(switch: Switch, call: Call, ringing: Call) -> bytes:
 def _take(switch: Switch, call: Call, ringing: Call, target: str) -> None:
     """The one who picks up is the called side of the call from now on."""
     picker = call.caller
-    handover.swap_out(switch, call, picker)
+    handover.replace_by_placeholder(switch, call, picker)
     picker.side = Side.B
     ringing.branches.append(picker)
     ringing.callee = picker

@@ -126,7 +126,7 @@ class Recorder:
     async def _start(self, call: Call, recording: Recording, draft: Draft) -> None:
         switch = self._switch
         emergency = not recording.own and bridge.is_emergency(call)
-        room = await bridge_holds.stay(switch, call, _REASON, emergency=emergency)
+        room = await bridge_holds.hold_in_bridge(switch, call, _REASON, emergency=emergency)
         if recording.why or not call.talks():
             raise NotRecorded(recording.why or "the call is over")
         recorder = await switch.media.record(
@@ -215,7 +215,7 @@ class Recorder:
             call.recording = None
         if call.talks():
             self._spawn(call, warning_tone.apply(self._switch, call))
-        bridge_holds.go(self._switch, call, _REASON)
+        bridge_holds.release(self._switch, call, _REASON)
 
     def _spawn(self, call: Call, work: Any) -> None:
         self._switch.spawn(call, work, lambda _error: None)

@@ -30,17 +30,17 @@ _BEGUN: Final = (Tone("beep"),)
 _ENDED: Final = (Tone("beep"), Silence(0.2), Tone("beep"))
 
 
-def connect(switch: Switch, keeper: Keeper) -> "Desk":
+def connect(switch: Switch, keeper: Keeper) -> "RecordingService":
     """Let people record calls, into the mailboxes of `keeper`."""
     recorder = Recorder(switch, keeper)
-    desk = Desk(switch, recorder)
+    desk = RecordingService(switch, recorder)
     switch.hooks.dialled[FEATURE] = desk.dialled
     switch.hooks.info.append(desk.informed)
     switch.hooks.media_changed.append(recorder.media_changed)
     return desk
 
 
-class Desk:
+class RecordingService:
     """Where recordings are asked for, by phones and over the API."""
 
     def __init__(self, switch: Switch, recorder: Recorder) -> None:
@@ -81,7 +81,7 @@ class Desk:
             headers = [teardown.warning(decided.rule.sentence)]
             self._switch.respond(key, request.response(decided.status or 403, headers=headers))
             return True
-        leg.asked[key] = request
+        leg.pending_requests[key] = request
         work = self._on_info(call, leg, key, request, decided)
 
         def failed(_error: Exception) -> None:
@@ -122,7 +122,7 @@ class Desk:
         switch, own = self._switch, extension == by.extension
         context = Context(
             time.time(),
-            switch.use,
+            switch.usage,
             emergency_call=found is not None and bridge.is_emergency(found[0]),
             coached=own and found is not None and active_calls.is_coached(*found),
         )

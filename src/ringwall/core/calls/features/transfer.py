@@ -55,8 +55,8 @@ UnderWay = dict[str, Transfer]  # the transfers of this moment, by the calls tha
 def install(switch: Switch) -> None:
     """Let parties transfer one another."""
     under_way: UnderWay = {}
-    switch.hooks.within["REFER"] = partial(referred, switch, under_way)
-    switch.hooks.leaving.append(partial(left, switch, under_way))
+    switch.hooks.in_dialog["REFER"] = partial(referred, switch, under_way)
+    switch.hooks.on_bye.append(partial(left, switch, under_way))
     switch.hooks.call_ended.append(partial(ended, switch, under_way))
 
 
@@ -151,7 +151,7 @@ def _target(switch: Switch, request: Request) -> tuple[str, tuple[str, str] | No
 def _ask(switch: Switch, leg: Leg, party: Leg, number: str, *, attended: bool) -> Grant | Denial:
     action = Action.ATTENDED_TRANSFER if attended else Action.BLIND_TRANSFER
     where = Party.OUTSIDE if party.trunk else Party.INSIDE
-    context = Context(time.time(), switch.use, party=where)
+    context = Context(time.time(), switch.usage, party=where)
     policy = switch.rights.snapshot
     return may(policy, dialling.subject_of_leg(switch, leg), action, number=number, context=context)
 
@@ -170,13 +170,15 @@ def _call_target(switch: Switch, transfer: Transfer, grant: Grant) -> None:
         "transferred_by": transfer.transferor.extension,
         "transferred_from": transfer.call.id,
     }
-    made = handover.attempt(switch, transfer.party, grant, notes, partial(_hand_over, switch, transfer))
+    made = handover.originate_on_behalf(
+        switch, transfer.party, grant, notes, partial(_hand_over, switch, transfer)
+    )
     if not isinstance(made, Call):
         _failed(switch, transfer, made[0])
         return
     transfer.attempt = made
     transfer.under_way[made.id] = transfer
-    handover.go(switch, made, grant)
+    handover.start(switch, made, grant)
 
 
 # Attended
@@ -210,7 +212,7 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
     new.relay, new.branches, new.callee = relay, [second], second
     new.joined, new.callee_name = True, second_call.callee_name
     switch.calls[new.id] = new
-    handover.swap_out(switch, second_call, second)
+    handover.replace_by_placeholder(switch, second_call, second)
     second.side = Side.B
     switch.add_leg(new, second)
     _hand_over(switch, transfer, new)

@@ -55,7 +55,7 @@ class VoiceMail(Protocol):
 
 def connect(switch: Switch, voice_mail: VoiceMail) -> None:
     """Let calls go to voice mail, and let owners reach it."""
-    switch.hooks.elsewhere.append(Mailboxes(switch, voice_mail))
+    switch.hooks.diverters.append(Mailboxes(switch, voice_mail))
     ivr.serve(switch, "own mailbox", voice_mail.own_mailbox)
     ivr.serve(switch, "any mailbox", voice_mail.any_mailbox)
 

@@ -70,7 +70,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> None:
     reason = f"whisper {call.id}"
     try:
-        room = await bridge_holds.stay(switch, theirs, reason)
+        room = await bridge_holds.hold_in_bridge(switch, theirs, reason)
     except bridge.NotMoved as error:
         rejection.refuse_call(switch, call, 480, "Not Possible Now", str(error))
         return
@@ -78,11 +78,11 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
     def left(_status: int) -> None:
         if _joined(theirs, target) and _silence(theirs, target, on=False):
             switch.spawn(theirs, bridge.apply(switch, room), lambda _error: None)
-        bridge_holds.go(switch, theirs, reason)
+        bridge_holds.release(switch, theirs, reason)
 
     call.on_end.append(left)
     if call.state is CallState.ENDED:
-        bridge_holds.go(switch, theirs, reason)
+        bridge_holds.release(switch, theirs, reason)
         return
 
     def over(_status: int) -> None:
@@ -96,20 +96,20 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
         return
     if not await ivr.answer_caller(switch, call, body):
         return
-    switch.keep(call)
+    switch.persist(call)
     await intercom.announce(switch, call.caller, target)
     if not call.talks() or not theirs.talks() or target.media is None:
         return
-    await bridge.join(switch, call, call.caller, target, room)
+    await bridge.connect(switch, call, call.caller, target, room)
 
 
 async def _seat(switch: Switch, call: Call, room: str) -> bool:
     """Bring the initiator into the room; False where that ended his call."""
     if call.caller.state is not LegState.TALKING:
-        server_leg.seat(switch, call.caller, room)
+        server_leg.join_room(switch, call.caller, room)
         return True
     try:  # his phone was called by the system, maybe from another server
-        await bridge.enter(switch, call, call.caller, room)
+        await bridge.join(switch, call, call.caller, room)
     except bridge.NotMoved as error:
         teardown.end(switch, call, str(error), status=480)
         return False
@@ -129,7 +129,7 @@ async def mute(switch: Switch, extension: str, *, on: bool) -> bool:
             if theirs is not None and target is not None and _joined(theirs, target):
                 _silence(theirs, target, on=on)
                 await bridge.apply(switch, target.media.room if target.media is not None else "")
-                switch.keep(theirs)
+                switch.persist(theirs)
                 return True
     return False
 
@@ -146,5 +146,5 @@ def _silence(theirs: Call, target: Leg, *, on: bool) -> bool:
     if other is None or other.media is None:
         return False
     before = target.tag in other.media.hears
-    bridge.hear(other, target, 0.0 if on else 1.0)
+    bridge.set_gain(other, target, 0.0 if on else 1.0)
     return before is on

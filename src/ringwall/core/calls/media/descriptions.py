@@ -57,15 +57,15 @@ class Checked:
     """A description that passed.
 
     `for_relay` is what rtpengine may see of it; `suite` the one suite in that ("" for DTLS); `suites` all
-    acceptable ones; `declined` the m= lines of streams that are not carried, by place, "" at the place of the
-    one that is.
+    acceptable ones; `rejected_streams` the m= lines of streams that are not carried, by place, "" where the
+    one that is stands.
     """
 
     for_relay: bytes = field(repr=False)
     profile: Profile | ClearText
     suite: str
     suites: tuple[str, ...]
-    declined: tuple[str, ...]
+    rejected_streams: tuple[str, ...]
 
 
 def check_offer(

@@ -79,7 +79,7 @@ async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Ite
         mux=audio.has("rtcp-mux"),
     )
     told = await switch.relays.answer(relay, Side.A, ours, leg.profile)
-    body = descriptions.outgoing_answer(told, leg.profile, offer.declined, offer.for_relay, ours)
+    body = descriptions.outgoing_answer(told, leg.profile, offer.rejected_streams, offer.for_relay, ours)
     _still_there(switch, leg, relay)
     before.suite, before.key = crypto.suite, key
     await switch.media.connect(leg.tag, _wiring(audio, crypto, key))
@@ -119,7 +119,7 @@ async def taken(switch: Switch, leg: Leg, offered: Offered, response: Response) 
     await _answered(switch, leg, offered.relay, offered.media, answered.for_relay)
 
 
-async def described_anew(switch: Switch, leg: Leg, body: bytes) -> None:
+async def reanswered(switch: Switch, leg: Leg, body: bytes) -> None:
     """The party answered our own words again, with other ones. Raises as `taken`."""
     relay, media = leg.relay, leg.media
     if relay is None or media is None:
@@ -154,31 +154,31 @@ def leave(switch: Switch, leg: Leg) -> None:
     switch.media.close(leg.tag)
     if leg.media is None:
         return
-    unseat(switch, leg)
+    leave_room(switch, leg)
     leg.media = None
     if leg.relay is not None:
         switch.relays.delete(leg.relay)
         leg.relay = None
 
 
-def seat(switch: Switch, leg: Leg, room: str) -> None:
+def join_room(switch: Switch, leg: Leg, room: str) -> None:
     """The leg is in that room from now on; it hears nobody yet."""
     assert leg.media is not None
     if leg.media.room != room:
-        hush(switch, leg)
-        unseat(switch, leg)
+        stop_hold_music(switch, leg)
+        leave_room(switch, leg)
         leg.media.room = room
     switch.rooms.setdefault(room, {})[leg.tag] = leg
 
 
-def hush(switch: Switch, leg: Leg) -> None:
+def stop_hold_music(switch: Switch, leg: Leg) -> None:
     """The party hears no music on hold any more."""
     if leg.media is not None and leg.media.music:
         switch.media.stop(leg.media.player)
         leg.media.music, leg.media.player = False, ""
 
 
-def unseat(switch: Switch, leg: Leg) -> None:
+def leave_room(switch: Switch, leg: Leg) -> None:
     """The leg is in no room any more, and heard by nobody."""
     media = leg.media
     if media is None or not media.room:

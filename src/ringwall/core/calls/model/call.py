@@ -96,19 +96,23 @@ class Leg:
     media: MediaLeg | None = None  # its leg at the media server, if its media goes there
     local_sdp: bytes = field(default=b"", repr=False)  # what we sent last
     remote_sdp: bytes = field(default=b"", repr=False)  # what it sent last, as it came
-    declined: tuple[str, ...] = ()  # the media of its last offer that we did not take, as m= lines by place
+    rejected_streams: tuple[
+        str, ...
+    ] = ()  # the media of its last offer that we did not take, as m= lines by place
     suite: str = ""
     timer: SessionTimer | None = None
     allows_update: bool = False
-    waiting: dict[str, Continuation] = field(default_factory=dict)  # open client transactions in the dialog
-    questions: set[asyncio.Future[Response]] = field(default_factory=set)  # those of them that a task awaits
-    asked: dict[str, Request] = field(
+    client_transactions: dict[str, Continuation] = field(
+        default_factory=dict
+    )  # open client transactions in the dialog
+    awaiting: set[asyncio.Future[Response]] = field(default_factory=set)  # those of them that a task awaits
+    pending_requests: dict[str, Request] = field(
         default_factory=dict
     )  # its requests that wait for the other party, by key
     unacknowledged: set[str] = field(default_factory=set)  # its re-INVITEs whose ACK is not here yet, by key
     late_offer: str = ""  # the one of those whose ACK has to bring the answer to our offer
     reliable: ReliableSender | None = None
-    pracks: ReliableReceiver | None = None
+    prack_receiver: ReliableReceiver | None = None
     bye_wanted: str = ""  # why to hang up as soon as its ACK is here
     ringing_sent: int = 0  # the last provisional status that it was told
     on_end: list[Callable[[], None]] = field(default_factory=list)  # who is told that it is over
@@ -144,7 +148,7 @@ class Leg:
             "dialog": each_text(self.dialog.to_value(), stored),
             "local_sdp": self.local_sdp.decode("latin-1"),
             "remote_sdp": self.remote_sdp.decode("latin-1"),
-            "declined": [stored(line) for line in self.declined],
+            "declined": [stored(line) for line in self.rejected_streams],
             "suite": self.suite,
             "timer": self.timer.to_value() if self.timer else None,
             "allows_update": self.allows_update,
@@ -181,7 +185,7 @@ class Leg:
             offers=OfferAnswer(OfferState.STABLE, agreed=True),
             local_sdp=value["local_sdp"].encode("latin-1"),
             remote_sdp=value["remote_sdp"].encode("latin-1"),
-            declined=tuple(restored(line) for line in value["declined"]),
+            rejected_streams=tuple(restored(line) for line in value["declined"]),
             suite=value["suite"],
             timer=SessionTimer.from_value(value["timer"]) if value["timer"] else None,
             allows_update=value["allows_update"],
@@ -249,7 +253,7 @@ class Call:
     started_at: float = field(default_factory=time.time)
     answered_at: float | None = None
     failures: list[tuple[int, str]] = field(default_factory=list)  # how branches ended: status, reason
-    arrived: list[str] = field(default_factory=list)  # the extensions that it came to, in order
+    route_history: list[str] = field(default_factory=list)  # the extensions that it came to, in order
     seizures: list[Seizure] = field(default_factory=list)  # all trunks that were seized for it
     clear_text: list[str] = field(default_factory=list)  # what was not encrypted of it
     offer: bytes = field(default=b"", repr=False)  # the caller's offer, prepared for the relay
@@ -258,12 +262,12 @@ class Call:
     notes: dict[str, object] = field(default_factory=dict)  # what its record says besides
     joined: bool = False  # the relay has made the caller's answer from the callee's
     offerer: Side = Side.A  # who made the offer that was agreed on last
-    moving: bool = False  # its media is on the way from one way of being joined to another
+    media_transition: bool = False  # its media is on the way from one way of being joined to another
     system: str = ""  # what answered in the place of a party, such as a menu
     on_end: list[Callable[[int], None]] = field(default_factory=list)  # who is told that it is over: status
     watch: Watch | None = None  # who watches it
     recording: Recording | None = None
-    stays: set[str] = field(default_factory=set)  # what keeps it in a room (`bridge_holds`)
+    bridge_holds: set[str] = field(default_factory=set)  # what keeps it in a room (`bridge_holds`)
     warned: dict[str, str] = field(default_factory=dict)  # who hears a warning tone: players by tags
     on_record: bool = True  # whether its end makes a record; not if it was only to hear why it is refused
 
@@ -302,7 +306,7 @@ class Call:
             "others": [leg.to_value() for leg in self.others()],
             "relay": {"id": self.relay.id, "chained": self.relay.chained} if self.relay else None,
             "system": self.system,
-            "stays": sorted(self.stays),
+            "stays": sorted(self.bridge_holds),
             "offerer": self.offerer.value,
             "started_at": self.started_at,
             "answered_at": self.answered_at,
@@ -325,7 +329,7 @@ class Call:
             callee=callee,
             relay=Relay(value["relay"]["id"], value["relay"]["chained"]) if value["relay"] else None,
             system=value.get("system", ""),
-            stays=set(value.get("stays", ())),
+            bridge_holds=set(value.get("stays", ())),
             joined=True,
             offerer=Side(value["offerer"]),
             state=CallState.TALKING,

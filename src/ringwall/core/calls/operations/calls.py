@@ -43,7 +43,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
     async def move(actor: Actor, args: Move) -> dict[str, Any]:
         call = _call(switch, args.call)
         try:
-            await (bridge.gather(switch, call) if args.to == "room" else bridge.part(switch, call))
+            await (bridge.to_bridge(switch, call) if args.to == "room" else bridge.to_relay(switch, call))
         except bridge.NotMoved as error:
             raise OperationError("refused", f"The call stays as it is: {error}.", "call") from error
         switch.record("admin.call.moved", call=call.id, to=args.to, actor=actor.to_dict())

@@ -92,7 +92,7 @@ def _allowed(switch: Switch, args: Feature) -> None:
     if action is Action.DIAL and (thing is None or thing.kind not in PAGED):
         raise OperationError("not_found", f"There is no paging group {args.target}.", "target")
     what = {"number": args.target} if action is Action.DIAL else {"target": args.target}
-    context = Context(time.time(), switch.use)
+    context = Context(time.time(), switch.usage)
     decided = may(policy, UserSubject(args.extension), action, context=context, **what)
     if isinstance(decided, Denial) and decided.heard is not Heard.ORDINARY_CALL:
         switch.record("call.denied", caller=args.extension, **decided.record())
@@ -102,7 +102,7 @@ def _allowed(switch: Switch, args: Feature) -> None:
 def _phones(switch: Switch, extension: str) -> list[Binding]:
     """The phones that are called first: those that answer by themselves, else all."""
     phones = switch.bindings.of_extension(extension, time.time())
-    desks = [phone for phone in phones if originate.can_answer_by_itself(phone)]
+    desks = [phone for phone in phones if originate.can_auto_answer(phone)]
     if not phones:
         raise OperationError("refused", f"Extension {extension} has no phone that is signed in.", "extension")
     if not switch.media.up:
@@ -120,12 +120,12 @@ def _begin(switch: Switch, args: Feature, phones: list[Binding]) -> Call:
 
     def answered(leg: Leg) -> None:
         if there:
-            originate.dismiss(switch, call, leg, "answered elsewhere")
+            originate.hang_up_leg(switch, call, leg, "answered elsewhere")
             return
         there.append(leg)
         for branch in list(call.branches):
             if branch is not leg:
-                originate.dismiss(switch, call, branch, "answered elsewhere")
+                originate.hang_up_leg(switch, call, branch, "answered elsewhere")
         call.branches.clear()
         leg.side, call.caller = Side.A, leg
         switch.timers.cancel(("ring", call))
@@ -134,8 +134,8 @@ def _begin(switch: Switch, args: Feature, phones: list[Binding]) -> Call:
     switch.calls[call.id] = call
     switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
     for phone in phones:
-        unattended = originate.can_answer_by_itself(phone)
-        originate.summon(switch, call, phone, call.id, unattended=unattended, answered=answered)
+        unattended = originate.can_auto_answer(phone)
+        originate.originate_leg(switch, call, phone, call.id, unattended=unattended, answered=answered)
     return call
 
 
@@ -145,8 +145,8 @@ def _as_dialled(switch: Switch, call: Call, args: Feature) -> None:
     if begins is not None:
         begins(call, args.target)
         return
-    why_not = router.why_not(switch, call, args.target)
+    why_not = router.unreachable(switch, call, args.target)
     if why_not is None:
-        router.arrive(switch, call, args.target)
+        router.route(switch, call, args.target)
     else:
         teardown.end(switch, call, why_not[2], status=why_not[0])

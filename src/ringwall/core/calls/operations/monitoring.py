@@ -12,7 +12,7 @@ from pydantic import Field
 from ringwall.core.calls.bridging import active_calls, joining
 from ringwall.core.calls.features import monitor, monitoring
 from ringwall.core.calls.features.recorder import NotRecorded
-from ringwall.core.calls.features.recording import Desk, hindrance
+from ringwall.core.calls.features.recording import RecordingService, hindrance
 from ringwall.core.calls.model.call import Call, Leg, WatchMode
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
@@ -43,7 +43,7 @@ class Recorded(Arguments):
     on: bool = True
 
 
-def register(operations: Operations, switch: Switch, recordings: Desk) -> None:
+def register(operations: Operations, switch: Switch, recordings: RecordingService) -> None:
     """Offer call.monitor, call.coach, call.barge, call.leave and call.record."""
 
     def watching(mode: WatchMode) -> Any:
@@ -97,7 +97,9 @@ async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -
     return {**told, "state": state}
 
 
-async def _record(switch: Switch, recordings: Desk, actor: Actor, args: Recorded) -> dict[str, Any]:
+async def _record(
+    switch: Switch, recordings: RecordingService, actor: Actor, args: Recorded
+) -> dict[str, Any]:
     found = _call_of(switch, args.of)
     call, target = found
     by = args.by or args.of

@@ -210,9 +210,9 @@ def _prack(switch: Switch, leg: Leg, response: Response) -> bool:
     """Acknowledge a reliable provisional answer; False for a repetition, which is dropped (RFC 3262 4)."""
     if leg.dialog is None or response.to.tag != leg.dialog.remote_tag:
         return True  # of a fork within the branch: it is not followed further
-    leg.pracks = leg.pracks or ReliableReceiver()
+    leg.prack_receiver = leg.prack_receiver or ReliableReceiver()
     try:
-        rack = leg.pracks.receive(response)
+        rack = leg.prack_receiver.receive(response)
     except ParseError:
         return True
     if rack is None:

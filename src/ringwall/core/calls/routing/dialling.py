@@ -45,18 +45,18 @@ def user_of(leg: Leg) -> UserSubject:
     return UserSubject(leg.extension, leg.device)
 
 
-def decide(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial | WrongCode:
+def authorize(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial | WrongCode:
     """Whether the device may call what it dialled."""
     policy, now = switch.rights.snapshot, time.time()
     subject = subject_of(switch, device)
-    context = Context(now, switch.use, count=router.calls_of(switch, device.extension))
+    context = Context(now, switch.usage, count=router.calls_of(switch, device.extension))
     with_code = codes.split(dialled)
     number = dialled if with_code is None else with_code.number
     answer = may(policy, subject, Action.DIAL, number=number, context=context)
     if isinstance(answer, Grant) or with_code is None or answer.codes is CodeMode.DISABLED:
         return answer
     checked = policy_codes.check(
-        policy, answer, with_code.code, find=switch.rights.find_code, tried=0, use=switch.use, now=now
+        policy, answer, with_code.code, find=switch.rights.find_code, tried=0, use=switch.usage, now=now
     )
     if isinstance(checked, policy_codes.Accepted):
         return may(policy, checked.subject, Action.DIAL, number=number, context=context)
@@ -68,6 +68,6 @@ def decide(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial 
 def note_wrong_code(switch: Switch, subject: Subject, wrong: policy_codes.Wrong, now: float) -> None:
     """Count a wrong code for its caller; too many raise the alarm. `now` in unix seconds."""
     payer = f"phone:{subject.phone}" if isinstance(subject, PhoneSubject) else getattr(subject, "user", "")
-    count = switch.use.wrong_code(payer, now)
+    count = switch.usage.wrong_code(payer, now)
     kind = "security.codes_guessed" if wrong.alarm else "security.wrong_code"
     switch.watch.note(kind, payer, switch.now(), within_the_hour=count)

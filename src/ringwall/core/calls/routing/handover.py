@@ -22,14 +22,14 @@ from ringwall.policy.grant import Grant
 Reached = Callable[[Call], None]
 
 
-def attempt(
+def originate_on_behalf(
     switch: Switch, party: Leg, grant: Grant, notes: dict[str, object], reached: Reached
 ) -> Call | WhyNot:
     """Prepare a call of the target in the party's name; `go` begins it. `reached` hears that it has answered.
 
     `reached` has to call `hand_over`. Returns why nobody can be reached where that is known at once.
     """
-    ghost = joining.ghost_of(switch, party)
+    ghost = joining.placeholder_of(switch, party)
     ghost.side = Side.A
     made = Call(id=switch.new_tag(), caller=ghost, dialled=grant.canonical, notes=notes)
     made.on_answer = partial(_answered, switch, made, party, reached)
@@ -39,15 +39,15 @@ def attempt(
     except MediaRefused as error:
         return 488, "Not Acceptable Here", error.why
     inside = grant.way is None
-    why_not = router.why_not(switch, made, grant.canonical) if inside else outside.why_not(switch, grant)
+    why_not = router.unreachable(switch, made, grant.canonical) if inside else outside.why_not(switch, grant)
     return why_not or made
 
 
-def go(switch: Switch, made: Call, grant: Grant) -> None:
+def start(switch: Switch, made: Call, grant: Grant) -> None:
     """Call the target."""
     switch.calls[made.id] = made
     if grant.way is None:
-        router.arrive(switch, made, grant.canonical)
+        router.route(switch, made, grant.canonical)
     else:
         outside.make_leg(switch, made, grant, grant.canonical)
 
@@ -65,7 +65,7 @@ def _answered(switch: Switch, made: Call, party: Leg, reached: Reached, body: by
 
 def hand_over(switch: Switch, old: Call, party: Leg, new: Call) -> None:
     """The party leaves its call for the new one, which is up now; the old one is still to be ended."""
-    swap_out(switch, old, party)
+    replace_by_placeholder(switch, old, party)
     party.side = Side.A
     new.caller = party
     new.state, new.answered_at = CallState.TALKING, time.time()
@@ -75,9 +75,9 @@ def hand_over(switch: Switch, old: Call, party: Leg, new: Call) -> None:
     switch.add_leg(new, party)
 
 
-def swap_out(switch: Switch, call: Call, leg: Leg) -> None:
+def replace_by_placeholder(switch: Switch, call: Call, leg: Leg) -> None:
     """Leave somebody's name in a call that he leaves."""
-    ghost = joining.ghost_of(switch, leg)
+    ghost = joining.placeholder_of(switch, leg)
     if call.caller is leg:
         call.caller = ghost
         return
@@ -88,6 +88,6 @@ def swap_out(switch: Switch, call: Call, leg: Leg) -> None:
 async def take_over(switch: Switch, call: Call, body: bytes) -> None:
     """Tell the party that was handed over about its new media; the call ends if it does not follow."""
     try:
-        await joining.take_over(switch, call, call.caller, body)
+        await joining.switch_media(switch, call, call.caller, body)
     except joining.NotJoined as error:
         teardown.end(switch, call, f"the transferred party does not follow: {error.reason}")

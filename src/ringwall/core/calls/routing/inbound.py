@@ -12,7 +12,7 @@ import time
 from ringwall.core.calls.model.call import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.routing import setup
-from ringwall.core.calls.routing.rejection import Refused
+from ringwall.core.calls.routing.rejection import InviteRejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.rights.trunk import TrunkLine
@@ -32,7 +32,7 @@ def invited(switch: Switch, key: str, request: Request, line: TrunkLine, flow: F
     country = numbers.country_of(switch.rights.snapshot, line)
     number, name = _caller(request, country)
     called = numbers.incoming((Uri.parse(request.uri).user or "").replace("%23", "#"), country)
-    refuse = Refused(
+    refuse = InviteRejection(
         switch, key, request, caller=number, caller_trunk=line.id, source=flow.peer if flow else None
     )
     refuse.who["dialled"] = called[:64]
@@ -49,7 +49,7 @@ def invited(switch: Switch, key: str, request: Request, line: TrunkLine, flow: F
         TrunkSubject(line.id),
         Action.DIAL,
         number=_inside(switch, line, called) or called,
-        context=Context(time.time(), switch.use),
+        context=Context(time.time(), switch.usage),
     )
     if isinstance(answer, Denial):
         refuse.by_policy(answer)

@@ -139,11 +139,11 @@ async def _answer(
     if call.on_system is not None:
         call.on_system()  # the party is somewhere else, and comes now
         try:
-            await bridge.enter(switch, call, call.caller, "")
+            await bridge.join(switch, call, call.caller, "")
         except bridge.NotMoved as error:
             teardown.end(switch, call, f"the media server was not reached: {error}")
             return
-        switch.keep(call)
+        switch.persist(call)
         await talk(switch, call, menu, visitor, longest)
         return
     body = await hear_caller(switch, call, otherwise)
@@ -207,7 +207,7 @@ async def _listen(switch: Switch, call: Call, talk: Awaitable[Next], longest: fl
 async def _connect(switch: Switch, call: Call, wanted: Connect, conversation: Conversation) -> None:
     """The party is to talk with somebody inside."""
     others = max(router.calls_of(switch, call.caller.extension) - 1, 0)
-    context = Context(time.time(), switch.use, count=others)
+    context = Context(time.time(), switch.usage, count=others)
     answer = may(
         switch.rights.snapshot, wanted.subject, wanted.action, number=wanted.extension, context=context
     )
@@ -239,7 +239,9 @@ async def call_target(
         call.notes["connected_to"] = new.id
         teardown.end(switch, call, "connected")
 
-    made = handover.attempt(switch, call.caller, grant, {**notes, "connected_from": call.id}, reached)
+    made = handover.originate_on_behalf(
+        switch, call.caller, grant, {**notes, "connected_from": call.id}, reached
+    )
     if not isinstance(made, Call):
         await _not_reached(switch, call, conversation, made[0], made[2])
         return
@@ -253,7 +255,7 @@ async def call_target(
     attempt.on_end.append(settle)
     call.on_end.append(left)
     switch.spawn(call, _ringing(conversation), lambda _error: None)
-    handover.go(switch, attempt, grant)
+    handover.start(switch, attempt, grant)
     switch.flush()
     status = await outcome
     if status and call.talks():

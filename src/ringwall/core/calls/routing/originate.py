@@ -30,7 +30,7 @@ Answered = Callable[[Leg], None]
 _UNDERSTOOD: Final = "timer"  # no 100rel: there is no early media that a PRACK would be for
 
 
-def by_itself(domain: str) -> tuple[tuple[str, str], ...]:
+def auto_answer(domain: str) -> tuple[tuple[str, str], ...]:
     """The headers by which a phone answers by itself, on its speaker.
 
     Mitel and Yealink know Alert-Info with info=alert-autoanswer, Poly and Grandstream where their
@@ -43,12 +43,12 @@ def by_itself(domain: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def can_answer_by_itself(binding: Binding) -> bool:
+def can_auto_answer(binding: Binding) -> bool:
     """Whether a phone could: those in browsers have no speaker of their own to open."""
     return not binding.webrtc
 
 
-def summon(
+def originate_leg(
     switch: Switch, call: Call, binding: Binding, room: str, *, unattended: bool, answered: Answered
 ) -> Leg:
     """Call a phone for a call whose room that is; `answered` hears of it when it is there.
@@ -60,7 +60,7 @@ def summon(
         leg.suite = GCM_256  # the server takes another one then, and the phone's best is left to it
     call.branches.append(leg)
     switch.add_leg(call, leg)
-    wishes = by_itself(switch.domain) if unattended else ()
+    wishes = auto_answer(switch.domain) if unattended else ()
     switch.spawn(
         call,
         _ring(switch, call, leg, binding, room, wishes, answered),
@@ -101,7 +101,7 @@ async def _ring(
             switch.spawn(
                 call,
                 _sit_down(switch, call, leg, offered, response, room, answered),
-                lambda _error: dismiss(switch, call, leg, "an error in the system"),
+                lambda _error: hang_up_leg(switch, call, leg, "an error in the system"),
             )
         else:
             branches.refused(switch, call, leg, response)
@@ -139,7 +139,7 @@ async def _sit_down(
 ) -> None:
     leg.offers.received_answer()
     leg.media = offered.media
-    server_leg.seat(switch, leg, room)
+    server_leg.join_room(switch, leg, room)
     try:
         await server_leg.taken(switch, leg, offered, response)
     except MediaRefused as error:
@@ -153,16 +153,16 @@ async def _sit_down(
                 device=leg.device,
                 source=source,
             )
-            dismiss(switch, call, leg, error.why)
+            hang_up_leg(switch, call, leg, error.why)
     except (EdgeRefused, EdgeUnavailable, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
-        dismiss(switch, call, leg, "the media server was not reached")
+        hang_up_leg(switch, call, leg, "the media server was not reached")
     else:
         if leg.state is LegState.TALKING:
             answered(leg)
 
 
-def dismiss(switch: Switch, call: Call, leg: Leg, why: str) -> None:
+def hang_up_leg(switch: Switch, call: Call, leg: Leg, why: str) -> None:
     """Hang up on a phone that was summoned; the call ends when nobody else is called or there any more."""
     if leg.state is LegState.ENDED or call.state is CallState.ENDED:
         return

@@ -46,7 +46,7 @@ def make_leg(switch: Switch, call: Call, grant: Grant, number: str) -> None:
     `number` is what is about to be called, in canonical form.
     """
     now = time.time()
-    way = switch.spent.spend(grant, number, now)
+    way = switch.spent_grants.spend(grant, number, now)
     lines = switch.trunks.usable(way.trunk_groups, emergency=way.emergency)
     seizure = Seizure(
         name=f"{call.id}/{len(call.seizures)}",
@@ -62,11 +62,11 @@ def make_leg(switch: Switch, call: Call, grant: Grant, number: str) -> None:
     call.seizures.append(seizure)
     if way.charge is not None:
         seizure.trunk_group = lines[0].trunk_group if lines else way.trunk_groups[0]
-        switch.use.start(seizure.name, way.charge, seizure.trunk_group, now)
+        switch.usage.start(seizure.name, way.charge, seizure.trunk_group, now)
     if way.emergency:
         emergency.notify(switch, call, grant)
     if not _seize_next(switch, call, seizure):
-        switch.use.end(seizure.name, 0, now)
+        switch.usage.end(seizure.name, 0, now)
         teardown.end(switch, call, _NO_TRUNK[2], status=_NO_TRUNK[0], reason=_NO_TRUNK[1])
         return
     switch.timers.set(("ring", call), switch.now() + 3 * switch.settings.sip.ring_seconds)
@@ -81,7 +81,7 @@ def _seize_next(switch: Switch, call: Call, seizure: Seizure) -> bool:
             continue
         seizure.tried.append(line.id)
         if seizure.charge is not None and current.trunk_group != seizure.trunk_group:
-            switch.use.move(seizure.name, current.trunk_group)
+            switch.usage.move(seizure.name, current.trunk_group)
         seizure.trunk_group = current.trunk_group
         _seize(switch, call, seizure, current)
         return True
@@ -219,7 +219,7 @@ def leg_ended(switch: Switch, leg: Leg) -> None:
     seizure = leg.seizure
     if seizure is not None:
         now = time.time()
-        switch.use.end(seizure.name, now - leg.answered_at if leg.answered_at else 0.0, now)
+        switch.usage.end(seizure.name, now - leg.answered_at if leg.answered_at else 0.0, now)
 
 
 def _host(host: str) -> str:

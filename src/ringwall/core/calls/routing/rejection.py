@@ -20,7 +20,7 @@ from ringwall.sip.message import Request
 _HEARD: Final = {404: Heard.ANNOUNCEMENT, 503: Heard.REORDER}  # where no rule says it
 
 
-class Refused:
+class InviteRejection:
     """How one INVITE is refused: with what is known of its sender in the record."""
 
     def __init__(self, switch: Switch, key: str, request: Request, **who: object) -> None:

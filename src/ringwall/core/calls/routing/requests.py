@@ -26,7 +26,7 @@ from ringwall.sip.message import Request
 
 log = logging.getLogger(__name__)
 
-# What a party may ask within its call, besides what features understand (`hooks.within`).
+# What a party may ask within its call, besides what features understand (`hooks.in_dialog`).
 _WITHIN: Final[Mapping[str, Callable[[Switch, Call, Leg, str, Request], None]]] = {
     "BYE": teardown.bye_received,
     "INVITE": renegotiation.asked,
@@ -52,7 +52,7 @@ def received(switch: Switch, key: str, request: Request) -> None:
     except ParseError as error:
         switch.respond(key, request.response(error.status, "No Flow", to_tag=switch.new_tag()))
         return
-    apart = switch.hooks.apart.get(request.method)
+    apart = switch.hooks.out_of_dialog.get(request.method)
     if apart is not None:
         apart(key, request, flow)
     elif request.to.tag:
@@ -157,7 +157,7 @@ def _in_dialog(switch: Switch, key: str, request: Request, sender: Flow | TrunkL
         moved = sender != leg.flow
         switch.move_leg(leg, sender)  # it is there after all
         if moved:
-            switch.keep(call)
+            switch.persist(call)
     try:
         dialog.receive(request)
     except OutOfOrder:
@@ -166,7 +166,7 @@ def _in_dialog(switch: Switch, key: str, request: Request, sender: Flow | TrunkL
     except ParseError as error:
         switch.respond(key, request.response(error.status, error.reason))
         return
-    deal, feature = _WITHIN.get(request.method), switch.hooks.within.get(request.method)
+    deal, feature = _WITHIN.get(request.method), switch.hooks.in_dialog.get(request.method)
     if deal is not None:
         deal(switch, call, leg, key, request)
     elif feature is not None:

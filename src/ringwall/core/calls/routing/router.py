@@ -3,7 +3,7 @@
 Rules that this module keeps:
 - What somebody has set for all calls comes first; then who has as many calls as allowed is busy; then the
   phones ring.
-- What ends without an answer goes elsewhere, if something of `hooks.elsewhere` takes it in that case.
+- What ends without an answer goes elsewhere, if something of `hooks.diverters` takes it in that case.
 """
 
 import time
@@ -22,16 +22,16 @@ from ringwall.policy.groups import InsideObject
 _BUSY = frozenset({486, 600})
 
 
-def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
+def unreachable(switch: Switch, call: Call, extension: str) -> WhyNot | None:
     """Why nobody can be reached at an extension; None if somebody may be."""
     taken = _object(switch, extension)
     if taken is not None:
-        return taken[0].why_not(call, taken[1])
+        return taken[0].unreachable(call, taken[1])
     user = switch.directory.snapshot.by_extension.get(extension)
     if user is None:
         return 404, "No Such Extension", f"there is no extension {extension[:32]}"
     call.callee_name = user.name
-    if any(other.may_take(extension) for other in switch.hooks.elsewhere):
+    if any(other.may_take(extension) for other in switch.hooks.diverters):
         return None
     if not may_receive(switch, call, extension):
         return 486, "Busy Here", f"extension {extension} has as many calls as it may have"
@@ -40,13 +40,13 @@ def why_not(switch: Switch, call: Call, extension: str) -> WhyNot | None:
     return None
 
 
-def arrive(switch: Switch, call: Call, extension: str) -> None:
+def route(switch: Switch, call: Call, extension: str) -> None:
     """Ring, or go where the calls of this extension go."""
     taken = _object(switch, extension)
     if taken is not None:
-        taken[0].arrive(call, taken[1])
+        taken[0].route(call, taken[1])
         return
-    call.arrived.append(extension)
+    call.route_history.append(extension)
     if _goes_elsewhere(switch, call, extension, Action.FORWARD_ALWAYS):
         return
     if not may_receive(switch, call, extension):
@@ -71,10 +71,10 @@ def nobody_answers(switch: Switch, call: Call) -> None:
 
 def divert(switch: Switch, call: Call, status: int) -> bool:
     """Nobody took the call, for the reason that `status` says: whether it goes on elsewhere."""
-    if call.state is not CallState.SETUP or not call.arrived or call.seizures:
+    if call.state is not CallState.SETUP or not call.route_history or call.seizures:
         return False
     action = Action.FORWARD_BUSY if status in _BUSY else Action.FORWARD_NO_ANSWER
-    return _goes_elsewhere(switch, call, call.arrived[-1], action)
+    return _goes_elsewhere(switch, call, call.route_history[-1], action)
 
 
 def calls_of(switch: Switch, extension: str) -> int:
@@ -88,14 +88,14 @@ def may_receive(switch: Switch, call: Call, extension: str) -> bool:
     """Whether one more call may come to an extension."""
     caller = call.caller
     subject = TrunkSubject(caller.trunk) if caller.trunk else UserSubject(caller.extension)
-    context = Context(time.time(), switch.use, count=calls_of(switch, extension))
+    context = Context(time.time(), switch.usage, count=calls_of(switch, extension))
     return may(
         switch.rights.snapshot, subject, Action.RECEIVE_CALL, target=extension, context=context
     ).allowed
 
 
 def _goes_elsewhere(switch: Switch, call: Call, extension: str, case: Action) -> bool:
-    return any(other.take(call, extension, case) for other in switch.hooks.elsewhere)
+    return any(other.take(call, extension, case) for other in switch.hooks.diverters)
 
 
 def leave_phones(switch: Switch, call: Call) -> None:
@@ -106,18 +106,18 @@ def leave_phones(switch: Switch, call: Call) -> None:
     switch.timers.cancel(("ring", call))
 
 
-def go_on(switch: Switch, call: Call, grant: Grant) -> None:
+def redirect(switch: Switch, call: Call, grant: Grant) -> None:
     """The call goes to where the grant lets it go: outside, or to somebody inside."""
     if grant.way is not None:
         outside.make_leg(switch, call, grant, grant.canonical)
         return
     taken = _object(switch, grant.canonical)
-    if taken is not None and (why := taken[0].why_not(call, taken[1])) is not None:
+    if taken is not None and (why := taken[0].unreachable(call, taken[1])) is not None:
         teardown.end(switch, call, why[2], by="callee", status=why[0])
     elif taken is None and switch.directory.snapshot.by_extension.get(grant.canonical) is None:
         teardown.end(switch, call, "there is no such extension", by="callee", status=404)
     else:
-        arrive(switch, call, grant.canonical)
+        route(switch, call, grant.canonical)
 
 
 def _object(switch: Switch, extension: str) -> tuple[Arriving, InsideObject] | None:

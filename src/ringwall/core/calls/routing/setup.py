@@ -17,7 +17,7 @@ from ringwall.core.calls.model.call import Call, Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.star_codes import StarCode
 from ringwall.core.calls.routing import dialling, outside, router
-from ringwall.core.calls.routing.rejection import Refused
+from ringwall.core.calls.routing.rejection import InviteRejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.core.registrar.flows import Flow
@@ -35,7 +35,7 @@ UNDERSTOOD = frozenset({"100rel", "timer", "outbound"})  # what a Require may as
 
 def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flow: Flow) -> None:
     """A proven device wants a call: find whom, prepare the media, ring."""
-    refuse = Refused(
+    refuse = InviteRejection(
         switch, key, request, caller=device.extension, caller_device=device.username, source=flow.peer
     )
     dialled = dialled_in(switch, request)
@@ -44,7 +44,7 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     if feature is not None:
         _feature(switch, key, request, device, flow, refuse, *feature)
         return
-    answer = dialling.decide(switch, device, dialled)
+    answer = dialling.authorize(switch, device, dialled)
     emergency = isinstance(answer, Grant) and answer.number_class is NumberClass.EMERGENCY
     if not emergency and not has_room(switch, refuse):
         return
@@ -93,7 +93,7 @@ def _feature(
     request: Request,
     device: DeviceEntry,
     flow: Flow,
-    refuse: Refused,
+    refuse: InviteRejection,
     code: StarCode,
     typed: str,
 ) -> None:
@@ -113,7 +113,7 @@ def _feature(
         answers(_let_in_phone(switch, key, request, device, flow, offer, code.code + typed), typed)
 
 
-def has_room(switch: Switch, refuse: Refused) -> bool:
+def has_room(switch: Switch, refuse: InviteRejection) -> bool:
     """Whether one more call can be had at all; refuses it otherwise."""
     if switch.store.failing:
         refuse(503, "Records Cannot Be Kept", "calls are refused while no record of them can be kept")
@@ -128,7 +128,7 @@ def admitted(
     switch: Switch,
     key: str,
     request: Request,
-    refuse: Refused,
+    refuse: InviteRejection,
     *,
     clear_text: ClearText | None = None,
     emergency: bool = False,
@@ -161,7 +161,7 @@ def begin(
     caller: Leg,
     offer: Checked,
     grant: Grant,
-    refuse: Refused,
+    refuse: InviteRejection,
     *,
     dialled: str,
 ) -> None:
@@ -169,7 +169,7 @@ def begin(
     number = grant.canonical
     call = Call(id=switch.new_tag(), caller=caller, dialled=number if grant.way is None else dialled)
     inside = grant.way is None
-    why_not = router.why_not(switch, call, number) if inside else outside.why_not(switch, grant)
+    why_not = router.unreachable(switch, call, number) if inside else outside.why_not(switch, grant)
     if why_not is not None:
         refuse(*why_not)
         return
@@ -177,7 +177,7 @@ def begin(
     if caller.clear_text is not None:
         outside.in_clear_text(switch, call, caller)
     if inside:
-        router.arrive(switch, call, number)
+        router.route(switch, call, number)
     else:
         outside.make_leg(switch, call, grant, number)
 
@@ -202,7 +202,11 @@ def _let_in(switch: Switch, key: str, request: Request, call: Call, offer: Check
     caller = call.caller
     caller.key, caller.invite = key, request
     caller.dialog = Dialog.from_invite_received(request, caller.tag)
-    caller.remote_sdp, caller.declined, caller.suite = request.body, offer.declined, offer.suite
+    caller.remote_sdp, caller.rejected_streams, caller.suite = (
+        request.body,
+        offer.rejected_streams,
+        offer.suite,
+    )
     caller.allows_update = "UPDATE" in request.headers.all("allow")
     caller.offers.received_offer()
     call.offer = offer.for_relay

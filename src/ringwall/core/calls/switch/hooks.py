@@ -19,16 +19,16 @@ from ringwall.policy.rules import Heard
 from ringwall.sip.message import Request
 
 # A request within a call: the call, the party that sent it, the transaction's key, the request.
-Within = Callable[[Call, Leg, str, Request], None]
+InDialog = Callable[[Call, Leg, str, Request], None]
 # A request of a phone that belongs to no call: the transaction's key, the request, its connection.
-Apart = Callable[[str, Request, Flow], None]
+OutOfDialog = Callable[[str, Request, Flow], None]
 
 
 # A change within a call of two: the party, the transaction's key, the request; the work that deals with it.
 Holding = Callable[[Call, Leg, str, Request], Coroutine[Any, Any, None] | None]
 
 
-class Elsewhere(Protocol):
+class Diverter(Protocol):
     """Where calls go that somebody does not take: another number, a mailbox."""
 
     def may_take(self, extension: str) -> bool:
@@ -43,11 +43,11 @@ class Elsewhere(Protocol):
 class Arriving(Protocol):
     """What takes calls to one kind of inside object."""
 
-    def why_not(self, call: Call, thing: InsideObject) -> tuple[int, str, str] | None:
+    def unreachable(self, call: Call, thing: InsideObject) -> tuple[int, str, str] | None:
         """Why a call cannot go there: status, reason phrase, sentence; None if it can."""
         ...
 
-    def arrive(self, call: Call, thing: InsideObject) -> None:
+    def route(self, call: Call, thing: InsideObject) -> None:
         """Take the call, which waits for an answer."""
         ...
 
@@ -90,15 +90,15 @@ def _not_taken(_call: Call, _status: int) -> bool:
 class Hooks:
     """What the parts of call control and its features have put themselves into."""
 
-    within: dict[str, Within] = field(default_factory=dict)
+    in_dialog: dict[str, InDialog] = field(default_factory=dict)
     """What a party may ask of a feature within a call, by SIP method."""
     dialled: dict[str, Callable[[Call, str], None]] = field(default_factory=dict)
     """What answers a feature number, by the feature's name: the call, and what stands behind the code."""
-    apart: dict[str, Apart] = field(default_factory=dict)
+    out_of_dialog: dict[str, OutOfDialog] = field(default_factory=dict)
     """What a phone may ask that belongs to no call, by SIP method; whoever answers it asks who it is."""
     objects: dict[ObjectKind, Arriving] = field(default_factory=dict)
     """What takes calls to extensions that are not a person's."""
-    elsewhere: list[Elsewhere] = field(default_factory=list)
+    diverters: list[Diverter] = field(default_factory=list)
     """Where a call goes that its user does not take, in order."""
     refused: list[Callable[[Refusal], bool]] = field(default_factory=list)
     """A phone's call is refused: whether its caller is let in to hear why."""
@@ -108,7 +108,7 @@ class Hooks:
     """An INFO within a call: whether something has understood and answered it; else it is passed on."""
     media_changed: list[Callable[[Call, Leg], None]] = field(default_factory=list)
     """A party that talks with the media server has changed its media, such as by hold or resume."""
-    leaving: list[Callable[[Call, Leg], bool]] = field(default_factory=list)
+    on_bye: list[Callable[[Call, Leg], bool]] = field(default_factory=list)
     """A party hangs up: whether the call goes on without it."""
     room_needed: list[Callable[[Call], bool]] = field(default_factory=list)
     """A feature leaves the room of a call of two: whether the call has to stay, as for a recorder."""
@@ -118,7 +118,7 @@ class Hooks:
     """A leg is over."""
     emergency: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
     """An emergency number is called: the facts that stand in the record, too."""
-    holding: Holding = _not_held
+    on_hold: Holding = _not_held
     """A party of a call of two changes its media: what deals with that, if it is a hold (`hold_music`)."""
     unanswered: Callable[[Call, int], bool] = _not_taken
     """Nobody took a call, for the reason that the status says: whether it goes on (`routing.router`)."""

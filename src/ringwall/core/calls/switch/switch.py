@@ -95,8 +95,8 @@ class Switch(Wire):
         self.watch = watch
         self.forwardings = forwardings
         self.media = media or Media()
-        self.use = rights.use  # of outside calls, for the limits of the policy
-        self.spent = SpentGrants()
+        self.usage = rights.use  # of outside calls, for the limits of the policy
+        self.spent_grants = SpentGrants()
         self.timers: TimerQueue[TimerKey] = TimerQueue()
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], tuple[Call, Leg]] = {}  # by SIP Call-ID and our tag
@@ -109,7 +109,7 @@ class Switch(Wire):
         self.supervision = Supervision(
             trunks,
             rights.trunk_password,
-            self.errand,
+            self.out_of_dialog_request,
             record,
             contact=self._contact_host,
             product=PRODUCT,
@@ -143,7 +143,7 @@ class Switch(Wire):
 
     # Tables
 
-    def keep(self, call: Call) -> None:
+    def persist(self, call: Call) -> None:
         """Write the call down as it is, so that another process can take it up."""
         if call.state is CallState.TALKING:
             body = call.to_value()
@@ -167,7 +167,7 @@ class Switch(Wire):
         if leg.flow is not None:
             self.flows.setdefault(leg.flow.peer, set()).add(leg)
 
-    def lose(self, leg: Leg) -> None:
+    def mark_lost(self, leg: Leg) -> None:
         """The party's connection is gone; it has a while to come back on another one."""
         if ("lost", leg) not in self.timers:
             self.timers.set(("lost", leg), self.now() + self.settings.sip.lost_phone_seconds)
@@ -205,13 +205,13 @@ class Switch(Wire):
         for key in leg.unacknowledged:
             self.server_invites.pop(key, None)
         leg.unacknowledged.clear()
-        for key, request in leg.asked.items():
+        for key, request in leg.pending_requests.items():
             # RFC 3261 15.1.2: what is still open when the dialog ends is answered.
             self.respond(key, request.response(487 if request.method == "INVITE" else 481))
-        leg.asked.clear()
+        leg.pending_requests.clear()
         leg.invite = None
-        leg.waiting.clear()
-        for future in leg.questions:
+        leg.client_transactions.clear()
+        for future in leg.awaiting:
             if not future.done():
                 future.set_exception(LegGone())
 

@@ -41,7 +41,9 @@ class Wire:
         self.rights = rights
         self.trunks = trunks
         self.hooks = Hooks()
-        self.errands: dict[str, Continuation] = {}  # our requests that belong to no leg, by transaction key
+        self.out_of_dialog: dict[
+            str, Continuation
+        ] = {}  # our requests that belong to no leg, by transaction key
         self._held_since: float | None = loop.time()  # since when the link is down; it is not up yet
         self._write = write
         self._loop = loop
@@ -81,15 +83,15 @@ class Wire:
         """Send a request on a leg; `then` gets its responses, a time-out as 408 and a lost link as 503."""
         self._address(leg, request)
         key = self.tx.request(request, self.now())
-        leg.waiting[key] = self._logging_in(leg, then) if leg.trunk else then
+        leg.client_transactions[key] = self._logging_in(leg, then) if leg.trunk else then
         return key
 
-    def say(self, leg: Leg, request: Request) -> None:
+    def send_only(self, leg: Leg, request: Request) -> None:
         """Send a request on a leg that is over; what comes back changes nothing."""
         self._address(leg, request)
         key = self.tx.request(request, self.now())
         if leg.trunk:
-            self.errands[key] = lambda q, r: self._say_again(leg, q, r)
+            self.out_of_dialog[key] = lambda q, r: self._say_again(leg, q, r)
 
     def acknowledge(self, leg: Leg, cseq: int) -> None:
         """Send the ACK for a 2xx to our INVITE with that CSeq number."""
@@ -98,10 +100,10 @@ class Wire:
         self._address(leg, ack)
         self.tx.send(ack)
 
-    def errand(self, request: Request, then: Continuation) -> str:
+    def out_of_dialog_request(self, request: Request, then: Continuation) -> str:
         """Send a request that belongs to no leg; `then` gets its final response."""
         key = self.tx.request(request, self.now())
-        self.errands[key] = then
+        self.out_of_dialog[key] = then
         return key
 
     def _address(self, leg: Leg, request: Request) -> None:
@@ -143,9 +145,9 @@ class Wire:
     def _say_again(self, leg: Leg, request: Request, response: Response) -> None:
         again = self.login(leg, request, response)
         if again is not None:
-            self.errand(again, lambda _request, _response: None)
+            self.out_of_dialog_request(again, lambda _request, _response: None)
 
-    async def ask(self, leg: Leg, request: Request) -> Response:
+    async def request_and_wait(self, leg: Leg, request: Request) -> Response:
         """Send a request on a leg and wait for its final answer. Raises LegGone when the leg ends first."""
         future: asyncio.Future[Response] = self._loop.create_future()
 
@@ -153,21 +155,21 @@ class Wire:
             if response.status >= 200 and not future.done():
                 future.set_result(response)
 
-        leg.questions.add(future)
+        leg.awaiting.add(future)
         self.request(leg, request, answered)
         self.flush()
         try:
             return await future
         finally:
-            leg.questions.discard(future)
+            leg.awaiting.discard(future)
 
     def respond(self, key: str, response: Response) -> None:
         """Answer a request."""
         self.tx.respond(key, response, self.now())
 
     def answer(self, leg: Leg, key: str, response: Response) -> bool:
-        """Answer a request of `leg.asked`; False when it was answered already, because the leg is over."""
-        if leg.asked.pop(key, None) is None:
+        """Answer one of the `pending_requests`; False if that was done already, because the leg is over."""
+        if leg.pending_requests.pop(key, None) is None:
             return False
         self.respond(key, response)
         return True

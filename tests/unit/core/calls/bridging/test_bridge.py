@@ -28,7 +28,7 @@ def talk(world, **kinds):
 
 def gathered(world, **kinds):
     a, b, call = talk(world, **kinds)
-    do(world, bridge.gather(world.switch, call))
+    do(world, bridge.to_bridge(world.switch, call))
     return a, b, call
 
 
@@ -41,7 +41,7 @@ def test_a_call_moves_to_a_room_and_back_and_nobody_is_hung_up(world, media, kin
     assert all(leg.wiring for leg in media.legs.values())
     assert call.relay is None
     assert len(world.rtpengine.calls) == 2
-    do(world, bridge.part(world.switch, call))
+    do(world, bridge.to_relay(world.switch, call))
     assert (a.state, b.state) == ("talking", "talking")
     assert not media.legs
     assert call.relay is not None
@@ -52,7 +52,7 @@ def test_a_call_moves_to_a_room_and_back_and_nobody_is_hung_up(world, media, kin
 
 def test_who_hears_whom_is_told_before_the_first_one_is_asked_to_follow(world, media):
     _, _, call = talk(world)
-    task = world.loop.create_task(bridge.gather(world.switch, call))
+    task = world.loop.create_task(bridge.to_bridge(world.switch, call))
     while not any(op == "room.set" for op, _ in media.log):
         world.run(0.001)
     assert all(leg.media is None for leg in call.legs())
@@ -99,7 +99,7 @@ def test_a_media_server_that_is_away_leaves_the_call_where_it_was(world, media):
     a, b, call = talk(world)
     media.lose()
     with pytest.raises(bridge.NotMoved, match="no media server"):
-        do(world, bridge.gather(world.switch, call))
+        do(world, bridge.to_bridge(world.switch, call))
     assert call.relay is not None
     assert (a.state, b.state) == ("talking", "talking")
     assert not a.requests
@@ -111,7 +111,7 @@ def test_a_server_that_refuses_leaves_the_call_where_it_was(world, media, operat
     a, b, call = talk(world)
     media.refusing[operation] = "failed"
     with pytest.raises(bridge.NotMoved):
-        do(world, bridge.gather(world.switch, call))
+        do(world, bridge.to_bridge(world.switch, call))
     assert not media.legs
     assert (a.state, b.state) == ("talking", "talking")
     assert len(world.rtpengine.calls) == 1
@@ -122,7 +122,7 @@ def test_a_relay_that_is_away_leaves_the_call_where_it_was(world, media):
     a, b, call = talk(world)
     world.rtpengine.down = True
     with pytest.raises(bridge.NotMoved):
-        do(world, bridge.gather(world.switch, call))
+        do(world, bridge.to_bridge(world.switch, call))
     world.rtpengine.down = False
     assert not media.legs
     assert (a.state, b.state) == ("talking", "talking")
@@ -133,7 +133,7 @@ def test_one_who_does_not_follow_brings_the_other_one_back(world, media):
     a, b, call = talk(world)
     world.phones[1].on_change = 488
 
-    task = world.loop.create_task(bridge.gather(world.switch, call))
+    task = world.loop.create_task(bridge.to_bridge(world.switch, call))
     while not b.requests:
         world.run(0.0001)
     world.phones[1].on_change = "accept"
@@ -149,14 +149,14 @@ def test_one_who_follows_nowhere_ends_the_call(world, media):
     a, _, call = talk(world)
     world.phones[1].on_change = 488
     with pytest.raises(bridge.NotMoved):
-        do(world, bridge.gather(world.switch, call))
+        do(world, bridge.to_bridge(world.switch, call))
     assert a.state == "ended"
     assert not media.legs
 
 
 def test_one_who_hangs_up_meanwhile_leaves_nothing(world, media):
     a, b, call = talk(world)
-    task = world.loop.create_task(bridge.gather(world.switch, call))
+    task = world.loop.create_task(bridge.to_bridge(world.switch, call))
     world.run(0.004)
     b.bye()
     world.run(5)
@@ -172,7 +172,7 @@ def test_an_emergency_call_never_moves(world, media):
     world.run()
     assert call.state == "talking"
     with pytest.raises(bridge.NotMoved, match="emergency"):
-        do(world, bridge.gather(world.switch, world.only_call()))
+        do(world, bridge.to_bridge(world.switch, world.only_call()))
     carrier.last.bye()
 
 
@@ -180,13 +180,13 @@ def test_a_third_one_hears_only_whom_it_is_let_hear(world, media):
     a, b, call = gathered(world)
     c, d = world.talk(world.phone("203"), world.phone("204"))
     other = next(each for each in world.switch.calls.values() if each is not call)
-    do(world, bridge.enter(world.switch, other, other.caller, call.id))
-    bridge.hear(other.caller, call.caller)
+    do(world, bridge.join(world.switch, other, other.caller, call.id))
+    bridge.set_gain(other.caller, call.caller)
     do(world, bridge.apply(world.switch, call.id))
     assert media.hears(other.caller.tag) == {call.caller.tag}
     assert media.hears(call.caller.tag) == {call.callee.tag}
-    bridge.hear(call.caller, other.caller)
-    bridge.hear(other.caller, call.caller, 0)
+    bridge.set_gain(call.caller, other.caller)
+    bridge.set_gain(other.caller, call.caller, 0)
     do(world, bridge.apply(world.switch, call.id))
     assert media.hears(other.caller.tag) == set()
     c.bye()
@@ -199,11 +199,11 @@ def test_a_third_one_hears_only_whom_it_is_let_hear(world, media):
 
 def test_a_change_that_comes_while_the_call_moves_is_glare(world, media):
     a, _, call = talk(world)
-    call.moving = True
+    call.media_transition = True
     a.change()
     world.run()
     assert 491 in a.status("INVITE")
-    call.moving = False
+    call.media_transition = False
     a.bye()
 
 
@@ -219,7 +219,7 @@ def test_a_room_call_outlives_the_core(world, media):
     assert {name: leg.wiring for name, leg in media.legs.items()} == wires
     again = world.only_call()
     assert set(world.switch.rooms[again.id]) == {one, other}
-    do(world, bridge.part(world.switch, again))
+    do(world, bridge.to_relay(world.switch, again))
     assert not media.legs
     a.bye()
     world.run()

@@ -21,17 +21,17 @@ def kept(world, *reasons):
     a, b = world.talk(world.phone("201"), world.phone("202"))
     call = world.only_call()
     for reason in reasons:
-        assert do(world, bridge_holds.stay(world.switch, call, reason)) == call.id
+        assert do(world, bridge_holds.hold_in_bridge(world.switch, call, reason)) == call.id
     return a, b, call
 
 
 def test_a_call_goes_back_when_the_last_reason_is_gone(world, media):
     a, b, call = kept(world, "one", "another")
     assert call.relay is None
-    bridge_holds.go(world.switch, call, "one")
+    bridge_holds.release(world.switch, call, "one")
     world.run(5)
     assert call.relay is None
-    bridge_holds.go(world.switch, call, "another")
+    bridge_holds.release(world.switch, call, "another")
     world.run(5)
     assert call.relay is not None
     assert not media.legs
@@ -41,9 +41,9 @@ def test_a_call_goes_back_when_the_last_reason_is_gone(world, media):
 
 def test_a_reason_that_comes_while_the_call_goes_back_is_served(world, media):
     a, b, call = kept(world, "one")
-    bridge_holds.go(world.switch, call, "one")
+    bridge_holds.release(world.switch, call, "one")
     world.run(0.001)
-    do(world, bridge_holds.stay(world.switch, call, "another"))
+    do(world, bridge_holds.hold_in_bridge(world.switch, call, "another"))
     world.run(5)
     assert call.relay is None
     assert len(media.legs) == 2
@@ -54,7 +54,7 @@ def test_a_reason_that_comes_while_the_call_goes_back_is_served(world, media):
 def test_one_who_is_not_to_be_brought_back_now_is_asked_again(world, media):
     a, b, call = kept(world, "one")
     world.rtpengine.down = True
-    bridge_holds.go(world.switch, call, "one")
+    bridge_holds.release(world.switch, call, "one")
     world.run(3)
     assert (a.state, b.state) == ("talking", "talking")
     assert call.relay is None
@@ -69,8 +69,8 @@ def test_what_could_not_be_moved_is_kept_by_nothing(world, media):
     call = world.only_call()
     media.lose()
     with pytest.raises(bridge.NotMoved):
-        do(world, bridge_holds.stay(world.switch, call, "one"))
-    assert not call.stays
+        do(world, bridge_holds.hold_in_bridge(world.switch, call, "one"))
+    assert not call.bridge_holds
     a.bye()
 
 
@@ -88,7 +88,7 @@ def test_a_new_process_brings_a_call_back_whose_reasons_died_with_the_old_one(wo
 
 def test_a_call_that_ends_meanwhile_leaves_nothing(world, media):
     a, b, call = kept(world, "one")
-    bridge_holds.go(world.switch, call, "one")
+    bridge_holds.release(world.switch, call, "one")
     b.bye()
     world.run(1)
     assert a.state == "ended"

@@ -195,7 +195,7 @@ def test_a_busy_number_is_heard_as_busy(world: World, alice) -> None:
 def test_a_locked_caller_is_not_asked(world: World, alice) -> None:
     device = world.directory.snapshot.by_device["d1"]
     for _ in range(20):
-        dialling.decide(world.switch, device, f"*551#{ABROAD}")
+        dialling.authorize(world.switch, device, f"*551#{ABROAD}")
     call = dial(world, alice)
     world.run(6)
     assert call.statuses[-1] == 403

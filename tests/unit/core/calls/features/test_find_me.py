@@ -133,7 +133,7 @@ def test_who_does_not_want_the_call_gives_it_back(world, anna, ben, key):
             taken.append((extension, case.value))
             return False
 
-    world.switch.hooks.elsewhere.append(Mailbox())
+    world.switch.hooks.diverters.append(Mailbox())
     call = anna.call("202")
     world.run(3)
     if key == "2":

@@ -45,7 +45,7 @@ def test_music_while_it_is_held_and_a_relay_afterwards(world: World, media, kind
     assert holder.status("INVITE")[-1] == 200
     assert not media.legs
     assert call.relay is not None
-    assert not call.stays
+    assert not call.bridge_holds
     assert (a.state, b.state) == ("talking", "talking")
     a.bye()
     world.run()
@@ -179,7 +179,7 @@ def test_an_emergency_call_stays_on_its_relay(world: World, media) -> None:
 
 def test_a_call_in_a_room_has_music_there_and_stays(world: World, media) -> None:
     a, _, call = talk(world)
-    task = world.loop.create_task(bridge.gather(world.switch, call))
+    task = world.loop.create_task(bridge.to_bridge(world.switch, call))
     world.run(2)
     task.result()
     hold(world, a)

@@ -3,7 +3,7 @@
 import pytest
 
 from ringwall.core.calls.model.settings import Forwarding
-from ringwall.core.calls.routing.originate import by_itself
+from ringwall.core.calls.routing.originate import auto_answer
 from ringwall.policy import FROM_NOBODY
 from support.calls.hearing import WISHES, hears, tones, wishes
 from support.calls.world import World
@@ -240,7 +240,7 @@ def test_nobody_outside_has_it(world, ben):
 def test_the_headers_of_a_caller_open_no_speaker(world, anna, ben):
     """What makes a phone answer is said by the system alone."""
     ben.on_invite = "ring"
-    call = anna.call("202", headers=by_itself("voice.example"))
+    call = anna.call("202", headers=auto_answer("voice.example"))
     world.run()
     assert not wishes(ben.last.invite)
     call.cancel()

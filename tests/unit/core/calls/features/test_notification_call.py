@@ -112,7 +112,7 @@ def test_nobody_answers_and_no_mailbox_and_no_forwarding_takes_it(world, notices
         def take(self, call, extension, case):
             raise AssertionError("a notice was taken elsewhere")
 
-    world.switch.hooks.elsewhere.append(Elsewhere())
+    world.switch.hooks.diverters.append(Elsewhere())
     notices.tell("202")
     world.run(70)
     assert not other.calls

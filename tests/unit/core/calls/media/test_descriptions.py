@@ -103,7 +103,7 @@ def test_a_bundle_of_streams_that_are_not_carried_is_not_shown_to_the_relay() ->
     offer = offer.replace(b"t=0 0\r\n", b"t=0 0\r\na=group:BUNDLE 0 1\r\n")
     checked = descriptions.check_offer(offer, SDP)
     assert b"BUNDLE" not in checked.for_relay
-    assert checked.declined == ("", "m=video 0 UDP/TLS/RTP/SAVPF 97")
+    assert checked.rejected_streams == ("", "m=video 0 UDP/TLS/RTP/SAVPF 97")
 
 
 def test_what_the_relay_sees_is_what_the_phone_said_of_that_stream() -> None:

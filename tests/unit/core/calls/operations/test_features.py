@@ -110,10 +110,10 @@ def test_the_target_of_a_whisper_keeps_the_other_party_from_hearing_him(world, r
     assert hears(world, cleo) == {"202"}
     mute(True)
     theirs = next(call for call in world.switch.calls.values() if call.callee is not None)
-    theirs.stays.add("a recording")  # the call stays in its room after the whisper
+    theirs.bridge_holds.add("a recording")  # the call stays in its room after the whisper
     end(world, anna.last)
     assert hears(world, cleo) == {"202"}, "the whisper is over, and so is its silence"
-    theirs.stays.clear()
+    theirs.bridge_holds.clear()
     end(world, other)
 
 

@@ -103,7 +103,7 @@ def test_within_the_door_every_way_to_a_leg_begins_with_spending_a_grant() -> No
     door = by_name["make_leg"]
     assert [ast.unparse(a.annotation) for a in door.args.args] == ["Switch", "Call", "Grant", "str"]
     first_deed = [ast.unparse(statement) for statement in door.body[1:3]]
-    assert first_deed == ["now = time.time()", "way = switch.spent.spend(grant, number, now)"]
+    assert first_deed == ["now = time.time()", "way = switch.spent_grants.spend(grant, number, now)"]
     assert files_with(lambda t: calls_in(t, "_seize") or calls_in(t, "_seize_next")) == {DOOR}
     # Nobody makes a seizure either but the door, and who takes calls up that had one.
     assert files_with(lambda t: calls_in(t, "Seizure")) == {DOOR}
