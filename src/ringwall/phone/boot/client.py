@@ -8,6 +8,10 @@
 Exit code 0 where all of it went well, 1 otherwise. It is the client of `update.py`, without the slots and
 without the names that our own images have. The suite's server speaks plain HTTP on this host, so that is
 allowed here, to this host only.
+
+Every `NAME.json` in the metadata folder is the metadata of a role that is trusted now: so the suite counts
+them. What trust begins with is therefore beside that folder, in `DIR.begin/root.json`; where it still lies in
+the folder, as it did at first, it is moved.
 """
 
 import argparse
@@ -18,15 +22,40 @@ from urllib.parse import urlsplit
 from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.ngclient import Updater
 
-from ringwall.infra.files import read_limited, write_atomically
+from ringwall.infra.files import read_limited, sync_directory, write_atomically
 from ringwall.phone.boot.fetch import Fetcher
 from ringwall.phone.boot.update import client_config
 
 _HERE = {"localhost", "127.0.0.1", "::1"}
+_OLD_PLACE = "trusted_root.json"
+
+
+def _first_root(folder: Path) -> Path:
+    """Where the root that trust begins with is kept, beside the folder of what is trusted now."""
+    folder = folder.absolute()
+    return folder.with_name(f"{folder.name}.begin") / "root.json"
+
+
+def _keep_first_root(folder: Path, body: bytes) -> None:
+    path = _first_root(folder)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(path, body, mode=0o644)
+
+
+def _move_from_old_place(folder: Path) -> None:
+    """Move the first root out of the folder; one that is in its place already stays."""
+    old = folder / _OLD_PLACE
+    if not old.exists():
+        return
+    if not _first_root(folder).exists():
+        _keep_first_root(folder, read_limited(old))
+    old.unlink()
+    sync_directory(folder)
 
 
 def _updater(args: argparse.Namespace) -> Updater:
     folder = Path(args.metadata_dir)
+    _move_from_old_place(folder)
     for url in (args.metadata_url, args.target_base_url or args.metadata_url):
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _HERE:
@@ -38,7 +67,7 @@ def _updater(args: argparse.Namespace) -> Updater:
         target_base_url=args.target_base_url,
         fetcher=Fetcher(None),
         config=client_config(),
-        bootstrap=read_limited(folder / "trusted_root.json"),
+        bootstrap=read_limited(_first_root(folder)),
     )
 
 
@@ -46,8 +75,9 @@ def _init(args: argparse.Namespace) -> None:
     folder = Path(args.metadata_dir)
     folder.mkdir(parents=True, exist_ok=True)
     body = read_limited(Path(args.trusted_root))
-    for name in ("trusted_root.json", "root.json"):
-        write_atomically(folder / name, body, mode=0o644)
+    _keep_first_root(folder, body)
+    write_atomically(folder / "root.json", body, mode=0o644)
+    (folder / _OLD_PLACE).unlink(missing_ok=True)
 
 
 def _refresh(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tuf.api.metadata import Metadata
 
 from ringwall.core.firmware import metadata
 from support.depot import send
@@ -65,6 +66,56 @@ def client(tmp_path, plain, depot):
     run.targets = tmp_path / "targets"
     assert run("init") == 0
     return run
+
+
+def trusted_roles(folder):
+    """What the suite takes for trusted: every file of the folder whose name ends in .json, by that name."""
+    return {
+        path.stem: Metadata.from_file(str(path)).signed.version
+        for path in folder.iterdir()
+        if path.suffix == ".json"
+    }
+
+
+@pytest.mark.req("F3")
+def test_every_file_of_the_folder_is_a_role_that_is_trusted_and_there_is_no_other(client, depot) -> None:
+    assert trusted_roles(client.folder) == {"root": 1}
+    assert client("refresh") == 0
+    top = trusted_roles(client.folder)
+    assert set(top) == {"root", "timestamp", "snapshot", "targets"}
+    assert client("download", path_of("1.0.0")) == 0
+    assert set(trusted_roles(client.folder)) == {*top, "ringwall", ROLE}
+    depot.room.publish({"root": signed(depot.room.draft("root"), depot.room.root)})
+    assert client("refresh") == 0
+    assert trusted_roles(client.folder)["root"] == 2
+
+
+@pytest.mark.req("F3")
+def test_trust_begins_with_the_first_root_whatever_lies_in_the_folder(client, depot) -> None:
+    assert client("refresh") == 0
+    stranger = Room(now=depot.room.now).begin().repository
+    for path in client.folder.glob("*.json"):
+        path.unlink()
+    (client.folder / "root.json").write_bytes(stranger.files["root", 1])
+    assert client("refresh") == 0
+    depot.room.repository = stranger
+    assert client("refresh") == 1
+
+
+@pytest.mark.req("F3")
+def test_a_client_that_has_its_first_root_in_the_old_place_goes_on_from_there(client, depot) -> None:
+    assert client("refresh") == 0
+    first = client.folder.with_name("metadata.begin") / "root.json"
+    first.rename(client.folder / "trusted_root.json")
+    assert client("refresh") == 0
+    assert first.read_bytes() == depot.room.repository.files["root", 1]
+    assert set(trusted_roles(client.folder)) == {"root", "timestamp", "snapshot", "targets"}
+    # A root that is put into the old place afterwards is nobody's beginning.
+    stranger = Room(now=depot.room.now).begin().repository
+    (client.folder / "trusted_root.json").write_bytes(stranger.files["root", 1])
+    assert client("refresh") == 0
+    assert first.read_bytes() == depot.room.repository.files["root", 1]
+    assert not (client.folder / "trusted_root.json").exists()
 
 
 @pytest.mark.req("F3")
