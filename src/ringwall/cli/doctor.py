@@ -9,7 +9,7 @@ from typing import Any
 
 from ringwall.cli import readiness
 from ringwall.cli.client import ask
-from ringwall.infra import accounts, host, packages, pki, ports
+from ringwall.infra import accounts, host, listeners, packages, pki, ports
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
@@ -204,7 +204,7 @@ def _real_time(detail: str) -> str:
 
 def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
     if Supervisor(layout).pid is None:
-        conflicts = ports.conflicts(ports.listeners(settings))
+        conflicts = ports.conflicts(listeners.listeners_of(settings))
         for conflict in conflicts:
             mend = "stop that program, or change [ports] in ringwall.toml, or start with --free-ports"
             yield Finding("ports", False, str(conflict), mend)
@@ -214,7 +214,7 @@ def _running(layout: Layout, settings: Settings) -> Iterator[Finding]:
         return
     silent = [
         listener
-        for listener in ports.listeners(settings)
+        for listener in listeners.listeners_of(settings)
         if ports.is_free(listener.protocol, listener.address, listener.port)
     ]
     for listener in silent:

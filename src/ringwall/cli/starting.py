@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ringwall.cli import programs, readiness
 from ringwall.cli.output import Output
 from ringwall.edge import engines
-from ringwall.infra import accounts, host, packages, pki, ports
+from ringwall.infra import accounts, host, listeners, packages, pki, ports
 from ringwall.infra.errors import RingwallError, SuperviseError
 from ringwall.infra.layout import Layout
 from ringwall.infra.run import CLEAN_ENVIRONMENT, run_tool
@@ -65,7 +65,7 @@ def prepare(
     refuse_running(layout)
     settings = _settings(layout, address=address, free_ports=free_ports)
     ports.require_local(settings.address)
-    ports.require_free(settings)
+    listeners.require_free(settings)
     issued = pki.ensure_pki(layout, settings)
     if issued:
         output.progress("made the certificates")
@@ -97,7 +97,7 @@ def _settings(layout: Layout, *, address: str | None, free_ports: bool) -> Setti
         old: Settings | None = Settings.load(layout)
         assert old is not None
         settings = old.with_address(address) if address else old
-        if free_ports and ports.conflicts(ports.listeners(settings)):
+        if free_ports and ports.conflicts(listeners.listeners_of(settings)):
             settings = settings.with_free_ports()
     else:
         old = None

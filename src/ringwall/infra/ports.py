@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ringwall.infra.errors import PortTakenError
-
-if TYPE_CHECKING:
-    from ringwall.infra.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 SMALLEST_RTP_RANGE = 100
@@ -56,38 +53,12 @@ class Conflict:
         )
 
 
-def listeners(settings: "Settings") -> list[Listener]:
-    """Return every port that the engines open for listening; media ports are opened call by call."""
-    ports = settings.ports
-    return [
-        Listener("sips", "tcp", settings.address, ports.sips),
-        Listener("https", "tcp", settings.address, ports.https),
-        Listener("phones", "tcp", settings.address, ports.phones),
-        Listener("inner", "tcp", LOOPBACK, ports.inner),
-        Listener("kamailio_phones", "tcp", LOOPBACK, ports.kamailio_phones),
-        Listener("kamailio_core", "tcp", LOOPBACK, ports.kamailio_core),
-        Listener("kamailio_ws", "tcp", LOOPBACK, ports.kamailio_ws),
-        Listener("kamailio_trunks", "tcp", LOOPBACK, ports.kamailio_trunks),
-        Listener("ng", "udp", LOOPBACK, ports.ng),
-    ]
-
-
 def conflicts(needed: Iterable[Listener]) -> list[Conflict]:
     """Return those of ``needed`` that cannot be bound now because somebody else holds them."""
     taken = [
         listener for listener in needed if not is_free(listener.protocol, listener.address, listener.port)
     ]
     return [Conflict(listener, holder_of(listener.protocol, listener.port)) for listener in taken]
-
-
-def require_free(settings: "Settings") -> None:
-    """Raise PortTakenError naming the first taken port, its holder and what to do."""
-    found = conflicts(listeners(settings))
-    if found:
-        raise PortTakenError(
-            f"{found[0]}: stop that program, choose another `{found[0].listener.name}` under [ports] in "
-            "ringwall.toml, or start with --free-ports."
-        )
 
 
 def require_local(address: str) -> None:

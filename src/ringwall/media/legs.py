@@ -14,7 +14,7 @@ Rules that this module keeps:
 import secrets
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pylibsrtp import Error, Session
 
@@ -26,12 +26,20 @@ from ringwall.media.playout import FRAME
 from ringwall.media.reports import Reports
 from ringwall.media.srtp import Suite
 
-if TYPE_CHECKING:
-    from ringwall.media.rooms import Room
-
 _SOURCE_SILENT = 3 * FRAME
 MOST_DATAGRAM = 2048
 _MOST_PRESSES = 32
+
+
+class InRoom(Protocol):
+    """What a leg knows of the room that it is in (`rooms.Room`)."""
+
+    @property
+    def name(self) -> str:
+        """The name by which the core calls it."""
+
+    def remove(self, leg: "Leg") -> None:
+        """Let the leg go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Leg:
         self.row = row
         self.socket = used
         self.buffer = buffer
-        self.room: Room | None = None
+        self.room: InRoom | None = None
         self.peer: Peer | None = None
         self.opened = now
         self.heard: int | None = None

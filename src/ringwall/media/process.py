@@ -15,6 +15,7 @@ from ringwall.media.clock import Clock
 from ringwall.media.control.desk import Desk
 from ringwall.media.control.listeners import TlsListener, unix_listener
 from ringwall.media.control.recording import Recording
+from ringwall.media.control.recording_files import RecordingFiles
 from ringwall.media.control.server import Server
 from ringwall.media.engine import Engine
 from ringwall.media.files import Files
@@ -56,7 +57,7 @@ def run(layout: Layout, settings: Settings, number: int, threads: tuple[Parked, 
         files,
         silent_seconds=media.silent_seconds,
     )
-    recording = Recording(files, layout.recordings)
+    recording = Recording(files, RecordingFiles(layout.recordings))
     relays = frozenset(media.relays or (settings.address,))
     desk = Desk(
         engine,

@@ -1,13 +1,9 @@
 """A room: legs, and how loud each of them hears each other one."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ringwall.media.legs import Leg
 from ringwall.media.mixer import Sound
-
-if TYPE_CHECKING:
-    from ringwall.media.legs import Leg
 
 
 class Room:
@@ -20,7 +16,7 @@ class Room:
         self.played: Sound | None = None
         """What the players for the whole room play in this tick."""
 
-    def set(self, legs: "list[Leg]", gains: Sound) -> None:
+    def set(self, legs: list[Leg], gains: Sound) -> None:
         """Take the whole matrix; legs that are new leave the room in which they were."""
         for leg in self.legs:
             if leg not in legs:
@@ -31,7 +27,7 @@ class Room:
             leg.room = self
         self.legs, self.gains = legs, gains
 
-    def remove(self, leg: "Leg") -> None:
+    def remove(self, leg: Leg) -> None:
         """Let a leg go; the others hear each other as before."""
         place = self.legs.index(leg)
         self.legs = [other for other in self.legs if other is not leg]

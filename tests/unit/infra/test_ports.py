@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from ringwall.infra import ports
+from ringwall.infra import listeners, ports
 from ringwall.infra.errors import PortTakenError
 from ringwall.infra.settings import Settings
 
@@ -24,12 +24,12 @@ def taken(settings):
 
 
 def test_nothing_is_said_when_all_is_free(settings):
-    ports.require_free(settings)
+    listeners.require_free(settings)
 
 
 def test_a_taken_port_is_named_with_its_holder_and_what_to_do(settings, taken):
     with pytest.raises(PortTakenError) as caught:
-        ports.require_free(settings)
+        listeners.require_free(settings)
     said = str(caught.value)
     assert f"TCP port {taken} (https) is taken by " in said
     assert f"(process {os.getpid()})" in said
@@ -39,7 +39,7 @@ def test_a_taken_port_is_named_with_its_holder_and_what_to_do(settings, taken):
 def test_a_udp_port_is_seen_too(settings):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("127.0.0.1", settings.ports.ng))
-        (conflict,) = ports.conflicts(ports.listeners(settings))
+        (conflict,) = ports.conflicts(listeners.listeners_of(settings))
     assert conflict.listener.name == "ng"
     assert conflict.holder
     assert str(os.getpid()) in conflict.holder
@@ -59,10 +59,10 @@ def test_a_port_of_connections_that_just_ended_counts_as_free():
 
 
 def test_the_world_sees_three_ports_and_the_rest_is_on_loopback():
-    listeners = ports.listeners(Settings.for_address("192.0.2.10"))
+    found = listeners.listeners_of(Settings.for_address("192.0.2.10"))
     world = {"sips", "https", "phones"}
-    assert {item.name for item in listeners if item.address == "192.0.2.10"} == world
-    assert {item.address for item in listeners if item.name not in world} == {"127.0.0.1"}
+    assert {item.name for item in found if item.address == "192.0.2.10"} == world
+    assert {item.address for item in found if item.name not in world} == {"127.0.0.1"}
 
 
 def test_an_address_of_somebody_else_is_refused():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ringwall.infra import ports as port_search
 from ringwall.infra.errors import SettingsError
 from ringwall.infra.layout import Layout
+from ringwall.infra.listeners import listeners_of
 from ringwall.infra.settings import Settings
 from ringwall.infra.toml import format_value
 
@@ -133,7 +134,7 @@ def test_another_address_leaves_the_domain_that_credentials_are_bound_to():
 
 def test_free_ports_are_free_and_all_different():
     settings = Settings.for_address("127.0.0.1").with_free_ports()
-    needed = port_search.listeners(settings)
+    needed = listeners_of(settings)
     assert port_search.conflicts(needed) == []
     assert len({listener.port for listener in needed}) == len(needed)
     assert settings.ports.rtp_last - settings.ports.rtp_first == 1999

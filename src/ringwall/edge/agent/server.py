@@ -22,7 +22,8 @@ from ringwall.edge.haproxy_admin import HaproxyAdmin
 from ringwall.infra.errors import FrameError, RingwallError
 from ringwall.infra.frames import FrameReader, Kind, encode
 from ringwall.infra.layout import Layout
-from ringwall.infra.ports import LOOPBACK, listeners
+from ringwall.infra.listeners import listeners_of
+from ringwall.infra.ports import LOOPBACK
 from ringwall.infra.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -234,7 +235,7 @@ def _ends(layout: Layout, settings: Settings) -> Ends:
         clear_socket=layout.trunk_clear_socket,
         kamailio_port=settings.ports.kamailio_trunks,
         token_file=layout.trunk_token,
-        own=frozenset((listener.address, listener.port) for listener in listeners(settings)),
+        own=frozenset((listener.address, listener.port) for listener in listeners_of(settings)),
         loopback=ipaddress.IPv4Address(settings.address).is_loopback,
     )
 

@@ -48,7 +48,7 @@ class Desk:
     ) -> None:
         self._engine = engine
         self._prompts = prompts
-        self._playing = Playing(engine, prompts, recording)
+        self._playing = Playing(engine, prompts, recording.recordings)
         self._recording = recording
         self._address = address
         self._process = process

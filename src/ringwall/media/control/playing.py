@@ -8,7 +8,7 @@ import numpy as np
 from ringwall.media import tones
 from ringwall.media.control import requests as ask
 from ringwall.media.control.owners import Owner, target_of
-from ringwall.media.control.recording import Recording
+from ringwall.media.control.recording_files import RecordingFiles
 from ringwall.media.engine import Engine
 from ringwall.media.errors import MediaError
 from ringwall.media.g711 import RATE
@@ -28,10 +28,10 @@ Made = tuple[Callable[[], Source], float | None]
 class Playing:
     """Makes and ends players."""
 
-    def __init__(self, engine: Engine, prompts: Prompts, recording: Recording) -> None:
+    def __init__(self, engine: Engine, prompts: Prompts, recordings: RecordingFiles) -> None:
         self._engine = engine
         self._prompts = prompts
-        self._recording = recording
+        self._recordings = recordings
 
     def play(self, owner: Owner, request: ask.Play) -> dict[str, float | None]:
         """Begin a player and return its length; the same request again only returns it."""
@@ -128,8 +128,8 @@ class Playing:
             case ask.SilenceItem():
                 return self.pause(item.silence)
             case ask.RecordingItem():
-                path = self._recording.path(item.recording)
-                length = max(0.0, self._recording.seconds(item.recording) - item.start)
+                path = self._recordings.path(item.recording)
+                length = max(0.0, self._recordings.seconds(item.recording) - item.start)
                 make = partial(RecordingSound, self._engine.files, path, item.key, item.start)
                 return make, round(length, 3)
 

@@ -4,12 +4,14 @@ import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ringwall.infra import sealed
 from ringwall.infra.files import sync_directory
 from ringwall.media.control import requests as ask
 from ringwall.media.control.owners import Owner, target_of
+from ringwall.media.control.playing import Playing
+from ringwall.media.control.recording_files import RecordingFiles
 from ringwall.media.engine import Engine
 from ringwall.media.errors import MediaError
 from ringwall.media.files import Files
@@ -19,36 +21,18 @@ from ringwall.media.recorders import Recorder
 from ringwall.media.rooms import Room
 from ringwall.media.sound import CHUNK
 
-if TYPE_CHECKING:
-    from ringwall.media.control.playing import Playing
-
 MOST_RECORDERS = 250
-_HEAD = 52  # bytes before the first chunk of a recording
-_OVERHEAD = 20  # bytes of length and tag of a chunk
 
 
 class Recording:
     """Makes and ends recorders; the recordings lie in one folder, by their name."""
 
-    def __init__(self, files: Files, folder: Path) -> None:
+    def __init__(self, files: Files, recordings: RecordingFiles) -> None:
         self._files = files
-        self._folder = folder
+        self.recordings = recordings
         self._open: set[str] = set()
 
-    def path(self, name: str) -> Path:
-        """Return where a recording lies; the name was checked by its pattern."""
-        return self._folder / name
-
-    def seconds(self, name: str) -> float:
-        """Return the length of a recording by its size; MediaError when there is none."""
-        try:
-            size = self.path(name).lstat().st_size
-        except FileNotFoundError:
-            raise MediaError(f"There is no recording {name}.", code="unknown") from None
-        chunks = -(-max(0, size - _HEAD) // (CHUNK + _OVERHEAD))
-        return max(0, size - _HEAD - _OVERHEAD * (chunks + 1)) / CHUNK
-
-    def record(self, engine: Engine, owner: Owner, request: ask.Record, playing: "Playing") -> dict[str, Any]:
+    def record(self, engine: Engine, owner: Owner, request: ask.Record, playing: Playing) -> dict[str, Any]:
         """Begin a recorder."""
         known = owner.recorders.get(request.recorder)
         if known is not None:
@@ -57,7 +41,7 @@ class Recording:
             return {}
         if len(engine.recorders) >= MOST_RECORDERS:
             raise MediaError(f"There are {MOST_RECORDERS} recorders here already.", code="full")
-        if request.recording in self._open or self.path(request.recording).exists():
+        if request.recording in self._open or self.recordings.path(request.recording).exists():
             raise MediaError(f"A recording {request.recording} is there already.", code="exists")
         target = target_of(owner, request.leg, request.room)
         warning = self._warning(owner, request, target, playing)
@@ -86,7 +70,7 @@ class Recording:
                 request.recording,
                 asked=request,
                 files=self._files,
-                path=self.path(request.recording),
+                path=self.recordings.path(request.recording),
                 key=request.key,
                 most=request.most,
                 silence=request.silence,
@@ -103,7 +87,7 @@ class Recording:
         return {}
 
     def _warning(
-        self, owner: Owner, request: ask.Record, target: Leg | Room, playing: "Playing"
+        self, owner: Owner, request: ask.Record, target: Leg | Room, playing: Playing
     ) -> Player | None:
         """Begin the tone that says that this is recorded, if one is asked for."""
         tone = request.tone
@@ -139,7 +123,7 @@ class Recording:
         """Do what is asked with a file, in the thread of the files."""
         if request.recording in self._open and not isinstance(request, ask.Read):
             raise MediaError(f"The recording {request.recording} is being written.", code="exists")
-        path = self.path(request.recording)
+        path = self.recordings.path(request.recording)
 
         def job() -> dict[str, Any]:
             match request:
