@@ -36,6 +36,7 @@ class MediaServer:
         self.after = lambda: None
         self.down = lambda: None
         self.delay = 0.001
+        self._last = 0.0
         self.refusing: dict[str, str] = {}  # a code by the name of an operation
         self.most_legs = 250
         self.log: list[tuple[str, dict]] = []
@@ -111,15 +112,20 @@ class MediaServer:
         if not self.up:
             raise MediaAway("the media server is not there")
         boot = self.boot
-        await asyncio.sleep(self.delay)
+        await asyncio.sleep(self._turn())
         if not self.up or boot != self.boot:
             raise MediaAway("the media server was lost")
         return self._run({"op": op, **fields})
 
     def tell(self, op: str, **fields) -> None:
-        # In the order of the link: behind what was asked before.
         if self.up:
-            self.loop.call_later(1.01 * self.delay, self._tell, self.boot, {"op": op, **fields})
+            self.loop.call_later(self._turn(), self._tell, self.boot, {"op": op, **fields})
+
+    def _turn(self) -> float:
+        """In how many seconds the server does what is sent now: in the order of the link, one after the other."""
+        now = self.loop.time()
+        self._last = max(now + self.delay, self._last + 1e-6)
+        return self._last - now
 
     def _tell(self, boot: str, request: dict) -> None:
         if boot == self.boot:

@@ -1,6 +1,6 @@
 """Who watches calls of others: what tests ask and do. I watches, T is whose call it is, C the other party."""
 
-from ringwall.core.calls.model.call import WatchMode
+from ringwall.core.calls.model.watching import WatchMode
 
 MONITOR, COACH, BARGE = WatchMode.MONITOR, WatchMode.COACH, WatchMode.BARGE
 CODES = {MONITOR: "*17", COACH: "*12", BARGE: "*16"}

@@ -12,7 +12,9 @@ from functools import partial
 from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import answering, keepalive, teardown
 from ringwall.core.calls.features import registry
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import outside, requests, router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.registrar.flows import FLOW_HEADER

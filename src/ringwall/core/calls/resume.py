@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection
 from ringwall.core.calls.bridging import bridge_holds
 from ringwall.core.calls.dialog import session, teardown
 from ringwall.core.calls.media import server_leg
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.ledger import reader
 from ringwall.core.store.schema import live_call_delete

@@ -9,7 +9,10 @@ Rules that this module keeps:
 import re
 from typing import Final
 
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState, WatchMode
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallState, LegState
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.switch.switch import Switch
 
 _HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)

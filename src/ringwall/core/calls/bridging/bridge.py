@@ -31,8 +31,10 @@ from ringwall.core.calls.bridging import joining
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused, needs_chain
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
@@ -97,17 +99,24 @@ async def connect(switch: Switch, call: Call, one: Leg, other: Leg, room: str) -
 
 
 async def apply(switch: Switch, room: str) -> None:
-    """Tell the media server who hears whom. Raises MediaError."""
+    """Tell the media server who hears whom, in the order of the changes. Raises MediaError."""
+
+    async def told() -> None:
+        await switch.media.set_room(room, _matrix(switch, room))
+
+    await switch.room_updates.tell(room, told)
+
+
+def _matrix(switch: Switch, room: str) -> dict[str, dict[str, float]]:
     there = {
         tag: leg.media.hears
         for tag, leg in switch.rooms.get(room, {}).items()
         if leg.media is not None and switch.media.has(tag)
     }
-    hears = {
+    return {
         listener: {speaker: gain for speaker, gain in heard.items() if speaker in there}
         for listener, heard in there.items()
     }
-    await switch.media.set_room(room, hears)
 
 
 def is_of_two(call: Call) -> bool:
@@ -166,9 +175,9 @@ async def _follow(switch: Switch, leg: Leg, offered: server_leg.Offered, room: s
     if leg.state is not LegState.TALKING:
         raise LegGone
     before = leg.media
-    leg.media, leg.relay = offered.media, offered.relay
+    leg.go_to_server(offered.media, offered.relay)
     if before is not None:
-        leg.media.hears = before.hears
+        offered.media.hears = before.hears
     if room:
         server_leg.join_room(switch, leg, room)
     await server_leg.taken(switch, leg, offered, response)
@@ -179,7 +188,8 @@ def _undo(switch: Switch, leg: Leg, offered: server_leg.Offered | None) -> None:
     if offered is not None:
         switch.relays.delete(offered.relay)
     if leg.media is None or (offered is not None and leg.media is offered.media):
-        leg.relay = None if leg.media is not None else leg.relay
+        if leg.media is not None:
+            leg.give_relay()
         server_leg.leave(switch, leg)
 
 
@@ -201,12 +211,12 @@ async def to_bridge(switch: Switch, call: Call, *, emergency: bool = False) -> s
         raise NotMoved("the call is not up yet, or is being changed")
     if is_emergency(call) and not emergency:
         raise NotMoved("an emergency call stays as it is")
-    call.media_transition = True
+    call.begin_move()
     try:
         await _gather(switch, call, (caller, callee))
     finally:
-        call.media_transition = False
-    old, call.relay = call.relay, None
+        call.end_move()
+    old = call.join_at_server()
     if old is not None:
         switch.relays.delete(old)
     if not call.talks():
@@ -251,11 +261,11 @@ async def to_relay(switch: Switch, call: Call) -> None:
         raise NotMoved("the call is being changed")
     if call.caller.media is None and call.callee.media is None:
         return
-    call.media_transition = True
+    call.begin_move()
     try:
         await _back(switch, call)
     finally:
-        call.media_transition = False
+        call.end_move()
 
 
 async def release(switch: Switch, call: Call) -> None:
@@ -287,7 +297,7 @@ async def _back(switch: Switch, call: Call) -> None:
     here = second.media
     try:
         body = await joining.join(switch, relay, first, second)
-        old, call.relay, call.offerer = call.relay, relay, first.side
+        old = call.join_by(relay, first.side)
         if old is not None:
             switch.relays.delete(old)
         await joining.switch_media(switch, call, first, body)
@@ -307,7 +317,7 @@ def _go_home(switch: Switch, call: Call) -> None:
         if found is not None and found[0].system:
             teardown.end(switch, found[0], "the media server was lost", status=503)
     if not call.media_transition:
-        call.media_transition = True
+        call.begin_move()
         work = _home(switch, call)
         switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
 
@@ -322,7 +332,7 @@ async def _home(switch: Switch, call: Call) -> None:
         call.bridge_holds.clear()
         switch.persist(call)
     finally:
-        call.media_transition = False
+        call.end_move()
 
 
 def _lost(switch: Switch, call: Call, leg: Leg) -> None:

@@ -9,7 +9,6 @@ Rules that this module keeps:
 - A new process does not go on with what kept a call in a room: it brings the call back to a relay.
 """
 
-import asyncio
 from typing import Final
 
 from ringwall.core.calls.bridging import bridge
@@ -17,7 +16,6 @@ from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.switch.switch import Switch
 
-_STEP: Final = 0.2  # seconds between two looks at a call that is being changed
 _PATIENCE: Final = 4.0
 
 
@@ -82,7 +80,4 @@ def _release(switch: Switch, call: Call) -> None:
 
 async def _settled(call: Call) -> None:
     """Wait until nobody moves the call, for a while."""
-    for _ in range(round(_PATIENCE / _STEP)):
-        if not call.media_transition:
-            return
-        await asyncio.sleep(_STEP)
+    await call.until(lambda: not call.media_transition, _PATIENCE)

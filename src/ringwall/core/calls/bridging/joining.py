@@ -16,8 +16,10 @@ from typing import Final
 
 from ringwall.core.calls.dialog import agreement, session
 from ringwall.core.calls.media import descriptions, server_leg
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay, Side
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.sip.message import Response
 

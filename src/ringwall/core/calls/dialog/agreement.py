@@ -13,7 +13,8 @@ from ringwall.core.calls.dialog import glare, teardown
 from ringwall.core.calls.dialog.glare import SDP
 from ringwall.core.calls.media import descriptions, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
@@ -74,7 +75,7 @@ def reanswered(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: 
             lambda _error: teardown.end(switch, call, "an error in the system"),
         )
     elif other is not None and relay is not None:
-        call.offerer = other.side
+        call.agreed(other.side)
         switch.persist(call)
         switch.spawn(
             call,

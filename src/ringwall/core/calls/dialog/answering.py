@@ -8,13 +8,14 @@ Rules that this module keeps:
 """
 
 import secrets
-import time
 
 from ringwall.core.calls.dialog import agreement, session, teardown
 from ringwall.core.calls.media import descriptions
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.model.states import CallEvent, CallState, LegEvent, LegState
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.sip.dialog import Dialog
@@ -108,15 +109,14 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
         leg.dialog = dialog = Dialog.from_invite_sent(request, response)
         leg.remote_sdp = b""  # early media, if any, was of another fork
         switch.acknowledge(leg, request.cseq.number)
-    leg.state = LegState.TALKING
-    leg.key = ""
-    leg.answered_at = time.time()
-    if call.state is not CallState.SETUP:
+    leg.apply(LegEvent.ACCEPTED)
+    if not call.apply(CallEvent.ANSWERED):
         teardown.send_bye(switch, leg, "answered elsewhere")
         return
-    call.state = CallState.ANSWERING
-    call.callee = leg
-    call.relay, leg.relay = leg.relay, None
+    call.answered_by(leg)
+    relay = leg.give_relay()
+    if relay is not None:
+        call.join_by(relay)
     leg.allows_update = "UPDATE" in response.headers.all("allow")
     switch.timers.cancel(("ring", call))
     for branch in call.branches:
@@ -147,7 +147,7 @@ async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> Non
     if call.state is not CallState.ANSWERING:
         return
     if call.on_answer is not None:
-        call.joined = True
+        call.answer_is_ready()
         call.on_answer(body)
         return
     answer_caller(switch, call, body)
@@ -157,7 +157,7 @@ def answer_caller(switch: Switch, call: Call, body: bytes) -> None:
     """Give the caller its answer, at once or when it has acknowledged what was said before it."""
     caller = call.caller
     caller.local_sdp = body
-    call.joined = True
+    call.answer_is_ready()
     if caller.reliable is not None and not caller.reliable.may_accept:
         return  # the answer waits for the PRACK of the early media (RFC 3262 3)
     _accept(switch, call)
@@ -203,13 +203,11 @@ def _accept(switch: Switch, call: Call) -> None:
         caller.reliable.stop()  # and stays: a PRACK that is under way is still answered
         switch.timers.cancel(("reliable", caller))
     switch.respond(caller.key, response)
-    caller.state = LegState.ANSWERED
-    caller.invite = None
+    caller.apply(LegEvent.WE_ACCEPTED)
     caller.offers.sent_answer()
     if caller.dialog is not None:
         caller.dialog.confirm()
-    call.state = CallState.TALKING
-    call.answered_at = caller.answered_at = time.time()
+    call.apply(CallEvent.CONNECTED, caller.answered_at)
     call.offer = b""
     switch.persist(call)
     switch.store.hasten()  # a process that dies now leaves a call to its successor, and not to nobody
@@ -224,8 +222,7 @@ def acknowledged(switch: Switch, call: Call, leg: Leg, key: str, ack: Request) -
     leg.unacknowledged.discard(key)
     if teardown.acknowledged(switch, leg):
         return
-    if leg.state is LegState.ANSWERED:
-        leg.state = LegState.TALKING
+    leg.apply(LegEvent.ACKNOWLEDGED)
     if leg.late_offer == key:
         agreement.answered_late(switch, call, leg, ack)
 
@@ -236,5 +233,5 @@ def never_acknowledged(switch: Switch, call: Call, leg: Leg, key: str) -> None:
     leg.unacknowledged.discard(key)
     if teardown.acknowledged(switch, leg):
         return
-    leg.state = LegState.TALKING  # so that it gets a BYE
+    leg.apply(LegEvent.ACKNOWLEDGED)  # so that it gets a BYE
     teardown.end(switch, call, "the answer was never acknowledged")

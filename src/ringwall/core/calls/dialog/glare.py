@@ -8,7 +8,8 @@ RFC 3261 14, RFC 3311. Rules that this module keeps:
 import secrets
 
 from ringwall.core.calls.dialog import session
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.sip.message import Request
 from ringwall.sip.offer_answer import MAX_RETRY_AFTER, Glare

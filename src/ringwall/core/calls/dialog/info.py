@@ -11,7 +11,9 @@ from typing import Final
 
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.dialog.glare import DEAD, dialog_is_gone
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.sip.message import Request, Response
 

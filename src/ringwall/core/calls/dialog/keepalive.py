@@ -11,7 +11,9 @@ import secrets
 from dataclasses import replace
 
 from ringwall.core.calls.dialog import agreement, glare, session, teardown
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.core.registrar.bindings import Binding
 from ringwall.sip.errors import ParseError

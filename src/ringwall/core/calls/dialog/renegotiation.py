@@ -15,7 +15,9 @@ from typing import Final
 from ringwall.core.calls.dialog import agreement, glare, session, teardown
 from ringwall.core.calls.media import descriptions, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.core.media.errors import MediaError
@@ -230,5 +232,5 @@ async def _joined(
     other.offers.invite_ended()
     session.start_from_answer(switch, other, response)
     other.local_sdp, other.remote_sdp, other.suite = body, response.body, answer.suite
-    call.offerer = leg.side
+    call.agreed(leg.side)
     agreed(switch, call, leg, key, request, offer, back)

@@ -1,6 +1,6 @@
 """Session timers of a call's legs (RFC 4028): each has its own, so that either phone's loss is noticed."""
 
-from ringwall.core.calls.model.call import Leg
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response

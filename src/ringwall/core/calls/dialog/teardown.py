@@ -5,7 +5,9 @@ Whatever happens, both parties are told, the relay goes and one record stays.
 
 import time
 
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallEvent, CallState, LegState
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.store.schema import live_call_delete
 from ringwall.core.trunks.trunks import TRUNK_HEADER
@@ -53,9 +55,8 @@ def end(
     switch: Switch, call: Call, cause: str, *, by: str = "system", status: int = 480, reason: str = ""
 ) -> None:
     """End a call in whatever state it is. A caller that still waits for an answer gets `status`."""
-    if call.state is CallState.ENDED:
+    if not call.apply(CallEvent.OVER):
         return
-    call.state = CallState.ENDED
     caller = call.caller
     for leg in (caller, *call.branches):
         if leg.state is LegState.ENDED:
@@ -101,9 +102,9 @@ def cancel_branch(switch: Switch, leg: Leg, cause: str, status: int = 487) -> No
     """
     if leg.key:
         switch.tx.cancel(leg.key, switch.now(), [reason_header(status, cause)])
-    if leg.relay is not None:
-        switch.relays.delete(leg.relay)
-        leg.relay = None
+    relay = leg.give_relay()
+    if relay is not None:
+        switch.relays.delete(relay)
     switch.drop_leg(leg)
 
 
@@ -127,9 +128,9 @@ def branch_failed(switch: Switch, call: Call, leg: Leg, status: int, reason: str
     if leg.state is LegState.ENDED or call.state is CallState.ENDED:
         return
     call.failures.append((status, reason))
-    if leg.relay is not None:
-        switch.relays.delete(leg.relay)
-        leg.relay = None
+    relay = leg.give_relay()
+    if relay is not None:
+        switch.relays.delete(relay)
     switch.drop_leg(leg)
     if any(branch.state is not LegState.ENDED for branch in call.branches):
         return
@@ -233,5 +234,5 @@ def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> Non
         status=200 if answered else status,
         suites=[caller.suite, callee.suite] if callee else [],
         **outside_fields(call),
-        **call.notes,
+        **call.details.to_value(),
     )

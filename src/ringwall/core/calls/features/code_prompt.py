@@ -45,7 +45,7 @@ def _wanted(switch: Switch, denial: Denial, dialled: str, let_in: Callable[[], C
     if not switch.media.up or policy_codes.prompt(switch.rights.snapshot, denial, switch.usage) is None:
         return False
     call = let_in()
-    call.notes["feature"] = "authorization code"
+    call.details.feature = "authorization code"
     menu = partial(_ask, switch, call, denial, dialled)
     otherwise = denial.status or 403, denial.reason, denial.rule.sentence
     ivr.start(switch, call, menu, ivr.visitor_of(switch, call.caller), otherwise=otherwise)
@@ -118,7 +118,7 @@ async def _connect(
         switch.record("call.denied", call=call.id, **_who(call), **answer.record())
         await party.play(*treatment.items_for(answer.heard, answer.rule.id), stop_on="")
         return HangUp(answer.rule.sentence)
-    await ivr.call_target(switch, call, answer, party, {})
+    await ivr.call_target(switch, call, answer, party, "")
     return HangUp("connected")
 
 

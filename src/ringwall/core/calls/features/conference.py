@@ -41,7 +41,7 @@ def install(switch: Switch) -> None:
 
 def dialled(switch: Switch, call: Call, target: str) -> None:
     """The starter has dialled the feature number: alone, or with whom to add behind it."""
-    call.notes["feature"] = FEATURE
+    call.details.feature = FEATURE
     starter = call.caller
     room = conference_calls.own_conference(switch, starter.extension)
     if target:
@@ -142,6 +142,6 @@ async def _warned_end(switch: Switch, room: str, why: str) -> None:
     await asyncio.sleep(min(seconds or _WARNING_SECONDS, _WARNING_SECONDS))
     there = conference_calls.parties(switch, room)
     for call, _ in there:
-        call.notes["conference"] = ""  # so that nobody is asked again when the next one leaves
+        call.details.conference = ""  # so that nobody is asked again when the next one leaves
     for call, _ in there:
         teardown.end(switch, call, why)

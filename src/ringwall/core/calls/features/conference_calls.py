@@ -15,8 +15,11 @@ from typing import Final
 from ringwall.core.calls.bridging import active_calls, bridge, joining
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.model.states import CallEvent, LegState
 from ringwall.core.calls.routing import dialling, handover, ivr, outside, router
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
@@ -47,12 +50,12 @@ def parties(switch: Switch, room: str) -> list[Found]:
 
 def room_of(call: Call) -> str:
     """The conference in which the caller of this call takes part; empty for any other call."""
-    return str(call.notes.get("conference", ""))
+    return call.details.conference or ""
 
 
 def starter_of(call: Call) -> str:
     """Who has made the conference of this call: an extension."""
-    return str(call.notes.get("conference_of", ""))
+    return call.details.conference_of
 
 
 def all_rooms(switch: Switch) -> list[str]:
@@ -105,7 +108,7 @@ def allowed(switch: Switch, starter: Leg, number: str, count: int) -> Grant | De
 
 def take_part(call: Call, room: str, starter: str) -> None:
     """The caller of this call takes part in the conference from now on."""
-    call.notes |= {"conference": room, "conference_of": starter}
+    call.details.conference, call.details.conference_of = room, starter
 
 
 async def bring(switch: Switch, old: Call, own: Leg, room: str, starter: str) -> bool:
@@ -116,12 +119,12 @@ async def bring(switch: Switch, old: Call, own: Leg, room: str, starter: str) ->
     party = old.other(own)
     if party is None or old.media_transition or not old.talks():
         return False
-    old.media_transition = True
+    old.begin_move()
     try:
         if not await _move(switch, old, party, room, starter):
             return False
     finally:
-        old.media_transition = False
+        old.end_move()
     _leave_behind(switch, old, room, own)
     return True
 
@@ -137,7 +140,7 @@ async def _move(switch: Switch, old: Call, leg: Leg, room: str, starter: str) ->
         return False
     new = Call(id=switch.new_tag(), caller=leg, dialled=old.dialled, joined=True)
     take_part(new, room, starter)
-    new.notes["came_from"] = old.id
+    new.details.came_from = old.id
     handover.hand_over(switch, old, leg, new)
     switch.calls[new.id] = new
     return True
@@ -145,7 +148,7 @@ async def _move(switch: Switch, old: Call, leg: Leg, room: str, starter: str) ->
 
 def _leave_behind(switch: Switch, old: Call, room: str, own: Leg) -> None:
     """The parties of a call are in the conference now."""
-    old.notes["went_to_conference"] = room
+    old.details.went_to_conference = room
     teardown.end(switch, old, "conference", by="caller" if own is old.caller else "callee")
 
 
@@ -166,14 +169,14 @@ async def start(switch: Switch, extension: str) -> str:
             raise Refused(decided.rule.sentence)
     room, other = switch.new_tag(), first.other(own)
     assert other is not None
-    first.media_transition = True
+    first.begin_move()
     try:
         if not await _move(switch, first, own, room, extension):
             raise Refused("the phone does not follow")
         if not await _move(switch, first, other, room, extension):
             raise Refused("the other party does not follow")
     finally:
-        first.media_transition = False
+        first.end_move()
         if room in switch.rooms:
             _leave_behind(switch, first, room, own)
     for theirs, leg in found[1:]:
@@ -219,15 +222,15 @@ def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | WhyNot
     there = parties(switch, room)
     if not there:
         return 404, "No Conference", "there is no such conference"
-    pending = sum(1 for each in switch.calls.values() if each.notes.get("called_into") == room)
+    pending = sum(1 for each in switch.calls.values() if each.details.called_into == room)
     decided = allowed(switch, starter, number, len(there) + pending)
     if isinstance(decided, Denial):
         return decided
     present = next((leg for _, leg in there if leg.extension == starter.extension), there[0][1])
     ghost = joining.placeholder_of(switch, present)
     ghost.side = Side.A
-    notes: dict[str, object] = {"called_into": room, "added_by": starter.extension}
-    made = Call(id=switch.new_tag(), caller=ghost, dialled=decided.canonical, notes=notes)
+    details = CallDetails(called_into=room, added_by=starter.extension)
+    made = Call(id=switch.new_tag(), caller=ghost, dialled=decided.canonical, details=details)
     try:
         made.offer = joining.offer_of(present).for_relay
     except MediaRefused as error:
@@ -245,9 +248,9 @@ def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | WhyNot
 
 def _joins(switch: Switch, made: Call, room: str, starter: str) -> None:
     """The new party has answered: it comes into the room."""
-    made.state, made.answered_at = CallState.TALKING, time.time()
+    made.apply(CallEvent.ENTERED)
     made.offer, made.on_answer, made.on_system = b"", None, None
-    del made.notes["called_into"]
+    made.details.called_into = ""
     ghost = made.caller
     switch.spawn(
         made,

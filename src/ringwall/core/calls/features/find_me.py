@@ -18,8 +18,11 @@ from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import answering, teardown
 from ringwall.core.calls.features.outcall import call_out
 from ringwall.core.calls.media import server_leg
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import handover, ivr, router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media import saying
@@ -58,12 +61,12 @@ class FindMe:
     def take(self, call: Call, extension: str, case: Action) -> bool:
         """Look for the user at each number in turn."""
         switch = self._switch
-        if case not in _CASES or FEATURE in call.notes or not self.may_take(extension):
+        if case not in _CASES or call.details.find_me or not self.may_take(extension):
             return False
         if len(self._searches) >= MOST_AT_ONCE:
             return False
         router.leave_phones(switch, call)
-        call.notes[FEATURE] = extension
+        call.details.find_me = extension
         switch.record("call.find_me", call=call.id, by=extension, case=case.value)
         if not call.caller.ringing_sent:
             answering.tell_caller(switch, call, 180)
@@ -116,7 +119,7 @@ class _Try:
             switch,
             answer,
             in_name_of=call.caller.extension or self._extension,
-            notes={"feature": FEATURE, "found_for": self._extension, "found_from": call.id},
+            details=CallDetails(feature=FEATURE, found_for=self._extension, found_from=call.id),
             menu=self._menu,
             told=self._told,
         )
@@ -168,7 +171,7 @@ class _Try:
         handover.replace_by_placeholder(switch, made, leg)
         leg.side = Side.B
         call.branches.append(leg)
-        call.callee = leg
+        call.answered_by(leg)
         call.seizures += made.seizures
         call.clear_text += [told for told in made.clear_text if told not in call.clear_text]
         switch.add_leg(call, leg)

@@ -19,7 +19,9 @@ from ringwall.core.calls.bridging import bridge, bridge_holds
 from ringwall.core.calls.dialog import renegotiation
 from ringwall.core.calls.media import descriptions, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
@@ -67,7 +69,7 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
     offer = descriptions.check_offer(
         request.body, request.headers.get("content-type"), prefer=leg.suite, clear_text=leg.clear_text
     )
-    call.media_transition = True
+    call.begin_move()
     try:
         back = await server_leg.answer(switch, call, leg, offer)
         server_leg.join_room(switch, leg, call.id)
@@ -75,7 +77,7 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
     except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, bridge.NotMoved, LegGone):
         server_leg.leave(switch, leg)
         if call.talks():
-            call.media_transition = False
+            call.end_move()
             # The suite may have to be another one beside that of the other party.
             avoid = "" if call.relay is not None and call.relay.chained else other.suite
             offer = descriptions.check_offer(
@@ -88,8 +90,8 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
             await renegotiation.pass_on(switch, call, leg, other, key, request, offer)
         return
     finally:
-        call.media_transition = False
-    old, call.relay = call.relay, None
+        call.end_move()
+    old = call.join_at_server()
     if old is not None:
         switch.relays.delete(old)
     if not call.talks() or leg.state is LegState.ENDED:

@@ -16,7 +16,8 @@ from functools import partial
 from typing import Final
 
 from ringwall.core.calls.dialog import teardown
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.routing import branches, dialling, ivr, rejection, router
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
@@ -80,7 +81,7 @@ class HuntGroups:
         """Ring the first members."""
         call.route_history.append(thing.extension)
         call.callee_name = thing.name
-        call.notes["hunt_group"] = thing.extension
+        call.details.hunt_group = thing.extension
         seconds = self._switch.now() + thing.seconds
         self._hunts[call.id] = _Hunt(thing, [] if thing.busy else list(thing.members), seconds)
 
@@ -161,7 +162,7 @@ class HuntGroups:
 
 
 def _dialled(switch: Switch, toggle: Toggle, call: Call, extension: str) -> None:
-    call.notes["feature"] = FEATURE
+    call.details.feature = FEATURE
     caller = call.caller
     subject, context = dialling.subject_of_leg(switch, caller), Context(time.time(), switch.usage)
     decided = may(switch.rights.snapshot, subject, Action.HUNT_GROUP_BUSY, target=extension, context=context)

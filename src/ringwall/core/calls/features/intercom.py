@@ -18,7 +18,9 @@ from typing import Final
 from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media import server_leg
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import branches, dialling, ivr, originate, rejection, router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
@@ -42,7 +44,7 @@ def install(switch: Switch) -> None:
 
 def dialled(switch: Switch, call: Call, target: str) -> None:
     """The caller has dialled the feature number, and whom behind it."""
-    call.notes["feature"] = FEATURE
+    call.details.feature = FEATURE
     decided = ask(switch, call.caller, Action.INTERCOM, target)
     if isinstance(decided, Denial) and decided.heard is not Heard.ORDINARY_CALL:
         rejection.deny_call(switch, call, decided)
@@ -79,7 +81,7 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
     switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
     unattended = not isinstance(decided, Denial) and idle and bool(desks) and switch.media.up
     if not unattended:
-        call.notes["answered_by"] = "hand"
+        call.details.answered_by = "hand"
         if call.caller.state is LegState.SETUP:
             branches.ring_user(switch, call, target)
             return
@@ -119,7 +121,7 @@ async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended
 
 
 async def _talk(switch: Switch, call: Call, leg: Leg, body: bytes, *, tones: bool) -> None:
-    call.callee = leg
+    call.answered_by(leg)
     switch.timers.cancel(("ring", call))
     for branch in list(call.branches):
         if branch is not leg:

@@ -23,7 +23,9 @@ from typing import Final
 from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import intercom, recorder, warning_tone
-from ringwall.core.calls.model.call import Call, Leg, Watch, WatchMode
+from ringwall.core.calls.model.call import Call, Watch
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.routing import dialling, ivr, rejection
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
@@ -61,8 +63,8 @@ def install(switch: Switch) -> None:
 
 def dialled(switch: Switch, mode: WatchMode, own: Call, extension: str) -> None:
     """A phone wants to watch a call of this extension."""
-    own.notes["feature"] = mode.value
-    own.notes["target"] = extension
+    own.details.feature = mode.value
+    own.details.target = extension
     found = active_calls.call_of(switch, extension, held=True)
     decided = ask(switch, own.caller, mode, extension, found)
     if isinstance(decided, Denial):
@@ -139,9 +141,7 @@ async def _begin(switch: Switch, call: Call, watch: Watch, decided: Grant) -> No
     if call.watch is not watch or not call.talks():
         raise LegGone
     watch.began = True
-    told = call.notes.setdefault("watched_by", [])
-    assert isinstance(told, list)
-    told.append(watch.by.extension)
+    call.details.watched_by.append(watch.by.extension)
     switch.record("watch.started", **_facts(call, watch), rule=decided.rule.id)
     await _arrange(switch, call, watch)
 

@@ -12,8 +12,12 @@ from typing import Final
 
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import monitor
-from ringwall.core.calls.model.call import Call, CallState, Leg, WatchMode
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.model.states import CallEvent
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.routing import ivr, originate
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.grant import Grant
@@ -30,7 +34,7 @@ def call_phones(
         return None
     call, target = found
     own = Call(switch.new_tag(), by, target.extension)
-    own.notes = {"feature": mode.value, "target": target.extension, "asked_for": True}
+    own.details = CallDetails(feature=mode.value, target=target.extension, asked_for=True)
     switch.calls[own.id] = own
     watch = monitor.claim(switch, own, call, target, mode)
     menu = partial(monitor.session, switch, call, watch, decided)
@@ -59,6 +63,7 @@ def _sits(switch: Switch, own: Call, leg: Leg) -> None:
     """The phone that has answered has a call of its own with the system."""
     switch.timers.cancel(("ring", own))
     leg.side = Side.A
-    own.caller, own.branches, own.system = leg, [], "menu"
-    own.state, own.answered_at = CallState.TALKING, time.time()
+    own.caller, own.branches = leg, []
+    own.served_by("menu")
+    own.apply(CallEvent.ENTERED)
     switch.persist(own)

@@ -14,6 +14,7 @@ from typing import Final
 
 from ringwall.core.calls.features.outcall import call_out
 from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.menu import Menu
 from ringwall.policy.actions import Action, Context, MailboxSubject
@@ -53,5 +54,5 @@ class MessageNotices:
             self._under_way.discard(mailbox)
             told(f"nobody answered ({status})" if status else "")
 
-        notes = {"feature": FEATURE, "mailbox": mailbox}
-        call_out(switch, answer, in_name_of=mailbox, notes=notes, menu=menu, told=over)
+        details = CallDetails(feature=FEATURE, mailbox=mailbox)
+        call_out(switch, answer, in_name_of=mailbox, details=details, menu=menu, told=over)

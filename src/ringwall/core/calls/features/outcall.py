@@ -8,13 +8,15 @@ Rules that this module keeps:
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ringwall.core.calls.bridging import bridge, joining
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.media.descriptions import GCM_256, MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import branches, handover, ivr, outside, router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
@@ -26,7 +28,7 @@ Told = Callable[[int, Call | None], None]
 
 
 def call_out(
-    switch: Switch, grant: Grant, *, in_name_of: str, notes: dict[str, Any], menu: Menu, told: Told
+    switch: Switch, grant: Grant, *, in_name_of: str, details: CallDetails, menu: Menu, told: Told
 ) -> Call:
     """Call where the grant leads, in the name of an extension, and let the menu talk with who answers.
 
@@ -34,7 +36,7 @@ def call_out(
     """
     caller = joining.without_dialog(switch, in_name_of, GCM_256)
     attempt = Call(id=switch.new_tag(), caller=caller, dialled=grant.canonical)
-    attempt.notes = dict(notes)
+    attempt.details = details
     switch.calls[attempt.id] = attempt
     attempt.on_answer = partial(_answered, switch, attempt, menu, told)
     attempt.on_end.append(partial(_over, switch, attempt, told))
@@ -73,13 +75,15 @@ def _answered(switch: Switch, attempt: Call, menu: Menu, told: Told, _body: byte
     leg = attempt.callee
     if leg is None or leg.state is not LegState.TALKING:
         return
-    made = Call(id=switch.new_tag(), caller=leg, dialled=attempt.dialled, system="menu")
-    made.notes, made.seizures = dict(attempt.notes), attempt.seizures
-    leg.relay, attempt.relay = attempt.relay, None
+    made = Call(id=switch.new_tag(), caller=leg, dialled=attempt.dialled, details=attempt.details)
+    made.served_by("menu")
+    made.seizures = attempt.seizures
+    relay = attempt.join_at_server()
+    if relay is not None:
+        leg.take_relay(relay)
     handover.hand_over(switch, attempt, leg, made)
     switch.calls[made.id] = made
     attempt.on_record = False  # the call that goes on has the record
-    attempt.notes["answered"] = True
     teardown.end(switch, attempt, "answered")
     told(0, made)
     switch.spawn(
@@ -101,5 +105,5 @@ async def _meet(switch: Switch, made: Call, leg: Leg, menu: Menu) -> None:
 
 def _over(switch: Switch, attempt: Call, told: Told, status: int) -> None:
     switch.media.close(attempt.caller.tag)
-    if not attempt.notes.get("answered"):
+    if attempt.on_record:  # nobody has taken it over
         told(status, None)

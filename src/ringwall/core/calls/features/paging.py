@@ -24,7 +24,9 @@ from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import intercom
 from ringwall.core.calls.media import server_leg
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import branches, ivr, originate, router
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
@@ -69,13 +71,11 @@ class _Page:
     there: set[Leg] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     speaking: bool = False
-    telling: bool = False  # the media server is being told who hears
-    untold: bool = False
 
     def note(self, name: str, extension: str) -> None:
         """Keep for the record who was reached and who not."""
-        listed = self.call.notes.setdefault(name, [])
-        if isinstance(listed, list) and extension not in listed:
+        listed = self.call.details.paged if name == "paged" else self.call.details.not_reached
+        if listed is not None and extension not in listed:
             listed.append(extension)
 
 
@@ -105,13 +105,13 @@ class Pages:
     def route(self, call: Call, thing: InsideObject) -> None:
         """Call everybody's phones, and begin when they are there."""
         switch = self._switch
-        call.system = FEATURE
+        call.served_by(FEATURE)
         call.callee_name = thing.name
-        call.notes |= {"feature": FEATURE, "paged": []}
+        call.details.feature, call.details.paged = FEATURE, []
         reached = self._reached(call, thing)
         missed = set(self._members(call, thing)) - {binding.extension for binding, _ in reached}
         if missed:
-            call.notes["not_reached"] = sorted(missed)
+            call.details.not_reached = sorted(missed)
         switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
         switch.spawn(
             call,
@@ -219,23 +219,17 @@ class Pages:
         switch.persist(call)
 
     def _tell(self, page: _Page) -> None:
-        """Tell the media server who hears; what changes meanwhile is told when that is done."""
-        page.untold = True
-        if not page.telling:
-            switch = self._switch
-            switch.spawn(
-                page.call,
-                self._tell_all(page),
-                lambda _error: teardown.end(switch, page.call, "an error in the system"),
-            )
+        """Tell the media server who hears."""
+        switch = self._switch
+        switch.spawn(
+            page.call,
+            self._tell_all(page),
+            lambda _error: teardown.end(switch, page.call, "an error in the system"),
+        )
 
     async def _tell_all(self, page: _Page) -> None:
-        page.telling = True
         try:
-            while page.untold and page.call.talks():
-                page.untold = False
+            if page.call.talks():
                 await bridge.apply(self._switch, page.call.id)
         except MediaError as error:
             teardown.end(self._switch, page.call, f"the media server was lost: {error}")
-        finally:
-            page.telling = False

@@ -9,7 +9,6 @@ Rules that this module keeps:
 - Only a call that one caller makes to that extension: no page.
 """
 
-import asyncio
 from functools import partial
 from typing import Final
 
@@ -17,8 +16,9 @@ from ringwall.core.calls.bridging import active_calls, joining
 from ringwall.core.calls.dialog import answering, teardown
 from ringwall.core.calls.features import intercom
 from ringwall.core.calls.media.descriptions import MediaRefused, needs_chain
-from ringwall.core.calls.model.call import Call, CallState, LegState
+from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.relay import Relay, Side
+from ringwall.core.calls.model.states import CallEvent, CallState, LegState
 from ringwall.core.calls.routing import handover, ivr, rejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
@@ -28,7 +28,6 @@ from ringwall.policy.grant import Denial
 
 FEATURE: Final = "pickup"
 _TROUBLE: Final = (MediaRefused, EdgeRefused, EdgeUnavailable, joining.NotJoined, LegGone)
-_PAUSE: Final = 0.02
 _PATIENCE: Final = 4.0
 
 
@@ -39,7 +38,7 @@ def install(switch: Switch) -> None:
 
 def dialled(switch: Switch, call: Call, target: str) -> None:
     """The caller has dialled the feature number, and at whose phone it rings behind it."""
-    call.notes["feature"] = FEATURE
+    call.details.feature = FEATURE
     decided = intercom.ask(switch, call.caller, Action.PICKUP, target)
     if isinstance(decided, Denial):
         rejection.deny_call(switch, call, decided)
@@ -48,7 +47,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     if ringing is None or ringing.caller.device_id == call.caller.device_id != 0:
         rejection.refuse_call(switch, call, 480, "Nothing Rings", f"nothing rings at {target[:32]}")
         return
-    call.system = FEATURE
+    call.served_by(FEATURE)
     switch.spawn(
         call,
         _pick_up(switch, call, ringing, target),
@@ -60,16 +59,13 @@ async def _pick_up(switch: Switch, call: Call, ringing: Call, target: str) -> No
     body = await ivr.hear_caller(switch, call)
     if body is None or not await ivr.answer_caller(switch, call, body):
         return
-    for _ in range(round(_PATIENCE / _PAUSE)):
-        if call.caller.state is not LegState.ANSWERED:
-            break
-        await asyncio.sleep(_PAUSE)  # it has to acknowledge before it can be told anything else
+    # It has to acknowledge before it can be told anything else.
+    await call.caller.until(lambda: call.caller.state is not LegState.ANSWERED, _PATIENCE)
     if not call.talks():
         return
-    if ringing.state is not CallState.SETUP:
+    if not ringing.apply(CallEvent.ANSWERED):
         teardown.end(switch, call, "the call does not ring any more")
         return
-    ringing.state = CallState.ANSWERING
     switch.timers.cancel(("ring", ringing))
     for branch in ringing.branches:
         if branch.state is LegState.SETUP:
@@ -86,7 +82,7 @@ async def _pick_up(switch: Switch, call: Call, ringing: Call, target: str) -> No
         return
     _take(switch, call, ringing, target)
     if ringing.on_answer is not None:
-        ringing.joined = True
+        ringing.answer_is_ready()
         ringing.on_answer(told)
     else:
         answering.answer_caller(switch, ringing, told)
@@ -103,7 +99,10 @@ async def _join(switch: Switch, call: Call, ringing: Call) -> bytes:
     except BaseException:
         switch.relays.delete(relay)
         raise
-    old, ringing.relay = ringing.relay, relay
+    if ringing.state is CallState.ENDED:  # its end did not know of this relay
+        switch.relays.delete(relay)
+        return body
+    old = ringing.join_by(relay)
     if old is not None:
         switch.relays.delete(old)
     return body
@@ -115,9 +114,9 @@ def _take(switch: Switch, call: Call, ringing: Call, target: str) -> None:
     handover.replace_by_placeholder(switch, call, picker)
     picker.side = Side.B
     ringing.branches.append(picker)
-    ringing.callee = picker
+    ringing.answered_by(picker)
     switch.add_leg(ringing, picker)
-    ringing.notes |= {"picked_up_by": picker.extension, "picked_up_at": target}
-    call.notes["picked_up"] = ringing.id
+    ringing.details.picked_up_by, ringing.details.picked_up_at = picker.extension, target
+    call.details.picked_up = ringing.id
     switch.record("call.picked_up", call=ringing.id, by=picker.extension, at=target)
     teardown.end(switch, call, "picked up")

@@ -14,7 +14,10 @@ from typing import Any, Final, Protocol
 
 from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
 from ringwall.core.calls.features import warning_tone
-from ringwall.core.calls.model.call import Call, Leg, LegState, Recording, WatchMode
+from ringwall.core.calls.model.call import Call, Recording
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import CoreError
@@ -102,9 +105,7 @@ class Recorder:
         except BaseException:
             self._over(call, recording)
             raise
-        told = call.notes.setdefault("recorded_by", [])
-        assert isinstance(told, list)
-        told.append(by)
+        call.details.recorded_by.append(by)
         switch.record("recording.started", **_facts(call, recording), rule=decided.rule.id)
 
     async def _room_for(self, call: Call, recording: Recording) -> Draft:

@@ -13,7 +13,8 @@ from typing import Final
 from ringwall.core.calls.bridging import active_calls, bridge
 from ringwall.core.calls.dialog import messages, teardown
 from ringwall.core.calls.features.recorder import Keeper, NotRecorded, Recorder
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.routing import dialling, ivr, rejection
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
@@ -50,7 +51,7 @@ class RecordingService:
     def dialled(self, own: Call, typed: str) -> None:
         """A phone has dialled the feature number, and perhaps whose call behind it: begin, or end."""
         extension = typed or own.caller.extension
-        own.notes["feature"] = FEATURE
+        own.details.feature = FEATURE
         found = active_calls.call_of(self._switch, extension, held=True)
         decided = self.ask(own.caller, extension, found)
         if isinstance(decided, Denial):

@@ -17,8 +17,11 @@ from urllib.parse import unquote
 from ringwall.core.calls.bridging import active_calls, joining
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media.descriptions import MediaRefused, needs_chain
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay, Side
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import dialling, handover
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
@@ -166,12 +169,9 @@ def _rule(grant: Grant) -> dict[str, object]:
 
 def _call_target(switch: Switch, transfer: Transfer, grant: Grant) -> None:
     """Call the target in the name of the transferred party."""
-    notes: dict[str, object] = {
-        "transferred_by": transfer.transferor.extension,
-        "transferred_from": transfer.call.id,
-    }
+    details = CallDetails(transferred_by=transfer.transferor.extension, transferred_from=transfer.call.id)
     made = handover.originate_on_behalf(
-        switch, transfer.party, grant, notes, partial(_hand_over, switch, transfer)
+        switch, transfer.party, grant, details, partial(_hand_over, switch, transfer)
     )
     if not isinstance(made, Call):
         _failed(switch, transfer, made[0])
@@ -189,7 +189,7 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
     first, second = transfer.party, second_call.other(own)
     assert second is not None
     new = Call(id=switch.new_tag(), caller=first, dialled=second.party)
-    new.notes = {"transferred_by": own.extension, "transferred_from": transfer.call.id}
+    new.details = CallDetails(transferred_by=own.extension, transferred_from=transfer.call.id)
     new.clear_text = [*transfer.call.clear_text, *second_call.clear_text]
     relay = Relay(f"{new.id}-0", needs_chain(first.suite, second.profile, (second.suite,)))
     try:
@@ -209,8 +209,10 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
         switch.relays.delete(relay)
         _failed(switch, transfer, 480)
         return
-    new.relay, new.branches, new.callee = relay, [second], second
-    new.joined, new.callee_name = True, second_call.callee_name
+    new.join_by(relay)
+    new.branches, new.callee_name = [second], second_call.callee_name
+    new.answered_by(second)
+    new.answer_is_ready()
     switch.calls[new.id] = new
     handover.replace_by_placeholder(switch, second_call, second)
     second.side = Side.B
@@ -230,7 +232,7 @@ def _hand_over(switch: Switch, transfer: Transfer, new: Call) -> None:
     transfer.done = True
     _notify(switch, transfer, 200)
     _forget(transfer)
-    old.notes["transferred_to"] = new.id
+    old.details.transferred_to = new.id
     teardown.end(switch, old, "transferred", by=_who(old, transfer.transferor))
 
 

@@ -18,7 +18,8 @@ from typing import Final
 from ringwall.core.calls.dialog import answering, teardown
 from ringwall.core.calls.media import descriptions, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, CallState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.states import CallState
 from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.hooks import Refusal
 from ringwall.core.calls.switch.switch import Switch
@@ -69,7 +70,8 @@ def _heard_first(switch: Switch, refusal: Refusal) -> bool:
     if len(heard) >= MOST or heard.count(refusal.party) >= MOST_OF_ONE:
         return False
     call = refusal.let_in()
-    call.system, call.on_record = SYSTEM, False
+    call.served_by(SYSTEM)
+    call.on_record = False
     switch.spawn(call, _play(switch, call, refusal, items), lambda _error: _answer(switch, call, refusal))
     return True
 

@@ -81,7 +81,7 @@ class Mailboxes:
         if reason is Reason.NO_ANSWER and not call.branches:
             reason = Reason.UNREACHABLE
         router.leave_phones(self._switch, call)
-        call.notes["voice_mail"] = extension
+        call.details.voice_mail = extension
         self._switch.record("call.to_voice_mail", call=call.id, mailbox=extension, reason=reason.value)
 
         async def leave(party: Interaction, visitor: Visitor) -> Next:

@@ -11,7 +11,10 @@ Rules that this module keeps:
 from functools import partial
 from typing import Any, Final
 
-from ringwall.core.calls.model.call import Call, Leg, LegState, WatchMode
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import LegState
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError

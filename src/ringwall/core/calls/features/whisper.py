@@ -18,8 +18,10 @@ from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import conference_calls, intercom
 from ringwall.core.calls.media import server_leg
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Profile
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import ivr, rejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.actions import Action
@@ -36,7 +38,7 @@ def install(switch: Switch) -> None:
 
 def dialled(switch: Switch, call: Call, target: str) -> None:
     """The caller has dialled the feature number, and whom behind it."""
-    call.notes["feature"] = FEATURE
+    call.details.feature = FEATURE
     found = active_calls.call_of(switch, target)
     if found is not None:
         conference = active_calls.in_conference(switch, *found)
@@ -56,10 +58,10 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     if bridge.is_emergency(theirs):
         rejection.refuse_call(switch, call, 403, "Not permitted", "an emergency call is left alone")
         return
-    call.system = FEATURE
+    call.served_by(FEATURE)
     user = switch.directory.snapshot.by_extension[target]
     call.callee_name = user.name
-    call.notes |= {"target": target, "target_call": theirs.id}
+    call.details.target, call.details.target_call = target, theirs.id
     switch.spawn(
         call,
         _whisper(switch, call, theirs, leg),
@@ -122,8 +124,8 @@ async def mute(switch: Switch, extension: str, *, on: bool) -> bool:
     False where nobody whispers to him now. Raises MediaError.
     """
     for call in switch.calls.values():
-        if call.system == FEATURE and call.talks() and call.notes.get("target") == extension:
-            theirs = switch.calls.get(str(call.notes.get("target_call")))
+        if call.system == FEATURE and call.talks() and call.details.target == extension:
+            theirs = switch.calls.get(call.details.target_call)
             parties = (theirs.caller, theirs.callee) if theirs is not None else ()
             target = next((leg for leg in parties if leg is not None and leg.extension == extension), None)
             if theirs is not None and target is not None and _joined(theirs, target):

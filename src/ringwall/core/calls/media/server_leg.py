@@ -17,8 +17,10 @@ from typing import Final
 
 from ringwall.core.calls.media import descriptions
 from ringwall.core.calls.media.descriptions import AES_CM, GCM_256, SUITES, Checked, MediaRefused
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Profile, Relay, Side
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.leg import MediaLeg
 from ringwall.core.media.values import Place, Wiring
@@ -58,10 +60,12 @@ async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Ite
     relay, before = leg.relay, leg.media
     first = relay is None or before is None
     if relay is None or before is None:
-        relay = leg.relay = _relay_for(switch, call, leg)
+        relay = _relay_for(switch, call, leg)
+        leg.take_relay(relay)
         server = switch.media.choose(room)
         place = await switch.media.open(leg.tag, party_of(leg), server, outside=bool(leg.trunk))
-        before = leg.media = MediaLeg(server, place, "", "")
+        before = MediaLeg(server, place, "", "")
+        leg.go_to_server(before)
     given, made = await switch.relays.offer(
         relay, Side.A, offer.for_relay, Profile.MEDIA, descriptions.between_relays, first=first
     )
@@ -155,10 +159,9 @@ def leave(switch: Switch, leg: Leg) -> None:
     if leg.media is None:
         return
     leave_room(switch, leg)
-    leg.media = None
-    if leg.relay is not None:
-        switch.relays.delete(leg.relay)
-        leg.relay = None
+    relay = leg.leave_server()
+    if relay is not None:
+        switch.relays.delete(relay)
 
 
 def join_room(switch: Switch, leg: Leg, room: str) -> None:

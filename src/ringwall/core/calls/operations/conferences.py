@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import conference_calls
-from ringwall.core.calls.model.call import Leg
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Actor, Arguments, NoArguments, Operations

@@ -14,7 +14,8 @@ from pydantic import Field
 from ringwall.core.calls.bridging import joining
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import whisper
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.star_codes import CODES
 from ringwall.core.calls.routing import originate, router
@@ -115,7 +116,7 @@ def _phones(switch: Switch, extension: str) -> list[Binding]:
 def _begin(switch: Switch, args: Feature, phones: list[Binding]) -> Call:
     dialled = _CODES.get(args.feature, "") + args.target
     call = Call(switch.new_tag(), joining.without_dialog(switch, args.target), dialled)
-    call.notes |= {"feature": args.feature, "asked_by_command": True}
+    call.details.feature, call.details.asked_by_command = args.feature, True
     there: list[Leg] = []
 
     def answered(leg: Leg) -> None:

@@ -13,7 +13,9 @@ from ringwall.core.calls.bridging import active_calls, joining
 from ringwall.core.calls.features import monitor, monitoring
 from ringwall.core.calls.features.recorder import NotRecorded
 from ringwall.core.calls.features.recording import RecordingService, hindrance
-from ringwall.core.calls.model.call import Call, Leg, WatchMode
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Actor, Arguments, Operations

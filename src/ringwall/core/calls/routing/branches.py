@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from ringwall.core.calls.dialog import answering, keepalive, session, teardown
 from ringwall.core.calls.media import descriptions
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Continuation, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Continuation, Leg
 from ringwall.core.calls.model.relay import Profile, Relay, Side
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.core.registrar.bindings import Binding
@@ -73,7 +75,7 @@ def start(
 ) -> None:
     """Begin a branch: a relay of its own, then the INVITE. `known` are the suites that the party speaks."""
     chained = descriptions.needs_chain(call.caller.suite, leg.profile, known)
-    leg.relay = Relay(f"{call.id}-{len(call.branches)}", chained)
+    leg.take_relay(Relay(f"{call.id}-{len(call.branches)}", chained))
     call.branches.append(leg)
     switch.add_leg(call, leg)
     switch.spawn(

@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 from ringwall.core.calls.model import codes
-from ringwall.core.calls.model.call import Leg
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.routing import router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry

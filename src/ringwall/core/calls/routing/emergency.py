@@ -9,7 +9,8 @@ Rules that this module keeps:
 
 from xml.sax.saxutils import escape
 
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.seizure import Seizure
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.grant import Grant

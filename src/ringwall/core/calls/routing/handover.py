@@ -5,15 +5,17 @@ Rules that this module keeps:
 - The grant is the caller's of this module to get: nothing is called here without one.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 
 from ringwall.core.calls.bridging import joining
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
+from ringwall.core.calls.model.states import CallEvent, LegState
 from ringwall.core.calls.routing import outside, router
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
@@ -23,7 +25,7 @@ Reached = Callable[[Call], None]
 
 
 def originate_on_behalf(
-    switch: Switch, party: Leg, grant: Grant, notes: dict[str, object], reached: Reached
+    switch: Switch, party: Leg, grant: Grant, details: CallDetails, reached: Reached
 ) -> Call | WhyNot:
     """Prepare a call of the target in the party's name; `go` begins it. `reached` hears that it has answered.
 
@@ -31,7 +33,7 @@ def originate_on_behalf(
     """
     ghost = joining.placeholder_of(switch, party)
     ghost.side = Side.A
-    made = Call(id=switch.new_tag(), caller=ghost, dialled=grant.canonical, notes=notes)
+    made = Call(id=switch.new_tag(), caller=ghost, dialled=grant.canonical, details=details)
     made.on_answer = partial(_answered, switch, made, party, reached)
     made.on_system = partial(reached, made)
     try:
@@ -68,8 +70,8 @@ def hand_over(switch: Switch, old: Call, party: Leg, new: Call) -> None:
     replace_by_placeholder(switch, old, party)
     party.side = Side.A
     new.caller = party
-    new.state, new.answered_at = CallState.TALKING, time.time()
-    new.offerer = Side.A
+    new.apply(CallEvent.ENTERED)
+    new.agreed(Side.A)
     new.offer, new.on_answer, new.on_system = b"", None, None
     new.clear_text += [told for told in old.clear_text if told not in new.clear_text]
     switch.add_leg(new, party)
@@ -82,7 +84,8 @@ def replace_by_placeholder(switch: Switch, call: Call, leg: Leg) -> None:
         call.caller = ghost
         return
     call.branches = [ghost if branch is leg else branch for branch in call.branches]
-    call.callee = ghost if call.callee is leg else call.callee
+    if call.callee is leg:
+        call.answered_by(ghost)
 
 
 async def take_over(switch: Switch, call: Call, body: bytes) -> None:

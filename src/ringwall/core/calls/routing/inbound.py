@@ -9,7 +9,7 @@ Rules that this module keeps:
 
 import time
 
-from ringwall.core.calls.model.call import Leg
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.routing import setup
 from ringwall.core.calls.routing.rejection import InviteRejection

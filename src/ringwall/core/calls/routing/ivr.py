@@ -19,7 +19,10 @@ from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import answering, teardown
 from ringwall.core.calls.media import descriptions, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallEvent, CallState, LegState
 from ringwall.core.calls.routing import handover, router
 from ringwall.core.calls.routing.conversation import Conversation
 from ringwall.core.calls.routing.outside import WhyNot
@@ -38,7 +41,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_SECONDS: Final = 3600.0
 _TONE_SECONDS: Final = 4.0
-_PRACK_PAUSE: Final = 0.02
+_PRACK_SECONDS: Final = 40.0  # an answer that waits longer for a PRACK has ended the call by itself
 _BUSY: Final = frozenset({486, 600})
 
 
@@ -46,7 +49,7 @@ def serve(switch: Switch, feature: str, menu: Menu) -> None:
     """Let a menu answer the feature number of that name (`star_codes`)."""
 
     def dialled(call: Call, typed: str) -> None:
-        call.notes["feature"] = feature
+        call.details.feature = feature
         start(switch, call, menu, visitor_of(switch, call.caller, typed))
 
     switch.hooks.dialled[feature] = dialled
@@ -88,7 +91,7 @@ def start(
 
     `otherwise` is the answer where he cannot be heard by the media server.
     """
-    call.system = "menu"
+    call.served_by("menu")
     switch.timers.cancel(("ring", call))
     switch.spawn(
         call,
@@ -156,16 +159,13 @@ async def answer_caller(switch: Switch, call: Call, body: bytes) -> bool:
     if call.state is not CallState.SETUP:
         return False
     if call.caller.state is LegState.TALKING:
-        call.state, call.answered_at = CallState.TALKING, time.time()
-        return True
-    call.state = CallState.ANSWERING
+        return call.apply(CallEvent.ENTERED)
+    call.apply(CallEvent.ANSWERED)
     answering.answer_caller(switch, call, body)
     switch.flush()
-    while not call.talks():
-        if call.state is CallState.ENDED:
-            return False
-        await asyncio.sleep(_PRACK_PAUSE)  # the answer waits for the PRACK of what was said before it
-    return True
+    # The answer may wait for the PRACK of what was said before it.
+    await call.until(lambda: call.state is not CallState.ANSWERING, _PRACK_SECONDS)
+    return call.talks()
 
 
 async def talk(
@@ -200,7 +200,7 @@ async def _listen(switch: Switch, call: Call, talk: Awaitable[Next], longest: fl
         return HangUp("the longest time of a menu is over")
     except Exception:
         log.exception("call %s: a menu failed", call.id)
-        switch.record("system.menu_failed", call=call.id, feature=call.notes.get("feature"))
+        switch.record("system.menu_failed", call=call.id, feature=call.details.feature)
         return HangUp("an error in the system")
 
 
@@ -217,11 +217,11 @@ async def _connect(switch: Switch, call: Call, wanted: Connect, conversation: Co
     elif answer.way is not None:
         teardown.end(switch, call, "a menu connects with nobody outside")
     else:
-        await call_target(switch, call, answer, conversation, {"connected_by": call.notes.get("feature")})
+        await call_target(switch, call, answer, conversation, call.details.feature)
 
 
 async def call_target(
-    switch: Switch, call: Call, grant: Grant, conversation: Conversation, notes: dict[str, object]
+    switch: Switch, call: Call, grant: Grant, conversation: Conversation, connected_by: str
 ) -> None:
     """Call the target of the grant for a party that talks with the system; it hears the ringing meanwhile.
 
@@ -236,11 +236,11 @@ async def call_target(
     def reached(new: Call) -> None:
         settle(0)
         handover.hand_over(switch, call, call.caller, new)
-        call.notes["connected_to"] = new.id
+        call.details.connected_to = new.id
         teardown.end(switch, call, "connected")
 
     made = handover.originate_on_behalf(
-        switch, call.caller, grant, {**notes, "connected_from": call.id}, reached
+        switch, call.caller, grant, CallDetails(connected_by=connected_by, connected_from=call.id), reached
     )
     if not isinstance(made, Call):
         await _not_reached(switch, call, conversation, made[0], made[2])

@@ -9,14 +9,15 @@ Rules that this module keeps:
   is left ends as any other (`teardown.branch_failed`).
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from ringwall.core.calls.dialog import answering, session, teardown
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.media.descriptions import GCM_256, MediaRefused
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.states import CallState, LegEvent, LegState
 from ringwall.core.calls.routing import branches
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
@@ -89,7 +90,7 @@ async def _ring(
         switch.relays.delete(offered.relay)
         switch.media.close(leg.tag)  # it may have been opened behind the end of the leg
         return
-    leg.relay = offered.relay
+    leg.take_relay(offered.relay)
     leg.local_sdp = offered.body
     leg.offers.sent_offer()
 
@@ -123,7 +124,7 @@ def _accepted(switch: Switch, leg: Leg, request: Request, response: Response) ->
     if leg.dialog is None or leg.dialog.remote_tag != response.to.tag:
         leg.dialog = Dialog.from_invite_sent(request, response)
         switch.acknowledge(leg, request.cseq.number)
-    leg.state, leg.key, leg.answered_at = LegState.TALKING, "", time.time()
+    leg.apply(LegEvent.ACCEPTED)
     leg.allows_update = "UPDATE" in response.headers.all("allow")
     session.start_from_answer(switch, leg, response)
 
@@ -138,7 +139,7 @@ async def _sit_down(
     answered: Answered,
 ) -> None:
     leg.offers.received_answer()
-    leg.media = offered.media
+    leg.go_to_server(offered.media)
     server_leg.join_room(switch, leg, room)
     try:
         await server_leg.taken(switch, leg, offered, response)

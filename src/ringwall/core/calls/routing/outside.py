@@ -13,9 +13,11 @@ import time
 from typing import Final
 
 from ringwall.core.calls.dialog import answering, session, teardown
-from ringwall.core.calls.model.call import Call, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Profile, Side
 from ringwall.core.calls.model.seizure import Seizure
+from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import branches, emergency
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
 from ringwall.core.rights.trunk import TrunkLine

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ringwall.core.calls.dialog import answering, info, keepalive, renegotiation, teardown
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.routing import inbound, setup
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.core.registrar.authenticator import Challenge, Refusal

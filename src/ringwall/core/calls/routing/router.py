@@ -9,7 +9,8 @@ Rules that this module keeps:
 import time
 
 from ringwall.core.calls.dialog import teardown
-from ringwall.core.calls.model.call import Call, CallState, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import branches, outside
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.hooks import Arriving

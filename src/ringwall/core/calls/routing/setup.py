@@ -13,7 +13,8 @@ from ringwall.core.calls.dialog import answering, session, teardown
 from ringwall.core.calls.media import descriptions
 from ringwall.core.calls.media.descriptions import Checked, MediaRefused
 from ringwall.core.calls.model import codes, star_codes
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.star_codes import StarCode
 from ringwall.core.calls.routing import dialling, outside, router

@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.registrar.flows import Flow
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial

@@ -13,9 +13,12 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from ringwall.core.calls.model.call import Call, CallState, Leg, LegState
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.seizure import SpentGrants
 from ringwall.core.calls.model.settings import Forwardings
+from ringwall.core.calls.model.states import CallState, LegEvent
+from ringwall.core.calls.switch.latest import Latest
 from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.core.calls.switch.wire import LegGone, Wire
 from ringwall.core.media.control import Media
@@ -103,6 +106,7 @@ class Switch(Wire):
         self.server_invites: dict[str, tuple[Call, Leg]] = {}  # by transaction key, until the ACK
         self.flows: dict[str, set[Leg]] = {}  # legs by "address:port" of their connection
         self.devices: dict[int, set[Leg]] = {}  # legs by device
+        self.room_updates = Latest()
         self.rooms: dict[str, dict[str, Leg]] = {}  # legs by their tags, in the rooms of the media server
         self._tasks: set[asyncio.Task[None]] = set()
         self._contact_host = _host_port(str(settings.address), settings.ports.sips)
@@ -189,7 +193,7 @@ class Switch(Wire):
 
     def drop_leg(self, leg: Leg) -> None:
         """The leg is over: no table, no timer, no task knows it any longer."""
-        leg.state = LegState.ENDED
+        leg.apply(LegEvent.OVER)
         listeners, leg.on_end = leg.on_end, []
         for told in listeners:
             told()
@@ -209,7 +213,6 @@ class Switch(Wire):
             # RFC 3261 15.1.2: what is still open when the dialog ends is answered.
             self.respond(key, request.response(487 if request.method == "INVITE" else 481))
         leg.pending_requests.clear()
-        leg.invite = None
         leg.client_transactions.clear()
         for future in leg.awaiting:
             if not future.done():

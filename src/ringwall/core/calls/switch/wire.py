@@ -10,7 +10,7 @@ Rules that this module keeps:
 import asyncio
 from collections.abc import Callable
 
-from ringwall.core.calls.model.call import Continuation, Leg
+from ringwall.core.calls.model.leg import Continuation, Leg
 from ringwall.core.calls.switch.hooks import Hooks
 from ringwall.core.trunks import login
 from ringwall.core.trunks.rights import Rights

@@ -199,11 +199,11 @@ def test_a_third_one_hears_only_whom_it_is_let_hear(world, media):
 
 def test_a_change_that_comes_while_the_call_moves_is_glare(world, media):
     a, _, call = talk(world)
-    call.media_transition = True
+    call.begin_move()
     a.change()
     world.run()
     assert 491 in a.status("INVITE")
-    call.media_transition = False
+    call.end_move()
     a.bye()
 
 

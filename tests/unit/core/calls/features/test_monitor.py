@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringwall.core.calls.model.call import WatchMode
+from ringwall.core.calls.model.watching import WatchMode
 from ringwall.policy import FROM_ALL, FROM_NOBODY, Accept
 from support.calls.watching import (
     COACH,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ringwall.core.calls.media.descriptions import AES_CM, GCM_128, GCM_256
-from ringwall.core.calls.model.call import CallState
+from ringwall.core.calls.model.states import CallState
 from support.calls.media import describe
 from support.calls.world import World
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import ringwall
-from ringwall.core.calls.model.call import Call, Leg
+from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.seizure import SpentGrants
 from ringwall.core.calls.routing import outside
