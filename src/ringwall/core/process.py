@@ -33,6 +33,9 @@ from ringwall.core.links.control import ControlLink
 from ringwall.core.links.http_pool import HttpPool
 from ringwall.core.links.sip_link import SipLink
 from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.lockout.alarm import GuessingAlarm
+from ringwall.core.lockout.gate import DEVICE_LIMITS, Lockout
+from ringwall.core.lockout.known import DEVICES, KnownPlaces
 from ringwall.core.mail import MailService
 from ringwall.core.mail import operations as mail_operations
 from ringwall.core.media.control import Media
@@ -85,6 +88,7 @@ class Core:
         self.forwarding: ForwardingService
         self.pins: PinService
         self.phones: PhoneHouse
+        self.lockout: Lockout
         self.mail: MailService
         self.firmware: FirmwareService
         self.voice_mail: VoiceMailHouse
@@ -108,6 +112,8 @@ class Core:
         core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
         core.pins = await PinService.open(store, ledger, core.directory, core.rights)
         core.phones = await PhoneHouse.open(store, ledger, core.directory, core.rights, core.pins)
+        known = await KnownPlaces.open(store, DEVICES)
+        core.lockout = Lockout(known, DEVICE_LIMITS, GuessingAlarm(ledger.record, "device password"))
         core.mail = await MailService.open(settings, layout, store, ledger)
         core.firmware = await FirmwareService.open(store, ledger, layout.firmware)
         core.voice_mail = await VoiceMailHouse.open(
@@ -137,7 +143,9 @@ class Core:
         domain = settings.organisation.domain
         dialler = Dialler.of(self.layout, settings)
         watch = SecurityWatch(self.ledger.record)
-        authenticator = Authenticator(self.directory, domain, settings.sip.nonce_seconds, watch)
+        authenticator = Authenticator(
+            self.directory, domain, settings.sip.nonce_seconds, watch, self.lockout, self.store.submit
+        )
         bindings = Bindings()
         registrar = Registrar(settings.sip, domain, authenticator, bindings, self.store, self.ledger.record)
         self.control = ControlLink(dialler, retry_seconds=settings.links.retry_seconds)
@@ -238,9 +246,12 @@ class Core:
 
     def _directory_changed(self, old: Directory, new: Directory) -> None:
         """Let devices that are no longer there lose what they had."""
-        for username, device in old.by_device.items():
-            if username not in new.by_device:
-                self.switch.registrar.device_removed(device.id)
+        gone = {device.id for username, device in old.by_device.items() if username not in new.by_device}
+        for number in gone:
+            self.switch.registrar.device_removed(number)
+        # A desk phone that got other credentials is still the one that it was.
+        for number in gone - {device.id for device in new.by_device.values()} if gone else ():
+            self.switch.authenticator.device_gone(number)
 
     async def _out_of_service(self, group: str, busy: bool, by: str, source: str) -> None:
         """A user takes a hunt group out of service by a feature number, or back into it."""

@@ -167,9 +167,9 @@ class Phone:
 
     # The wire
 
-    def connect(self) -> None:
+    def connect(self, source: str = "198.51.100.9") -> None:
         port = 40000 + next(self.world.edge.numbers) % 20000
-        self.connection = self.world.edge.connect(self, f"198.51.100.9:{port}", "wss" if self.dtls else "tls")
+        self.connection = self.world.edge.connect(self, f"{source}:{port}", "wss" if self.dtls else "tls")
 
     def flush(self) -> None:
         data = self.tx.take_output()

@@ -12,6 +12,9 @@ from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry, UserEntry
 from ringwall.core.directory.snapshot import Directory
+from ringwall.core.lockout.alarm import GuessingAlarm
+from ringwall.core.lockout.gate import DEVICE_LIMITS, Lockout
+from ringwall.core.lockout.known import DEVICES, KnownPlaces
 from ringwall.core.media.control import Media
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
@@ -37,13 +40,14 @@ DOMAIN = "voice.example"
 
 
 class MemoryStore:
-    """The two tables that call control writes, as dictionaries."""
+    """The tables that call control writes, as dictionaries."""
 
     def __init__(self) -> None:
         self.failing: str | None = None
         self.hastened = 0
         self.live_calls: dict[str, dict] = {}
         self.bindings: dict[tuple[int, str], dict] = {}
+        self.known_places: dict[tuple[str, str], dict] = {}
         self.writes = 0
 
     def hasten(self) -> None:
@@ -55,8 +59,12 @@ class MemoryStore:
         delete = str(statement).startswith("DELETE")
         json.dumps(params).encode()  # what no database takes must not come here
         assert not any("\0" in str(v) or str(v).encode() is None for v in params.values())
-        rows = self.live_calls if table == "live_calls" else self.bindings
-        key = params["call_id"] if table == "live_calls" else (params["device_id"], params["contact"])
+        keys = {
+            "bindings": ("device_id", "contact"),
+            "known_places": ("account", "place"),
+        }
+        rows = getattr(self, table)
+        key = tuple(params[name] for name in keys[table]) if table in keys else params["call_id"]
         if delete:
             rows.pop(key, None)
         else:
@@ -115,7 +123,13 @@ class World:
     def start_core(self) -> None:
         sip = self.settings.sip
         self.watch = SecurityWatch(self.record)
-        self.authenticator = Authenticator(self.directory, DOMAIN, sip.nonce_seconds, self.watch)
+        places = [(row["account"], row["place"], row["last_at"]) for row in self.store.known_places.values()]
+        self.lockout = Lockout(
+            KnownPlaces(DEVICES, places), DEVICE_LIMITS, GuessingAlarm(self.record, "device password")
+        )
+        self.authenticator = Authenticator(
+            self.directory, DOMAIN, sip.nonce_seconds, self.watch, self.lockout, self.store.submit
+        )
         self.bindings = Bindings()
         self.registrar = Registrar(sip, DOMAIN, self.authenticator, self.bindings, self.store, self.record)
         self.trunks = Trunks(self.rights)

@@ -2,9 +2,13 @@
 
 Kept here:
 - A wrong name and a wrong password get the same answer after the same work.
+- Guessing is bounded (`lockout.gate`). Whoever comes from where they signed in to the account lately always
+  get their password looked at, whatever others guess, also in a new process. When it is wrong and a stranger
+  would be stopped, they are told what a stranger is told, after as long: nobody learns what is known.
 - Of a token only its SHA-256 is kept. Tokens are in memory, so that looking at one costs no read.
 - Every sign-in is in the ledger, good or not; a good one is on the disk before its token is told.
 - One thread checks passwords, at low priority: guessing must not take the processor away from calls.
+  Strangers do not fill its whole queue.
 """
 
 import asyncio
@@ -14,23 +18,33 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.engine import Connection
 
 from ringwall.core.api import passwords
-from ringwall.core.api.limits import SignInLimits
 from ringwall.core.errors import OperationError, StoreError
 from ringwall.core.ledger import Ledger
+from ringwall.core.lockout.alarm import GuessingAlarm
+from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS, Attempt, Lockout
+from ringwall.core.lockout.known import ADMINISTRATORS, KnownPlaces
 from ringwall.core.operations import Actor
+from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store import Store, schema
+from ringwall.core.store.schema import Write
 
 log = logging.getLogger(__name__)
 
 TOKEN_S = 12 * 3600.0
 MOST_TOKENS = 50
 MOST_WAITING = 16
+MOST_STRANGERS_WAITING = 12
+FLOOR_S = 0.25
+"""How long "too many tries" takes at least: longer than a password is looked at."""
+MOST_HELD = 32
+"""How many such answers are held back at a time."""
 
 _ADD = insert(schema.api_tokens)
 _REMOVE = delete(schema.api_tokens).where(schema.api_tokens.c.digest == bindparam("token_digest"))
@@ -64,7 +78,10 @@ class Accounts:
         self._store = store
         self._ledger = ledger
         self._clock = clock
-        self._limits = SignInLimits()
+        self._lockout: Lockout | None = None
+        self._names: set[str] = set()
+        self._watch = SecurityWatch(ledger.record)
+        self._held = 0
         self._limited: dict[str, float] = {}
         self._sessions: dict[str, Session] | None = None
         self._loading = asyncio.Lock()
@@ -76,21 +93,55 @@ class Accounts:
 
         Raises NotSignedInError, TooManyTriesError, OperationError (unavailable) or StoreError.
         """
-        now = self._clock()
-        wait = self._limits.begin(source, name, now)
+        now, began = self._clock(), time.monotonic()
+        lockout = await self._opened()
+        lockout.sweep(now)
+        self._watch.sweep(began)
+        there = name if name in self._names else None
+        attempt = Attempt(name, there, there, source)
+        wait = lockout.wait(attempt, now)
         if wait > 0:
-            self._note_limit(source, now)
-            raise TooManyTriesError(wait)
-        if self._waiting >= MOST_WAITING:
+            lockout.refused(attempt, now)
+            await self._stop(source, now, began, wait)
+        strangers_wait = lockout.wait_of_stranger(attempt, now)
+        if self._waiting >= (MOST_WAITING if lockout.is_known(attempt) else MOST_STRANGERS_WAITING):
             raise OperationError("unavailable", "Too many people sign in at once: try again in a moment.")
+        pending = lockout.begin(attempt, now)
         found = await self._store.read(lambda connection: _administrator(connection, name))
         number, stored = found if found is not None else (0, None)
         if not await self._check(stored, password):
+            pending.wrong()
             account = name if found is not None else None
+            if strangers_wait > 0:
+                self._watch.note("security.sign_in_failed", source, began, account=account)
+                await self._stop(source, now, began, strangers_wait)
             self._ledger.record("security.sign_in_failed", account=account, source=source)
             raise NotSignedInError
-        self._limits.succeeded(source, name, now)
-        return await self._new_token(number, name, source, now)
+        pending.right()
+        learned = lockout.learn(replace(attempt, identity=name))
+        return await self._new_token(number, name, source, now, learned)
+
+    async def _opened(self) -> Lockout:
+        """Return the bounds on tries, with what was known before this process; raise StoreError."""
+        if self._lockout is None:
+            async with self._loading:
+                if self._lockout is None:
+                    known = await KnownPlaces.open(self._store, ADMINISTRATORS, clock=self._clock)
+                    self._names = await self._store.read(_names)
+                    alarm = GuessingAlarm(self._ledger.record, "administrator password")
+                    self._lockout = Lockout(known, ADMINISTRATOR_LIMITS, alarm)
+        return self._lockout
+
+    async def _stop(self, source: str, now: float, began: float, wait: float) -> NoReturn:
+        """Raise TooManyTriesError, so long after `began` that the time says nothing."""
+        self._note_limit(source, now)
+        if self._held < MOST_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(max(0.0, began + FLOOR_S - time.monotonic()))
+            finally:
+                self._held -= 1
+        raise TooManyTriesError(wait)
 
     async def sign_out(self, token: str, source: str) -> None:
         """Make a token worthless, on the disk first; raise NotSignedInError or StoreError."""
@@ -120,7 +171,9 @@ class Accounts:
         finally:
             self._waiting -= 1
 
-    async def _new_token(self, number: int, name: str, source: str, now: float) -> tuple[str, Session]:
+    async def _new_token(
+        self, number: int, name: str, source: str, now: float, learned: list[Write]
+    ) -> tuple[str, Session]:
         sessions = await self._loaded()
         token = f"rw_{secrets.token_urlsafe(32)}"
         session = Session(number, name, now + TOKEN_S)
@@ -136,10 +189,11 @@ class Accounts:
         }
         record = self._ledger.entry("security.signed_in", account=name, source=source)
         removed = [(_REMOVE, {"token_digest": old}) for old in gone]
-        await self._store.commit([*removed, (_ADD, row), record])
+        await self._store.commit([*removed, *learned, (_ADD, row), record])
         for old in gone:
             sessions.pop(old, None)
         sessions[digest] = session
+        self._names.add(name)
         return token, session
 
     def _note_limit(self, source: str, now: float) -> None:
@@ -175,6 +229,10 @@ def _administrator(connection: Connection, name: str) -> tuple[int, str] | None:
         select(table.c.id, table.c.password_hash).where(table.c.name == name)
     ).one_or_none()
     return None if row is None else (row.id, row.password_hash)
+
+
+def _names(connection: Connection) -> set[str]:
+    return set(connection.execute(select(schema.administrators.c.name)).scalars())
 
 
 def _sessions(connection: Connection) -> dict[str, Session]:

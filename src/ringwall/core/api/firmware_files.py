@@ -18,9 +18,9 @@ from fastapi.responses import JSONResponse, Response
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ringwall.core.api.limits import network_of
 from ringwall.core.firmware.repository import SignedImage
 from ringwall.core.firmware.service import FirmwareService
+from ringwall.core.lockout.window import network_of
 from ringwall.infra.firmware import FirmwareError, ImageName
 
 MOST_AT_A_TIME = 96

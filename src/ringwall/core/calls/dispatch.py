@@ -149,6 +149,7 @@ class Dispatcher:
             self._next_sweep = now + SWEEP_SECONDS
             switch.registrar.sweep()
             switch.watch.sweep(now)
+            switch.authenticator.sweep(now)
         switch.flush()
 
     def _due(self, key: tuple[str, object]) -> None:

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from ringwall.core.api.limits import Window
 from ringwall.core.errors import StoreError
 from ringwall.core.firmware import online, rollout, tables
 from ringwall.core.firmware.acceptance import accept, check_as_client
@@ -26,6 +25,7 @@ from ringwall.core.firmware.online import OnlineKeys
 from ringwall.core.firmware.repository import Repository, SignedImage
 from ringwall.core.firmware.rollout import Phone, Rollout
 from ringwall.core.ledger import Ledger
+from ringwall.core.lockout.window import Window
 from ringwall.core.operations import Actor
 from ringwall.core.store import Store
 from ringwall.infra.firmware import FirmwareError, check_model, check_vendor

@@ -12,6 +12,7 @@ from typing import Final
 
 from ringwall.core.directory import DirectoryService
 from ringwall.core.errors import CoreError
+from ringwall.core.lockout.budget import MOST_OF_CALL
 from ringwall.core.media import saying
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Item, Prompt, Tone
@@ -20,7 +21,6 @@ from ringwall.core.phones.logins import LoggedIn, Logins, NotLoggedIn
 from ringwall.core.phones.model import PhoneEntry
 from ringwall.core.phones.service import PhoneService
 from ringwall.core.pins.rules import LONGEST
-from ringwall.core.pins.tries import MOST_OF_CALL
 
 LOG_IN: Final = "log in"
 LOG_OUT: Final = "log out"

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, Table, Text, func, select
 from sqlalchemy.engine import Connection
 
-from ringwall.core.pins.tries import Budget
+from ringwall.core.lockout.budget import AttemptBudget
 from ringwall.core.store import schema
 from ringwall.core.store.schema import Write
 
@@ -70,7 +70,7 @@ def pin_write(user_id: int, pin: Pin) -> Write:
     }
 
 
-def tries_write(user_id: int, budget: Budget, *, own_phone: bool) -> Write:
+def tries_write(user_id: int, budget: AttemptBudget, *, own_phone: bool) -> Write:
     """Return the write that stores the wrong tries at an account, or removes them where there are none."""
     if budget.empty:
         return _TRIES_DELETE, {"user_id": user_id, "own_phone": own_phone}
@@ -88,7 +88,7 @@ def any_pins(connection: Connection) -> bool:
     return bool(connection.execute(select(func.count()).select_from(pins)).scalar_one())
 
 
-def load(connection: Connection) -> tuple[dict[int, Pin], dict[tuple[int, bool], Budget]]:
+def load(connection: Connection) -> tuple[dict[int, Pin], dict[tuple[int, bool], AttemptBudget]]:
     """Return all PINs by user, and all budgets by user and whether they are those of the own phone."""
     found = {
         row.user_id: Pin(row.hash, row.set_at, row.must_change, tuple(orjson.loads(row.previous)))
@@ -96,7 +96,7 @@ def load(connection: Connection) -> tuple[dict[int, Pin], dict[tuple[int, bool],
     }
     people = set(connection.execute(select(schema.users.c.id)).scalars())
     budgets = {
-        (row.user_id, row.own_phone): Budget(
+        (row.user_id, row.own_phone): AttemptBudget(
             [(float(at), str(source)) for at, source in orjson.loads(row.failures)],
             row.locked_until,
             row.locks,

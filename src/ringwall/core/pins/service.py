@@ -22,9 +22,9 @@ from ringwall.core.api import passwords
 from ringwall.core.directory import Directory, DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
+from ringwall.core.lockout.budget import MOST, AttemptBudget, SourceBudget
 from ringwall.core.operations import Actor
 from ringwall.core.pins import rows, rules
-from ringwall.core.pins.tries import MOST, Budget, Sources
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
@@ -86,7 +86,7 @@ class PinService:
         ledger: Ledger,
         directory: DirectoryService,
         rights: RightsService,
-        found: tuple[dict[int, rows.Pin], dict[tuple[int, bool], Budget]],
+        found: tuple[dict[int, rows.Pin], dict[tuple[int, bool], AttemptBudget]],
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -96,8 +96,8 @@ class PinService:
         self._directory = directory
         self._rights = rights
         self._pins, self._budgets = found
-        self._strangers: OrderedDict[str, Budget] = OrderedDict()
-        self._sources = Sources()
+        self._strangers: OrderedDict[str, AttemptBudget] = OrderedDict()
+        self._sources = SourceBudget()
         self._watch = SecurityWatch(ledger.record)
         self._key = rights.keys.derived(b"ringwall pins 1")
         self._clock = clock
@@ -153,7 +153,7 @@ class PinService:
         return Accepted(extension, days_left, warn, stored.must_change or expired)
 
     async def _wrong(
-        self, extension: str, user: UserEntry | None, budget: Budget, source: str, *, own_phone: bool
+        self, extension: str, user: UserEntry | None, budget: AttemptBudget, source: str, *, own_phone: bool
     ) -> Wrong:
         now = self._clock()
         seconds = budget.wrong(now)
@@ -186,16 +186,16 @@ class PinService:
         finally:
             self._waiting -= 1
 
-    def _budget(self, extension: str, user: UserEntry | None, *, own_phone: bool) -> Budget:
+    def _budget(self, extension: str, user: UserEntry | None, *, own_phone: bool) -> AttemptBudget:
         if user is not None:
-            return self._budgets.setdefault((user.id, own_phone), Budget())
-        budget = self._strangers.setdefault(extension[:16], Budget())
+            return self._budgets.setdefault((user.id, own_phone), AttemptBudget())
+        budget = self._strangers.setdefault(extension[:16], AttemptBudget())
         self._strangers.move_to_end(extension[:16])
         if len(self._strangers) > _MOST_STRANGERS:
             self._strangers.popitem(last=False)
         return budget
 
-    def _keep(self, user: UserEntry, budget: Budget, *, own_phone: bool) -> None:
+    def _keep(self, user: UserEntry, budget: AttemptBudget, *, own_phone: bool) -> None:
         self._store.submit(*rows.tries_write(user.id, budget, own_phone=own_phone))
 
     def _note(self, kind: str, extension: str, source: str) -> None:
@@ -256,7 +256,7 @@ class PinService:
             wrong_tries=before.wrong_tries,
             locked_until=before.locked_until,
         )
-        fresh = {own: Budget() for own in (False, True)}
+        fresh = {own: AttemptBudget() for own in (False, True)}
         writes = [rows.tries_write(user.id, budget, own_phone=own) for own, budget in fresh.items()]
         await self._store.commit([*writes, record])
         self._budgets.update(((user.id, own), budget) for own, budget in fresh.items())
@@ -266,7 +266,7 @@ class PinService:
         """Return what is known of a user's PIN; raise OperationError (not_found)."""
         user = self._directory.user(extension)
         pin, now = self._pins.get(user.id), self._clock()
-        budgets = [self._budgets.get((user.id, own), Budget()) for own in (False, True)]
+        budgets = [self._budgets.get((user.id, own), AttemptBudget()) for own in (False, True)]
         until = max(budget.locked_until for budget in budgets)
         days_left, _, expired = self._age(extension, pin) if pin is not None else (None, False, False)
         return State(
@@ -306,7 +306,7 @@ class PinService:
                 self._pins.pop(user.id, None)
                 for own in (False, True):
                     if self._budgets.pop((user.id, own), None) is not None:
-                        self._store.submit(*rows.tries_write(user.id, Budget(), own_phone=own))
+                        self._store.submit(*rows.tries_write(user.id, AttemptBudget(), own_phone=own))
 
 
 def _numbers(user: UserEntry) -> tuple[str, ...]:

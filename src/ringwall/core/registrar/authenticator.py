@@ -5,25 +5,35 @@ Rules that this module keeps:
 - SHA-256 comes first. MD5 is taken from a device only that an administrator marked as legacy; whether any
   such device exists decides, for everyone alike, whether MD5 is offered at all.
 - A user that does not exist is answered like one that does: same challenge, same work, same time.
+- Guessing is bounded (`lockout.gate`). A try that is over the bound costs the same work and gets the same
+  answer as a wrong one, a new challenge, and the right password does not get in with it either. A device that
+  is known, by its connection, its instance or its address, gets in at once whatever others guess.
 - A nonce is used up by its count: a request that is sent again word for word does not pass (RFC 7616 3.4).
 - A flow on which a device has registered speaks for that device until the flow closes, the device is removed
   or somebody else's registration takes its place. TLS keeps others out of the flow, the edge names it.
 - The From of every request is the address of record of the user whose device sent it.
 """
 
+import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.core.directory.snapshot import Directory
+from ringwall.core.errors import StoreError
+from ringwall.core.lockout.gate import Attempt, Lockout
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.store.schema import Write
 from ringwall.sip.digest import Challenge as DigestChallenge
-from ringwall.sip.digest import NonceCheck, NonceKeeper, parse_authorization
+from ringwall.sip.digest import Credentials, NonceCheck, NonceKeeper, parse_authorization
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request
 from ringwall.sip.uri import Uri
+
+log = logging.getLogger(__name__)
 
 
 class DirectorySource(Protocol):
@@ -51,15 +61,26 @@ class Refusal:
 
 
 class Authenticator:
-    """Tells which device sent a request, or what to answer instead."""
+    """Tells which device sent a request, or what to answer instead.
+
+    `submit` queues a write: from where devices have signed in outlives the process.
+    """
 
     def __init__(
-        self, directory: DirectorySource, domain: str, nonce_seconds: int, watch: SecurityWatch
+        self,
+        directory: DirectorySource,
+        domain: str,
+        nonce_seconds: int,
+        watch: SecurityWatch,
+        lockout: Lockout,
+        submit: Callable[..., None],
     ) -> None:
         self._directory = directory
         self._domain = domain.lower()
         self._nonces = NonceKeeper(secrets.token_bytes(32), nonce_seconds)
         self._watch = watch
+        self._lockout = lockout
+        self._submit = submit
         self._trusted: dict[Flow, dict[int, DeviceEntry]] = {}
         self._flows_of_peer: dict[str, set[Flow]] = {}
         # A device nobody has: unknown users are checked against its secret, so that they cost the same time.
@@ -135,19 +156,20 @@ class Authenticator:
         else:
             ha1 = device.ha1_sha256 if device is not None else self._nobody_sha256
         right = credentials.verify(ha1, request.method)
-        # Only a right answer uses a nonce up: otherwise anybody could use up somebody else's.
-        fresh = self._nonces.check(credentials.nonce, credentials.nc, now) if right else NonceCheck.FORGED
         known = device is not None and (legacy or credentials.algorithm != "MD5")
-        if not (right and known) or device is None:
-            self._watch.note(
-                "registration.refused" if request.method == "REGISTER" else "security.wrong_credentials",
-                flow.source,
-                now,
-                device=credentials.username[:64],
-                method=request.method,
-                why="wrong device name or password",
-            )
+        attempt = self._attempt(request, flow, credentials, device)
+        if self._lockout.wait(attempt, now) > 0:
+            self._lockout.refused(attempt, now)
+            self._note_wrong(request, flow, credentials, now, "too many wrong tries: not looked at")
             return self._challenge(now)
+        pending = self._lockout.begin(attempt, now)
+        if not (right and known) or device is None:
+            pending.wrong()
+            self._note_wrong(request, flow, credentials, now, "wrong device name or password")
+            return self._challenge(now)
+        pending.right()
+        # Only a right answer uses a nonce up: otherwise anybody could use up somebody else's.
+        fresh = self._nonces.check(credentials.nonce, credentials.nc, now)
         if credentials.realm != self._domain or not _same_target(credentials.uri, request.uri):
             self._watch.note(
                 "security.wrong_credentials",
@@ -163,7 +185,50 @@ class Authenticator:
                     "security.replayed_nonce", flow.source, now, device=device.username, method=request.method
                 )
             return self._challenge(now, stale=True)
+        self._write(self._lockout.learn(attempt))
         return self._checked_from(request, flow, device, now)
+
+    def _attempt(
+        self, request: Request, flow: Flow, credentials: Credentials, device: DeviceEntry | None
+    ) -> Attempt:
+        instance = _instance(request)
+        return Attempt(
+            credentials.username,
+            None if device is None else str(device.id),
+            credentials.username[:64],
+            flow.source,
+            marks=(f"instance {instance}",) if instance else (),
+            connection=str(flow),
+            trusted=device is not None and self.speaks_for(flow, device.id),
+        )
+
+    def _note_wrong(
+        self, request: Request, flow: Flow, credentials: Credentials, now: float, why: str
+    ) -> None:
+        self._watch.note(
+            "registration.refused" if request.method == "REGISTER" else "security.wrong_credentials",
+            flow.source,
+            now,
+            device=credentials.username[:64],
+            method=request.method,
+            why=why,
+        )
+
+    def device_gone(self, device_id: int) -> None:
+        """The device is in the directory no more: nobody needs to know where it was."""
+        self._write(self._lockout.forget(str(device_id)))
+
+    def sweep(self, now: float) -> None:
+        """Tell the ledger of guessing whose time is over (`now` in monotonic seconds)."""
+        self._lockout.sweep(now)
+
+    def _write(self, writes: list[Write]) -> None:
+        try:
+            for write in writes:
+                self._submit(*write)
+        except StoreError as error:
+            # Who has signed in is in, all the same.
+            log.warning("it was not written down from where a device signed in: %s", error)
 
     def _own_credentials(self, request: Request) -> str | None:
         """Pick the Authorization value for our realm; a phone may carry several."""
@@ -219,3 +284,12 @@ def _same_target(signed: str, asked: str) -> bool:
     except ParseError:
         return False
     return one.user == other.user and one.host.lower() == other.host.lower()
+
+
+def _instance(request: Request) -> str:
+    """The instance that the sender calls itself (RFC 5626 4.1), or nothing."""
+    try:
+        contact = request.contact
+    except ParseError:
+        return ""
+    return "" if contact is None else (contact.params.get("+sip.instance") or "").strip('"<>')[:128]

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from ringwall.core.api import passwords
+from ringwall.core.api import accounts, passwords
 from ringwall.core.api.app import create_app
 from ringwall.core.operations import Operations
 from ringwall.core.store import schema
@@ -18,6 +18,7 @@ CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 def cheap_passwords(monkeypatch):
     monkeypatch.setattr(passwords, "_HASHER", CHEAP)
     monkeypatch.setattr(passwords, "_decoy", [])
+    monkeypatch.setattr(accounts, "FLOOR_S", 0.0)
 
 
 @pytest.fixture

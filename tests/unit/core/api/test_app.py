@@ -12,12 +12,12 @@ from ringwall import __version__
 from ringwall.core.api import accounts as accounts_module
 from ringwall.core.api import passwords
 from ringwall.core.api.app import create_app
-from ringwall.core.api.limits import TRIES_OF_SOURCE
 from ringwall.core.api.source import LARGEST_BODY
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import operations as ledger_operations
+from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS
 from ringwall.core.operations import Arguments, NoArguments, Operations
 from ringwall.core.store import schema
 from support.core_data import REALM
@@ -283,11 +283,12 @@ async def test_unknown_names_cost_the_same_work(stranger, app, monkeypatch):
 
 async def test_guessing_is_stopped_and_told_when_to_come_back(core, app, stranger, monkeypatch):
     monkeypatch.setattr(passwords, "check_password", lambda *_: False)
+    most = ADMINISTRATOR_LIMITS.of_source
     answers = [
         await stranger.post("/api/tokens", json={"name": f"name{number}", "password": "x"})
-        for number in range(TRIES_OF_SOURCE + 3)
+        for number in range(most + 3)
     ]
-    assert [answer.status_code for answer in answers] == [401] * TRIES_OF_SOURCE + [429] * 3
+    assert [answer.status_code for answer in answers] == [401] * most + [429] * 3
     assert 0 < int(answers[-1].headers["retry-after"]) <= 300
     async with _client(app, source="198.51.100.1") as other:
         assert (await other.post("/api/tokens", json={"name": "a", "password": "x"})).status_code == 401
@@ -428,7 +429,7 @@ async def test_a_store_that_fails_refuses_the_sign_in_with_the_reason(core, stra
 
 async def test_too_many_sign_ins_at_once_are_turned_away(core, app, monkeypatch, caplog):
     caplog.set_level(logging.ERROR)
-    monkeypatch.setattr(accounts_module, "MOST_WAITING", 2)
+    monkeypatch.setattr(accounts_module, "MOST_STRANGERS_WAITING", 2)
     accounts = accounts_module.Accounts(core.store, core.ledger)
     accounts._waiting = 2
     with pytest.raises(OperationError, match="Too many people"):
@@ -436,4 +437,63 @@ async def test_too_many_sign_ins_at_once_are_turned_away(core, app, monkeypatch,
     accounts._waiting = 0
     results = await asyncio.gather(*(accounts.sign_in("admin", PASSWORD, SOURCE) for _ in range(2)))
     assert len({token for token, _ in results}) == 2
+    accounts.close()
+
+
+async def _signs_in(app, source, password=PASSWORD, name="admin"):
+    async with _client(app, source=source) as client:
+        return (await client.post("/api/tokens", json={"name": name, "password": password})).status_code
+
+
+@pytest.mark.req("I1")
+async def test_whoever_signed_in_from_here_gets_in_whatever_others_guess_also_after_a_restart(
+    core, operations, admin
+):
+    app = create_app(operations, core.store, core.ledger)  # a new process: it knows what is in the store
+    for number in range(30):
+        await _signs_in(app, f"192.0.2.{number}", "wrong")
+    assert await _signs_in(app, "198.51.100.1") == 429
+    assert await _signs_in(app, SOURCE) == 201
+    # Neither does somebody who guesses behind the same address,
+    for _ in range(30):
+        await _signs_in(app, SOURCE, "wrong")
+    assert await _signs_in(app, SOURCE) == 201
+    # at this account or at others.
+    for number in range(30):
+        await _signs_in(app, SOURCE, "wrong", f"name{number}")
+    assert await _signs_in(app, SOURCE) == 201
+
+
+@pytest.mark.req("I1")
+async def test_who_guesses_does_not_learn_which_account_is_known_there(core, admin, app):
+    answers = {}
+    for name in ("admin", "nobody"):
+        answers[name] = [await _signs_in(app, SOURCE, "wrong", name) for _ in range(15)]
+    assert answers["admin"][-1] == answers["nobody"][-1] == 429
+
+
+@pytest.mark.req("N3")
+async def test_guessing_at_an_administrator_is_an_alarm_and_few_records(core, admin, app):
+    for number in range(60):
+        await _signs_in(app, f"192.0.2.{number % 12}", "wrong")
+    (alarm,) = await _records(core, "security.guessing")
+    assert (alarm["scope"], alarm["account"], alarm["guessed"]) == (
+        "account",
+        "admin",
+        "administrator password",
+    )
+    for _ in range(60):
+        await _signs_in(app, SOURCE, "wrong", "a-password-typed-as-name")
+    alarms = await _records(core, "security.guessing")
+    assert [alarm["scope"] for alarm in alarms] == ["account", "account", "source"]
+    assert "a-password" not in str(alarms)
+    assert len(await _records(core, "security.sign_in_failed")) <= 40
+
+
+async def test_strangers_who_wait_leave_room_for_whoever_is_known(core, admin, app):
+    accounts = accounts_module.Accounts(core.store, core.ledger)
+    accounts._waiting = accounts_module.MOST_STRANGERS_WAITING
+    with pytest.raises(OperationError, match="Too many people"):
+        await accounts.sign_in("admin", PASSWORD, "198.51.100.1")
+    assert (await accounts.sign_in("admin", PASSWORD, SOURCE))[1].name == "admin"
     accounts.close()

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from ringwall.core.errors import OperationError
+from ringwall.core.lockout.budget import LOCK_S, MOST
 from ringwall.core.operations import Operations
 from ringwall.core.pins import operations as pin_operations
 from ringwall.core.pins import rows
 from ringwall.core.pins.service import DAY_S, Accepted, Locked, PinService, Wrong
-from ringwall.core.pins.tries import LOCK_S, MOST
 from ringwall.core.rights import kinds
 from support.core_data import ADMIN, open_rights
 

@@ -361,3 +361,102 @@ def test_options_and_unknown_methods_are_answered(world: World) -> None:
         for method in ("OPTIONS", "MESSAGE", "BYE", "UPDATE")
     ]
     assert answers == [200, 405, 481, 481]
+
+
+def _guess(world, phone, count, **changes) -> None:
+    """Wrong tries, each on its own, as fast as they come."""
+    for number in range(count):
+        assert sign_in(phone, password=f"wrong {number}", **changes).status == 401
+
+
+@pytest.mark.req("N3")
+def test_guessing_over_one_connection_is_stopped_and_on_record(world: World) -> None:
+    phone, thief = world.phone("201", register=False), world.phone("202", register=False)
+    thief.connect(source="192.0.2.1")
+    _guess(world, thief, 30, username=phone.username)
+    # The right one comes too late for somebody nobody knows, and he does not see that it was right.
+    late = sign_in(thief, username=phone.username, password=phone.password)
+    assert late.status == 401
+    assert "stale" not in late.headers.get("WWW-Authenticate")
+    alarms = [(one["scope"], one["account"], one["source"]) for one in world.told("security.guessing")]
+    assert alarms == [(scope, phone.username, "192.0.2.1") for scope in ("account", "source")]
+    assert len(world.records) < 10
+    phone.connect(source="198.51.100.77")
+    assert sign_in(phone).status == 200
+    world.run(400)
+    assert [one["tries"] for one in world.told("security.guessing")] == [10, 20, 31, 31]
+
+
+@pytest.mark.req("N3")
+def test_guessing_by_invite_is_guessing_as_by_register(world: World) -> None:
+    phone, thief = world.phone("201", register=False), world.phone("202", register=False)
+    thief.connect(source="192.0.2.1")
+    request = thief.base("INVITE", f"sip:201@{world.domain}", 1, "guessed")
+    asked = thief.ask(request)
+    assert asked.status == 401
+    thief.authorize(request, asked)
+    for number in range(24):
+        again = Request("INVITE", request.uri, request.headers.copy())
+        again.headers.remove("Via")
+        again.headers.set("CSeq", f"{number + 2} INVITE")
+        thief.authorize_again(again, username=phone.username, password=f"wrong {number}")
+        assert thief.ask(again).status == 401
+    assert [alarm["scope"] for alarm in world.told("security.guessing")] == ["account", "source"]
+    assert sign_in(thief, username=phone.username, password=phone.password).status == 401
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_known_device_gets_in_at_once_though_somebody_guesses_behind_its_address(
+    world: World, restart: bool
+) -> None:
+    office = "198.51.100.9"
+    desk, soft = world.phone("201"), world.phone("202", register=False)
+    instance = '<sip:soft@192.0.2.77>;+sip.instance="<urn:uuid:7>"'
+    assert soft.register(contact=instance).status == 200
+    for phone in (desk, soft):
+        world.edge.close(phone.connection)
+    world.run()
+    if restart:
+        world.restart_core()
+    thief = world.phone("203", register=False)
+    for number in range(8):
+        for victim in (desk, soft):
+            thief.connect(source=office)
+            _guess(world, thief, 12, username=victim.username)
+            thief.connect(source=f"192.0.2.{number}")
+            _guess(world, thief, 5, username=victim.username)
+    for phone, source, contact in ((desk, office, None), (soft, "203.0.113.200", instance)):
+        phone.connect(source=source)
+        phone.challenge = None
+        assert phone.register(contact=contact).status == 200
+        assert phone.register(contact=contact).status == 200
+    # Whoever comes from elsewhere and says nothing of himself has to wait.
+    desk.connect(source="203.0.113.201")
+    assert desk.register().status == 401
+
+
+def test_a_replayed_sign_in_makes_no_place_known(world: World) -> None:
+    phone, thief = world.phone("201", register=False), world.phone("202", register=False)
+    phone.connect()
+    assert sign_in(phone).status == 200
+    seen = phone.base("REGISTER", f"sip:{world.domain}", next(phone.cseq), "seen", to=phone.aor)
+    assert sign_in(phone, seen).status == 200
+    thief.connect(source="192.0.2.1")
+    for _ in range(3):
+        again = Request("REGISTER", seen.uri, seen.headers.copy())
+        again.headers.remove("Via")
+        answer = thief.ask(again)
+        assert answer.status == 401
+        assert "stale=true" in answer.headers.get("WWW-Authenticate")
+    assert not any(row["place"] == "network 192.0.2.1" for row in world.store.known_places.values())
+
+
+def test_what_was_known_of_a_device_goes_with_it_and_stays_with_a_phone_that_is_logged_in_anew(
+    world: World,
+) -> None:
+    world.phone("201")
+    assert {row["account"] for row in world.store.known_places.values()} == {"1"}
+    world.registrar.device_removed(1)
+    assert world.store.known_places
+    world.authenticator.device_gone(1)
+    assert not world.store.known_places

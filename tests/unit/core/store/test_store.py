@@ -249,7 +249,7 @@ def test_migrations_make_the_tables_of_the_schema(tmp_path):
     from alembic.migration import MigrationContext
 
     # Tables that stand with what they are for.
-    for module in ("firmware.tables", "voicemail.rows"):
+    for module in ("firmware.tables", "lockout.known", "voicemail.rows"):
         importlib.import_module(f"ringwall.core.{module}")
 
     engine = open_engine(f"sqlite:///{tmp_path}/x.db")

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from starlette.responses import Response
 
-from ringwall.core.api.limits import Window, network_of
+from ringwall.core.lockout.window import Window, network_of
 from ringwall.core.registrar.watch import SecurityWatch
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ Rules that this module keeps:
 from dataclasses import dataclass, field
 from typing import Final
 
-from ringwall.core.api.limits import Window
+from ringwall.core.lockout.window import Window
 
 MOST_OF_CALL: Final = 3
 """After how many wrong tries in one call the caller is sent away."""
@@ -28,7 +28,7 @@ LONGEST_PAUSE_S: Final = 8.0
 
 
 @dataclass(slots=True)
-class Budget:
+class AttemptBudget:
     """The wrong tries at one account: `failures` are (time, source); times in Unix seconds."""
 
     failures: list[tuple[float, str]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Budget:
         return [one for one in self.failures if one[0] > now - FORGET_S]
 
 
-class Sources:
+class SourceBudget:
     """The wrong tries of each source."""
 
     def __init__(self) -> None:
