@@ -159,3 +159,19 @@ class Context:
     conference: bool = False  # the call to be watched is a conference
     coached: bool = False  # the call to be recorded is being coached
     saving: bool = False
+
+
+# What no code asks for yet: the permissions to it can be set, and have no effect (a test holds this list).
+NOT_ASKED_YET: Final = frozenset(
+    {
+        Action.ORIGINATE,
+        Action.EXTERNAL_ASSIGNMENT,
+        Action.PSTN_FAILOVER,
+        Action.VIDEO,
+        Action.CUSTOMIZE_BUTTONS,
+        Action.ADD_BUDDY,
+        Action.SHOW_CALLER_ID,
+        Action.SHOW_OTHER_PREFIXES,
+        Action.COLLABORATE,
+    }
+)

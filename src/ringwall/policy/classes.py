@@ -25,6 +25,21 @@ def _permission(name: str, default: Any, least: int = 0, most: int = 0) -> Any:
     return field(default=default, metadata={"published": name, "range": (least, most) if most else None})
 
 
+WITHOUT_EFFECT: Final = frozenset(
+    {
+        *(
+            "max_buddies",
+            "inter_site_video",
+            "pstn_failover",
+            "show_monitored_caller_id",
+            "customize_buttons",
+        ),
+        *("show_other_prefixes", "collaboration", "external_assignment"),
+    }
+)
+"""Permissions for what does not exist yet (`actions.NOT_ASKED_YET`): whoever sets them is told so."""
+
+
 class AcceptKind(StrEnum):
     """From whom something is accepted."""
 

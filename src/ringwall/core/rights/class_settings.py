@@ -19,6 +19,7 @@ from ringwall.core.rights.settings import (
 from ringwall.policy.classes import (
     FROM_ALL,
     FROM_NOBODY,
+    WITHOUT_EFFECT,
     Accept,
     Callback,
     CallCos,
@@ -57,6 +58,8 @@ def _permissions(cos: type) -> tuple[Setting, ...]:
         published = one.metadata.get("published")
         if published is None:
             continue
+        if cos is TelephonyCos and one.name in WITHOUT_EFFECT:
+            published += " (no effect yet)"
         if one.name in _ACCEPTS:
             told = f"{published}: none, all, or extensions and groups (201, group:desk)."
             default = ("all",) if one.default == FROM_ALL else ()

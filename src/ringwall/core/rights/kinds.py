@@ -182,8 +182,12 @@ def _build_code(key: str, values: Values) -> Built:
     return AuthCode(key, **given), {}
 
 
+# Only what something answers can be made: a call to anything else would find nobody. Those that were made
+# before stay, so that their extensions are not given to somebody else.
+ANSWERED: Final = (ObjectKind.HUNT_GROUP, ObjectKind.PAGING_GROUP, ObjectKind.OVERHEAD_PAGING)
+
 _OBJECT = (
-    text("kind", f"What it is: {', '.join(ObjectKind)}.", None, required=True, choices=tuple(ObjectKind)),
+    text("kind", f"What it is: {', '.join(ANSWERED)}.", None, required=True, choices=ANSWERED),
     text("name", "What people call it."),
     text(
         "group",

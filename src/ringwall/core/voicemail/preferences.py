@@ -3,11 +3,13 @@
 Rules that this module keeps:
 - Where a caller can be sent from a greeting is inside, and checked when it is set.
 - A greeting that is replaced or removed is refuse, and swept.
+- An owner changes the mode, or what becomes of calls and who is told of messages, only with the right to it
+  (C2, Allow Call Handling Changes); an administrator needs none.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ringwall.core.directory import DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
@@ -27,6 +29,10 @@ from ringwall.core.voicemail.model import (
 )
 from ringwall.core.voicemail.records import Greeting, Kept
 from ringwall.core.voicemail.records import Profile as PutProfile
+from ringwall.policy import Action
+
+# What an owner may change without a right: it concerns nobody's call.
+_PERSONAL: Final = frozenset({"say_envelope", "accept_broadcast"})
 
 
 class Preferences:
@@ -38,6 +44,23 @@ class Preferences:
         self._records = mailboxes.records
         self._directory = directory
         self.operator = operator
+
+    def _require(self, user: UserEntry, action: Action, setting: str, actor: Mapping[str, str]) -> None:
+        """Ask the policy for an owner who changes something; raise OperationError (refused), on record."""
+        if actor.get("kind") not in {"user", "phone"}:
+            return
+        why = self._mailboxes.rights.why_not_change(user.extension, action)
+        if why is None:
+            return
+        self._records.note(
+            "voicemail.change_denied",
+            mailbox=user.extension,
+            setting=setting,
+            action=action.value,
+            why=why,
+            actor=dict(actor),
+        )
+        raise OperationError("refused", f"{setting} cannot be changed by its owner: {why}.", setting)
 
     # Settings
 
@@ -55,9 +78,14 @@ class Preferences:
     async def change(
         self, user: UserEntry, given: Mapping[str, Any], actor: Mapping[str, str]
     ) -> MailboxSettings:
-        """Change settings; raise OperationError (invalid) or StoreError."""
+        """Change settings; raise OperationError (invalid, refused) or StoreError."""
         before = self.of(user)
         after = replace(before, **given)
+        changed = {name for name in given if getattr(before, name) != getattr(after, name)}
+        if "mode" in changed:
+            self._require(user, Action.CHANGE_MODE, "mode", actor)
+        for name in sorted(changed - _PERSONAL - {"mode"}):
+            self._require(user, Action.CHANGE_CALL_HANDLING, name, actor)
         self._check(user, after)
         if after == before:
             return after
@@ -159,6 +187,7 @@ class Preferences:
 
         A destination is kept only if it may be told now; it is asked again at each use (C4, C5).
         """
+        self._require(user, Action.CHANGE_CALL_HANDLING, "profile", actor)
         if not 1 <= number <= MOST_PROFILES:
             raise OperationError("invalid", f"number: profiles have 1 to {MOST_PROFILES}.", "number")
         for step in profile.steps if profile is not None else ():

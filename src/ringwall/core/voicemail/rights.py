@@ -17,6 +17,7 @@ from ringwall.policy import (
     ObjectKind,
     PolicySnapshot,
     Use,
+    UserSubject,
     VoiceMailCos,
     may,
 )
@@ -69,6 +70,12 @@ class MailboxRights:
         context = Context(self._clock(), self._policy.use, saving=True)
         subject = MailboxSubject(extension, from_outside=False)
         answer = may(self._policy.snapshot, subject, Action.NOTIFY, number=number, context=context)
+        return None if answer.allowed else answer.rule.sentence
+
+    def why_not_change(self, extension: str, action: Action) -> str | None:
+        """Why the owner may not change the mode, or what is done with calls; None if they may."""
+        context = Context(self._clock(), self._policy.use)
+        answer = may(self._policy.snapshot, UserSubject(extension), action, context=context)
         return None if answer.allowed else answer.rule.sentence
 
     def is_object(self, extension: str) -> bool:

@@ -12,6 +12,7 @@ from ringwall.core.api.app import create_app
 from ringwall.core.api.owners import MOST_TOKENS, Owners
 from ringwall.core.operations import Operations
 from ringwall.core.pins.service import PinService
+from ringwall.core.rights import kinds
 from ringwall.core.store import schema
 from ringwall.core.voicemail import operations as voicemail_operations
 from ringwall.core.voicemail.opening import Ground, open_voice_mail
@@ -53,6 +54,7 @@ async def house(core):
         pass
 
     rig = Rig()
+    rig.rights = rights
     rig.core, rig.house, rig.files, rig.clock, rig.pins, rig.app = core, house, files, clock, pins, house_app
 
     async def message(to="201", seconds=3.0, **marks):
@@ -186,7 +188,48 @@ async def test_an_owner_has_a_bounded_number_of_tokens(house):
         await each.aclose()
 
 
+async def staff(house, **permissions):
+    """Put Anna into a group whose telephony class has these permissions."""
+    await house.rights.add(ADMIN, kinds.TELEPHONY, "Staff", permissions)
+    await house.rights.add(ADMIN, kinds.GROUP, "staff", {"name": "Staff", "telephony": "Staff"})
+    await house.core.directory.change_user(ADMIN, "201", {"group": "staff"})
+
+
+@pytest.mark.req("C2")
+async def test_an_owner_without_the_right_changes_neither_mode_nor_call_handling(house):
+    async with await signed_in(house) as owner:
+        for changes, field in (
+            ({"takes_calls": False}, "takes_calls"),
+            ({"always": True, "say_envelope": True}, "always"),
+            ({"mail_to": "thief@example.net"}, "mail_to"),
+        ):
+            refused = await owner.patch("/api/mailbox", json=changes)
+            assert (refused.status_code, refused.json()["error"]["field"]) == (403, field)
+        assert (await owner.patch("/api/mailbox", json={"say_envelope": True})).status_code == 200
+        # The same values again are no change.
+        assert (await owner.patch("/api/mailbox", json={"takes_calls": True})).status_code == 200
+        assert (await owner.patch("/api/mailbox", json={"mode": "out of office"})).status_code == 200
+        profile = {"steps": [{"to": "202", "seconds": 60}], "repeats": 1}
+        assert (await owner.put("/api/mailbox/profiles/1", json=profile)).status_code == 403
+        assert (await owner.delete("/api/mailbox/profiles/1")).status_code == 403
+        await staff(house, change_mode=False)
+        refused = await owner.patch("/api/mailbox", json={"mode": "standard"})
+        assert (refused.status_code, refused.json()["error"]["field"]) == (403, "mode")
+    await house.core.ledger.record_durably("system.stopped")  # behind what is queued
+    denied = [each["body"] for each in await house.core.ledger.tail(0, 1000, "voicemail.change_denied")]
+    assert [each["setting"] for each in denied] == [
+        "takes_calls",
+        "always",
+        "mail_to",
+        "profile",
+        "profile",
+        "mode",
+    ]
+    assert {each["mailbox"] for each in denied} == {"201"}
+
+
 async def test_settings_profiles_and_lists_are_changed_by_their_owner(house):
+    await staff(house)
     async with await signed_in(house) as owner:
         changed = await owner.patch(
             "/api/mailbox",

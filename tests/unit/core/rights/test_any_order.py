@@ -57,7 +57,9 @@ GIVEN = {
     ),
     kinds.LIMITS: st.fixed_dictionaries({}, optional={"user_concurrent": st.integers(-1, 3)}),
     kinds.RANGE: st.fixed_dictionaries({"kind": st.sampled_from(["premium", "satellite"])}),
-    kinds.OBJECT: st.fixed_dictionaries({"kind": st.just("menu")}, optional={"group": st.none() | NAMES}),
+    kinds.OBJECT: st.fixed_dictionaries(
+        {"kind": st.just("hunt group")}, optional={"group": st.none() | NAMES}
+    ),
     kinds.CODE: st.fixed_dictionaries(
         {"name": NAMES}, optional={"owner": st.none() | EXTENSIONS, "wildcard": st.integers(0, 5)}
     ),

@@ -84,7 +84,7 @@ async def test_the_ranges_come_and_go_as_a_file(core, office, run) -> None:
 @pytest.mark.req("C5")
 async def test_an_inside_object_and_a_user_cannot_share_an_extension(core, office) -> None:
     with pytest.raises(OperationError, match="that of a user"):
-        await office.add(ADMIN, kinds.OBJECT, "201", {"kind": "menu"})
+        await office.add(ADMIN, kinds.OBJECT, "201", {"kind": "hunt group"})
     await office.add(ADMIN, kinds.OBJECT, "600", {"kind": "paging group"})
     with pytest.raises(OperationError, match="that of a paging group"):
         await core.directory.add_user(ADMIN, "600", "Anna")

@@ -200,7 +200,8 @@ def test_the_code_asks_the_policy_for_nothing_but_features_callback_and_notices(
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Action"
     }
     assert named <= {
-        "BROADCAST_LIST", "CALLBACK", "FORWARD_NO_ANSWER", "KEEP_MESSAGE", "NOTIFY", "SYSTEM_LIST",
+        "BROADCAST_LIST", "CALLBACK", "CHANGE_CALL_HANDLING", "CHANGE_MODE", "FORWARD_NO_ANSWER", "KEEP_MESSAGE",
+        "NOTIFY", "SYSTEM_LIST",
     }  # fmt: skip
 
 
