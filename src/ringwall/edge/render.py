@@ -34,6 +34,9 @@ _FLOOD_SECONDS = 30
 _URL_BYTES = 4096
 _CERTIFICATE_BYTES = 6000  # of a phone: as a header it has to fit into HAProxy's buffer
 _FLOW_MARGIN_SECONDS = 100
+_STRAYS = (
+    20  # responses that are none, of one connection within a minute: a call that ends badly leaves a few
+)
 _MAX_FORWARDS = 70  # RFC 3261, 8.1.1.6
 _PORT_LIMIT = 65536
 _TRUNK_CONNECTIONS = 4 * TRUNK_SLOTS  # room for those that are just ending
@@ -63,6 +66,8 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
     "core_name": (_NAME.match, "a DNS name"),
     "link_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "flow_token_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "via_mark": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "seal_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "trunk_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "haproxy_log_level": (_WORD.match, "a level of syslog"),
 }
@@ -80,6 +85,8 @@ class Edge:
     link_token: str
     flow_token_secret: str
     trunk_token: str
+    via_mark: str
+    seal_secret: str
     sips_port: int
     https_port: int
     phones_port: int
@@ -117,6 +124,7 @@ class Edge:
     url_bytes: int = _URL_BYTES
     certificate_bytes: int = _CERTIFICATE_BYTES
     max_forwards: int = _MAX_FORWARDS
+    strays_put_up_with: int = _STRAYS
     threads: int = 2
     kamailio_debug: int = -1
     haproxy_log_level: str = "notice"
@@ -171,6 +179,8 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         # core's word; so must the agent's.
         flow_token_secret=_derived(link_token, b"ringwall flow tokens"),
         trunk_token=_derived(link_token, b"ringwall trunks"),
+        via_mark=_derived(link_token, b"ringwall marks in Via")[:32],
+        seal_secret=_derived(link_token, b"ringwall seals in Via"),
         sips_port=ports.sips,
         https_port=ports.https,
         phones_port=ports.phones,

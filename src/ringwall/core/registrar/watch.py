@@ -20,18 +20,22 @@ class _Window:
 
 
 class SecurityWatch:
-    """Folds repeated events of one kind from one source. `record(kind, **fields)` is the ledger's."""
+    """Folds repeated events of one kind from one source. `record(kind, **fields)` is the ledger's.
 
-    def __init__(self, record: Callable[..., None]) -> None:
+    `seconds` is how long a window lasts: one record when it begins and, if more came, one when it ends.
+    """
+
+    def __init__(self, record: Callable[..., None], seconds: float = WINDOW_SECONDS) -> None:
         self._record = record
+        self._seconds = seconds
         self._open: dict[tuple[str, str], _Window] = {}
         self.unfollowed = 0
 
-    def note(self, kind: str, source: str, now: float, **fields: Any) -> None:
-        """Take one event; `now` is monotonic seconds."""
+    def note(self, kind: str, source: str, now: float, times: int = 1, /, **fields: Any) -> None:
+        """Take an event, or so many at once; `now` is monotonic seconds."""
         window = self._open.get((kind, source))
         if window is not None and now < window.ends_at:
-            window.more += 1
+            window.more += times
             window.fields = fields
             return
         if window is None and len(self._open) >= MAX_SOURCES:
@@ -39,7 +43,7 @@ class SecurityWatch:
             return
         if window is not None:
             self._close(kind, source, window)
-        self._open[kind, source] = _Window(now + WINDOW_SECONDS, fields)
+        self._open[kind, source] = _Window(now + self._seconds, fields, times - 1)
         self._record(kind, source=source, **fields)
 
     def sweep(self, now: float) -> None:

@@ -92,6 +92,11 @@ class Trunks:
                 return self.line(trunk)
         return None
 
+    def named(self, slot: str) -> str:
+        """What a slot's trunk is called on record: "trunk main", or the slot where no trunk has it."""
+        line = self.of_slot(slot)
+        return f"slot {slot[:8]}" if line is None else f"trunk {line.id}"
+
     def address(self, trunk: str, request: Request) -> None:
         """Let the edge send a request of ours to the carrier; one that has no slot any more gets a 503."""
         request.headers.set(TRUNK_HEADER, str(self.slots.get(trunk, _NOBODYS)))

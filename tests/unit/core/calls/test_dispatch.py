@@ -60,6 +60,19 @@ def test_an_event_of_the_edge_that_is_not_known_does_no_harm(world: World) -> No
     assert world.edge.from_core_log[-1].status == 200
 
 
+def test_responses_of_nobody_are_on_record_once_for_their_source(world: World) -> None:
+    for event in (
+        "stray-responses;source=192.0.2.9;times=21",
+        "stray-responses;source=192.0.2.9;times=x",
+        "stray-responses;trunk=7;times=3",
+        "stray-responses;times=3",
+    ):
+        world.dispatcher.data(raw("INFO", f"P-Ringwall-Event: {event}"))
+    world.run()
+    records = [body for kind, body in world.records if kind == "security.stray_response"]
+    assert [record["source"] for record in records] == ["192.0.2.9", "slot 7"]
+
+
 def test_an_event_that_comes_over_a_flow_is_none(world: World) -> None:
     phone = world.phone("201")
     event = f"P-Ringwall-Event: flow-closed;flow={phone.connection.peer}"

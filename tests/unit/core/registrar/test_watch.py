@@ -36,3 +36,14 @@ def test_an_event_after_its_window_begins_a_new_one() -> None:
     guard.note("security.x", "a", 2.0)
     guard.note("security.x", "a", 20.0)
     assert len(records) == 3
+
+
+def test_many_at_once_and_a_window_of_ones_own() -> None:
+    records: list = []
+    guard = SecurityWatch(lambda kind, **fields: records.append(fields), 60.0)
+    guard.note("security.x", "a", 1.0, 5)
+    guard.note("security.x", "a", 50.0, 7)
+    guard.sweep(60.0)
+    assert records == [{"source": "a"}]
+    guard.sweep(61.0)
+    assert records[1:] == [{"source": "a", "repeated": 11}]

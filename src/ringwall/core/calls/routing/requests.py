@@ -191,10 +191,15 @@ def _speaks_for(switch: Switch, sender: Flow | TrunkLine, leg: Leg) -> bool:
 
 
 def _edge_event(switch: Switch, text: str) -> None:
-    kind, _, rest = text.partition(";")
-    if kind.strip() == "flow-closed" and rest.strip().startswith("flow="):
-        peer = rest.strip()[5:]
-        keepalive.flow_closed(switch, peer)
-        switch.registrar.flow_closed(peer)
+    kind, *parts = (part.strip() for part in text.split(";"))
+    told = dict(part.split("=", 1) for part in parts if "=" in part)
+    if kind == "flow-closed" and "flow" in told:
+        keepalive.flow_closed(switch, told["flow"])
+        switch.registrar.flow_closed(told["flow"])
+    elif kind == "stray-responses" and ("source" in told or "trunk" in told):
+        source = switch.trunks.named(told["trunk"]) if "trunk" in told else told["source"]
+        times = told.get("times", "")
+        count = int(times) if times.isascii() and times.isdigit() and len(times) < 8 else 1
+        switch.watch.note("security.stray_response", source[:64], switch.now(), max(1, count))
     else:
         log.warning("the edge told of something unknown: %s", kind[:40])
