@@ -1,5 +1,7 @@
 """A store, a ledger and a directory in a folder of their own."""
 
+import functools
+import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,8 @@ from ringwall.core.ledger.chain import load_key, make_key
 from ringwall.core.operations import Actor
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store, schema
+from ringwall.core.store.engine import open_engine
+from ringwall.core.store.migrate import migrate
 
 ADMIN = Actor("local", "root", "local")
 REALM = "phones.example.com"
@@ -31,10 +35,32 @@ class Core:
         return f"sqlite:///{self.folder}/ringwall.db"
 
 
+@functools.cache
+def _tables() -> bytes:
+    """A database with all tables and nothing in them.
+
+    Making the tables takes longer than most tests; tests/unit/core/store tests that.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "ringwall.db"
+        engine = open_engine(f"sqlite:///{made}")
+        migrate(engine)
+        engine.dispose()
+        return made.read_bytes()
+
+
+def make_tables(database: Path) -> None:
+    """Put a database with all tables and nothing in them where there is none yet."""
+    if not database.exists():
+        database.write_bytes(_tables())
+        database.chmod(0o600)
+
+
 async def open_core(folder: Path, *, interval: float = 0.001) -> Core:
     """Open a core's data, making it where the folder is empty."""
     url = f"sqlite:///{folder}/ringwall.db"
     new = not (folder / "ledger.key").exists()
+    make_tables(folder / "ringwall.db")
     store = await Store.open(url, interval=interval)
     if new:
         row = {"id": uuid.uuid4().hex, "name": "Test", "created_at": 1.0, "next_number": 1}

@@ -13,6 +13,7 @@ import ringwall.cli
 from ringwall.core.setup import set_up
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
+from support.core_data import make_tables
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def data():
         layout.core_run.mkdir(parents=True)
         settings = Settings.for_address("192.0.2.10")
         settings.save(layout)
+        make_tables(layout.database)
         asyncio.run(set_up(layout, settings))
         yield layout
 
