@@ -240,7 +240,8 @@ def run_tests(
 ) -> None:
     """Run what CI runs: style, types, import rules, unit tests, and tests with real engines and phones."""
     repository = checks.repository()
-    results = checks.run(repository, checks.suite(repository, suite), Output(as_json=as_json))
+    stages = checks.suite(repository, suite, checks.processors())
+    results = checks.run(repository, stages, Output(as_json=as_json))
     if not all(result.ok for result in results):
         raise typer.Exit(1)
 
