@@ -27,7 +27,7 @@ class Line(RawPhone):
 
     exchange: "Exchange"
 
-    def _event(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         if isinstance(event, RequestReceived) and event.request.method == "NOTIFY":
             self.respond(event.key, event.request.response(200))
         elif (
@@ -39,7 +39,7 @@ class Line(RawPhone):
         else:
             if isinstance(event, RequestReceived) and event.request.method == "OPTIONS":
                 self.exchange.asked = True
-            super()._event(event)
+            super().event(event)
 
 
 class Exchange:

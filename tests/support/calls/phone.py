@@ -2,6 +2,7 @@
 
 import itertools
 
+from ringwall.cli.demo.sip_phone import UserAgent
 from ringwall.sip.dialog import Dialog, OutOfOrder
 from ringwall.sip.digest import Challenge, ha1
 from ringwall.sip.message import Headers, Request, Response
@@ -13,7 +14,6 @@ from ringwall.sip.transaction import (
     RequestReceived,
     ResponseReceived,
     TimedOut,
-    Transactions,
 )
 from support.calls.media import BOTH, answer_to, describe
 
@@ -99,7 +99,7 @@ class PhoneCall:
         contact = self.phone.contact if method in ("INVITE", "UPDATE") else None
         extra = [("Allow", self.phone.allow), *headers] if method in ("INVITE", "UPDATE") else headers
         request = self.dialog.request(method, contact, extra, body, content_type)
-        key = self.phone.send(request, self)
+        key = self.phone.ask_within(request, self)
         if method == "INVITE":
             self.reinvite_key = key
         return request
@@ -118,17 +118,16 @@ class PhoneCall:
         self.request("BYE")
 
     def cancel(self) -> None:
-        self.phone.tx.cancel(self.key, self.phone.now())
-        self.phone.flush()
+        self.phone.cancel_request(self.key)
 
 
-class Phone:
+class Phone(UserAgent):
     def __init__(
         self, world, extension: str, username: str, password: str, *, suites=BOTH, dtls: bool = False
     ) -> None:
+        super().__init__(f"{username}.invalid:5061", world.loop)
         self.world, self.extension, self.username, self.password = world, extension, username, password
         self.suites, self.dtls = suites, dtls
-        self.tx = Transactions(f"{username}.invalid:5061")
         self.calls: list[PhoneCall] = []
         self.by_call_id: dict[str, PhoneCall] = {}
         self.connection = None
@@ -162,47 +161,29 @@ class Phone:
     def last(self) -> PhoneCall:
         return self.calls[-1]
 
-    def now(self) -> float:
-        return self.world.loop.time()
-
     # The wire
 
     def connect(self, source: str = "198.51.100.9") -> None:
         port = 40000 + next(self.world.edge.numbers) % 20000
         self.connection = self.world.edge.connect(self, f"{source}:{port}", "wss" if self.dtls else "tls")
 
-    def flush(self) -> None:
-        data = self.tx.take_output()
-        if data:
-            self.world.from_phone(self, data)
-            self.connection.write(data)
-        deadline = self.tx.deadline()
-        if deadline is not None:
-            self.world.loop.call_at(deadline, self._tick)
+    def write(self, data: bytes) -> None:
+        self.world.from_phone(self, data)
+        self.connection.write(data)
 
-    def _tick(self) -> None:
-        for event in self.tx.expire(self.now()):
-            self._event(event)
-        self.flush()
-
-    def send(self, request: Request, call: PhoneCall | None = None) -> str:
+    def ask_within(self, request: Request, call: PhoneCall) -> str:
+        """Send a request of a call, which gets the answers."""
         key = self.tx.request(request, self.now())
-        if call is not None:
-            self.pending[key] = call
+        self.pending[key] = call  # before anything can come back
         self.flush()
         return key
-
-    def respond(self, key: str, response: Response) -> None:
-        self.tx.respond(key, response, self.now())
-        self.flush()
 
     def heard(self, connection, message: Request | Response) -> None:
         # As if it had come over the wire: nobody shares objects with anybody.
         [message] = type(connection.parser)().feed(message.to_bytes())
         self.log.append(message)
         self.world.to_phone(self, message)
-        for event in self.tx.receive(message, self.now()):
-            self._event(event)
+        self.receive(message)
         self.flush()
 
     # What the user does
@@ -283,12 +264,12 @@ class Phone:
         call.invite = self.base("INVITE", target, 1, call_id, headers, call.local_sdp)
         call.state = "calling"
         self.by_call_id[call_id] = call
-        call.key = self.send(call.invite, call)
+        call.key = self.ask_within(call.invite, call)
         return call
 
     # What happens to it
 
-    def _event(self, event) -> None:
+    def event(self, event) -> None:
         self.events.append(event)
         if isinstance(event, RequestReceived):
             self._request(event.key, event.request)
