@@ -7,12 +7,15 @@ To add commands: write a module beside this one and register it in ``_assemble``
 """
 
 import errno
+import functools
 import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import typer
+from typer.main import get_command
 
 from ringwall.cli.output import Output
 from ringwall.infra.errors import RingwallError
@@ -73,6 +76,12 @@ def _assemble() -> typer.Typer:
     return app
 
 
+@functools.cache
+def _command() -> Callable[..., object]:
+    """Return the command line ready to be called: making it takes most of the time that a command needs."""
+    return get_command(_assemble())
+
+
 def main() -> None:
     """Run the command of ``sys.argv`` and end the process with its exit code."""
     # A library's warning belongs into a log, not between the lines that a person reads.
@@ -80,7 +89,7 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     output = Output(as_json="--json" in sys.argv[1:])
     try:
-        _assemble()(prog_name="./ringwall")
+        _command()(prog_name="./ringwall")
     except RingwallError as error:
         output.error(error)
         sys.exit(1)
