@@ -45,5 +45,24 @@ class Line:
 
 def find(needle: np.ndarray, heard: np.ndarray) -> list[int]:
     """Every place in `heard` at which `needle` begins."""
-    first = np.flatnonzero(heard[: len(heard) - len(needle) + 1] == needle[0])
-    return [int(at) for at in first if np.array_equal(heard[at : at + len(needle)], needle)]
+    sound, wanted = Sound(heard), needle.astype(np.int16)
+    places, at = [], sound.find(wanted)
+    while at is not None:
+        places.append(at)
+        at = sound.find(wanted, at + 1)
+    return places
+
+
+class Sound:
+    """What was heard, to be searched many times."""
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self._bytes = samples.astype(np.int16).tobytes()
+
+    def find(self, needle: np.ndarray, start: int = 0) -> int | None:
+        """The first place from `start` on at which `needle` begins."""
+        wanted, at = needle.astype(np.int16).tobytes(), 2 * start - 1
+        while (at := self._bytes.find(wanted, at + 1)) >= 0:
+            if at % 2 == 0:
+                return at // 2
+        return None

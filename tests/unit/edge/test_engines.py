@@ -1,5 +1,7 @@
 """Putting configurations in place, without an engine: what happens when something fails half-way."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,10 +58,15 @@ def test_without_a_link_token_there_is_no_configuration(system) -> None:
     assert not layout.kamailio_config.exists()
 
 
-def test_a_data_directory_that_no_configuration_can_name_is_refused(tmp_path) -> None:
-    folder = tmp_path / "with blank"
-    folder.mkdir()
-    layout, settings = Layout.of(folder), Settings.for_address("192.0.2.7")
+@pytest.fixture
+def folder_with_blank() -> Iterator[Path]:
+    """A data directory whose name has a blank, and is short: unix sockets must fit below it."""
+    with tempfile.TemporaryDirectory(prefix="with blank ") as folder:
+        yield Path(folder)
+
+
+def test_a_data_directory_that_no_configuration_can_name_is_refused(folder_with_blank) -> None:
+    layout, settings = Layout.of(folder_with_blank), Settings.for_address("192.0.2.7")
     for directory in accounts.directories(layout):
         directory.path.mkdir(exist_ok=True)
     pki.ensure_pki(layout, settings, chown=False)

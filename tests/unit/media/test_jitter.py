@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ringwall.media.g711 import DECODE
 from ringwall.media.jitter import MOST_DELAY, MOST_PACKET
 from ringwall.media.playout import FRAME, RING
-from support.media.line import Line, codes_of, find
+from support.media.line import Line, Sound, codes_of, find
 
 RANDOM = np.random.default_rng(7)
 SOUND = codes_of(RANDOM.integers(-9000, 9000, 8000 * 60))
@@ -104,16 +104,11 @@ def test_after_a_pause_nothing_is_lost(spurts, base):
             at += 20
         at += pause // 20 * 20
     line.run(arrivals, at + 400)
-    played = line.played
-    place = 0
+    played, place = Sound(line.played), 0
     for first in heard:
-        found = [
-            where
-            for where in find(DECODE[SOUND[first * 160 + 32 : (first + 1) * 160]], played)
-            if where >= place
-        ]
-        assert found, f"packet {first} was not heard"
-        place = found[0]
+        found = played.find(DECODE[SOUND[first * 160 + 32 : (first + 1) * 160]], place)
+        assert found is not None, f"packet {first} was not heard"
+        place = found
     assert line.buffer.late == 0
 
 

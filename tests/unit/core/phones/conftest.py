@@ -1,16 +1,8 @@
-"""A house with phones, in which a PIN costs little."""
+"""A house with phones."""
 
 import pytest
-from argon2 import PasswordHasher, Type
 
-from ringwall.core.api import passwords
 from support.phones import open_house
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch):
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1, type=Type.ID))
-    monkeypatch.setattr(passwords, "_decoy", [])
 
 
 @pytest.fixture
