@@ -133,6 +133,14 @@ async def test_during_a_call_media_ports_are_open_on_the_one_address_and_afterwa
         pytest.fail("media ports stay open after the call")
 
 
+@pytest.mark.req("W3")
+def test_no_crash_of_any_process_leaves_its_memory_on_the_disk(system) -> None:
+    for program in PROGRAMS:
+        for pid in processes(system, program):
+            limits = Path(f"/proc/{pid}/limits").read_text()
+            assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE), (program, pid, limits)
+
+
 @pytest.mark.req("T5")
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["TCP", "UDP"])
 def test_plain_sip_gets_no_answer(system, kind) -> None:

@@ -12,6 +12,7 @@ from ringwall.cli.client import ask
 from ringwall.infra import accounts, host, listeners, packages, pki, ports
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.layout import Layout
+from ringwall.infra.memory_folder import memory_folder
 from ringwall.infra.settings import Settings
 from ringwall.infra.supervise import Supervisor
 
@@ -46,6 +47,7 @@ def examine(layout: Layout) -> list[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _folders(layout),
         lambda: _secrets(layout),
+        lambda: _memory(layout),
         lambda: _certificates(layout, settings),
         lambda: _address(settings),
         lambda: _running(layout, settings),
@@ -165,6 +167,20 @@ def _secrets(layout: Layout) -> Iterator[Finding]:
         )
     else:
         yield Finding("root key", True, "offline")
+
+
+def _memory(layout: Layout) -> Iterator[Finding]:
+    """Look at where the keys of live calls are: in memory, and what of the memory may reach a disk."""
+    folder = memory_folder(layout)
+    if folder is None:
+        found = "neither /run nor /dev/shm is in memory: calls that are up end when the core does"
+        yield Finding("memory", False, found, "mount -t tmpfs tmpfs /run (a container: --tmpfs /run)")
+    else:
+        yield Finding("memory", True, f"keys of live calls lie in {folder.parent}, which is on no disk")
+    swaps = host.clear_swaps()
+    if swaps:
+        found = f"{', '.join(swaps)} takes memory to a disk, unencrypted as far as can be seen"
+        yield Finding("swap", True, found, "encrypt it or do without (swapoff -a): it may hold keys of calls")
 
 
 def _certificates(layout: Layout, settings: Settings) -> Iterator[Finding]:

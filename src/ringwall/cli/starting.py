@@ -62,6 +62,7 @@ def prepare(
     if made:
         output.progress("made the system users")
     accounts.prepare_directories(layout)
+    accounts.prepare_memory_folder(layout)
     refuse_running(layout)
     settings = _settings(layout, address=address, free_ports=free_ports)
     ports.require_local(settings.address)

@@ -54,6 +54,7 @@ from ringwall.core.rights import kinds
 from ringwall.core.rights import operations as rights_operations
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
+from ringwall.core.store.call_keys import open_call_keys
 from ringwall.core.store.engine import sqlite_url
 from ringwall.core.store.schema import load_bindings, load_live_calls
 from ringwall.core.trunks.edge_slots import EdgeSlots
@@ -95,6 +96,7 @@ class Core:
         self.trunks: Trunks
         self.slots: EdgeSlots
         self.media_links = links_of(layout, settings)
+        self.call_keys = open_call_keys(layout)
         self.switch: Switch
         self.sip: SipLink
         self.control: ControlLink
@@ -176,6 +178,7 @@ class Core:
             trunks=self.trunks,
             forwardings=self.forwarding,
             loop=loop,
+            call_keys=self.call_keys,
             media=Media(self.media_links),
         )
         notices = EmergencyNotices(
@@ -309,6 +312,7 @@ class Core:
             "devices": len(self.directory.snapshot.by_device),
             "registrations": len(self.switch.bindings),
             "calls": len(self.switch.calls),
+            "calls_outlive_the_core": self.call_keys.outlive_the_process,
             "trunks": self.trunks.describe(),
             "media": self.switch.media.describe(),
             "mail": self.mail.describe(),

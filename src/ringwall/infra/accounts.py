@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ringwall.infra.errors import AccountError, LayoutError
 from ringwall.infra.layout import Layout
+from ringwall.infra.memory_folder import memory_folder
 from ringwall.infra.run import run_tool
 
 HAPROXY = "ringwall-haproxy"
@@ -163,6 +164,13 @@ def prepare_directories(layout: Layout) -> None:
     layout.data.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     for directory in directories(layout):
         _prepare(directory)
+
+
+def prepare_memory_folder(layout: Layout) -> None:
+    """Make the folder for what must not reach a disk, where this host has a place for it. As above."""
+    folder = memory_folder(layout)
+    if folder is not None:
+        _prepare(Directory(folder, CORE, CORE, 0o700))
 
 
 def check_way_to(data: Path) -> None:

@@ -54,6 +54,28 @@ def require_root() -> None:
         raise RingwallError("This needs root: start it with ./ringwall, which asks for it.", code="not-root")
 
 
+def clear_swaps(swaps: Path = Path("/proc/swaps"), blocks: Path = Path("/sys/block")) -> list[str]:
+    """Return the swap areas of this host that are neither encrypted (dm-crypt) nor in memory (zram)."""
+    try:
+        names = [line.split()[0] for line in swaps.read_text().splitlines()[1:] if line.strip()]
+    except OSError:
+        return []
+    return [
+        name for name in names if not (_in_memory(name) or _is_encrypted(Path(name).resolve().name, blocks))
+    ]
+
+
+def _in_memory(device: str) -> bool:
+    return Path(device).name.startswith("zram")
+
+
+def _is_encrypted(device: str, blocks: Path) -> bool:
+    try:
+        return (blocks / device / "dm" / "uuid").read_text().startswith("CRYPT-")
+    except OSError:
+        return False
+
+
 def clock(now: float | None = None) -> Clock:
     """Return whether the clock can be right, and whether something keeps it right."""
     moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)

@@ -25,6 +25,7 @@ from ringwall.infra.accounts import ROOT, USERS
 from ringwall.infra.errors import SuperviseError
 from ringwall.infra.files import write_atomically
 from ringwall.infra.layout import Layout
+from ringwall.infra.memory_folder import clear, memory_folder
 from ringwall.infra.run import CLEAN_ENVIRONMENT, find_tool
 
 STOP_SECONDS = 40.0
@@ -244,7 +245,9 @@ class Supervisor:
         write_atomically(layout.supervisord_config, text.encode(), mode=0o600)
         layout.supervisord_socket.unlink(missing_ok=True)
         files = possible_files(open_files)
-        command = [_tool("prlimit"), f"--nofile={files}:{files}", "--", sys.executable, "-I", "-m"]
+        # No crash leaves a program's memory, with all keys in it, on the disk.
+        command = [_tool("prlimit"), f"--nofile={files}:{files}", "--core=0:0", "--"]
+        command += [sys.executable, "-I", "-m"]
         command += ["supervisor.supervisord", "-n", "-c"]
         command.append(str(layout.supervisord_config))
         if die_with_caller:
@@ -311,7 +314,7 @@ class Supervisor:
 
         The programs are stopped in the reverse order of their start, core before edge, so that the core can
         still end its calls. What outlives ``timeout`` seconds is killed; SuperviseError if even that does
-        not help.
+        not help. What the system had in memory only is overwritten: its calls are over.
         """
         pid = self.pid
         if pid is None:
@@ -329,6 +332,9 @@ class Supervisor:
         while self.pid is not None and time.monotonic() < until:
             time.sleep(_TICK)
         _end_session(pid)
+        folder = memory_folder(self._layout)
+        if folder is not None:
+            clear(folder)
         return True
 
     def _stop_order(self) -> list[list[str]]:

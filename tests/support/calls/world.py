@@ -20,6 +20,7 @@ from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.store.call_keys import CallKeys
 from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.settings import Settings
 from ringwall.policy.usage import Use
@@ -57,7 +58,9 @@ class MemoryStore:
         self.writes += 1
         table = statement.get_execution_options()["ringwall_lane"]
         delete = str(statement).startswith("DELETE")
-        json.dumps(params).encode()  # what no database takes must not come here
+        text = json.dumps({k: v for k, v in params.items() if not isinstance(v, bytes)})
+        text.encode()  # what no database takes must not come here
+        assert "inline:" not in text, "a key in the database"
         assert not any("\0" in str(v) or str(v).encode() is None for v in params.values())
         keys = {
             "bindings": ("device_id", "contact"),
@@ -102,6 +105,7 @@ class World:
         self.rights = RigRights()
         self.rights.listeners.append(self._rights_changed)
         self.store = MemoryStore()
+        self.call_keys = CallKeys()  # as a file in memory it outlives the core
         self.records: list[tuple[str, dict]] = []
         self.rtpengine = Rtpengine(self.loop)
         self.media_server = MediaServer(self.loop)
@@ -149,6 +153,7 @@ class World:
             trunks=self.trunks,
             forwardings=self.rights,
             loop=self.loop,
+            call_keys=self.call_keys,
             media=Media([self.media_server]),
         )
         self.dispatcher = Dispatcher(self.switch, self.loop, lambda _call_id, _status: False)
@@ -283,6 +288,7 @@ class World:
             assert not len(switch.media.ends), switch.media.ends._told
             assert not self.media_server.legs, self.media_server.legs
             assert not self.store.live_calls
+            assert not len(self.call_keys), "the key of a call is left"
             assert not self.trunks.live, self.trunks.live
             assert not switch.out_of_dialog
             assert not self.rights.use.to_value()["live"], "an outside call is still counted"
@@ -292,6 +298,7 @@ class World:
             self.close()
 
     def close(self) -> None:
+        self.call_keys.close()
         self._wall.stop()
         logging.getLogger("ringwall.core").removeHandler(self.errors)
         logging.getLogger("asyncio").removeHandler(self.errors)

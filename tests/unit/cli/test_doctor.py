@@ -75,6 +75,17 @@ def test_every_finding_to_mend_says_how(system, monkeypatch):
     assert all(finding.mend for finding in found.values())
 
 
+@pytest.mark.req("T1", "R1")
+def test_a_host_that_keeps_nothing_in_memory_and_swap_in_clear_are_told(system, monkeypatch):
+    layout, _ = system
+    monkeypatch.setattr(doctor, "memory_folder", lambda _layout: None)
+    monkeypatch.setattr(doctor.host, "clear_swaps", lambda: ["/dev/vda2"])
+    assert "tmpfs" in wrong(layout)["memory"].mend
+    [swap] = [finding for finding in doctor.examine(layout) if finding.subject == "swap"]
+    assert "/dev/vda2" in swap.found
+    assert swap.mend
+
+
 @as_root
 @pytest.mark.parametrize("name", ["root_key", "link_key", "link_token", "world_pem"])
 def test_a_secret_that_others_can_read_is_found(system, name):

@@ -22,6 +22,19 @@ def test_without_room_there_is_one_sentence_with_what_to_do(tmp_path):
     assert caught.value.code == "disk-full"
 
 
+def test_swap_that_is_on_a_disk_in_clear_is_named(tmp_path):
+    swaps = tmp_path / "swaps"
+    swaps.write_text(
+        "Filename\tType\tSize\tUsed\tPriority\n"
+        "/dev/vda2 partition 1 0 -2\n/dev/zram0 partition 1 0 5\n/dev/dm-1 partition 1 0 -3\n/dev/dm-2 partition 1 0 -4\n"
+    )
+    for device, uuid in (("dm-1", "CRYPT-PLAIN-swap"), ("dm-2", "LVM-abc")):
+        (tmp_path / device / "dm").mkdir(parents=True)
+        (tmp_path / device / "dm" / "uuid").write_text(uuid)
+    assert host.clear_swaps(swaps, tmp_path) == ["/dev/vda2", "/dev/dm-2"]
+    assert host.clear_swaps(tmp_path / "none", tmp_path) == []
+
+
 def test_root_is_asked_for(monkeypatch):
     monkeypatch.setattr(host.os, "geteuid", lambda: 1000)
     with pytest.raises(RingwallError, match="needs root"):

@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Any
 
+import orjson
 from sqlalchemy.engine import Connection
 
 from ringwall.core.calls.bridging import bridge_holds
@@ -25,15 +26,19 @@ log = logging.getLogger(__name__)
 def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
     """Put the stored calls back into the tables; returns how many.
 
-    One that cannot be read is on record as lost.
+    One that cannot be read is on record as lost. So is one whose SRTP keys are gone, as after a restart of
+    the host; its parties are told.
     """
+    switch.call_keys.keep_only(row["call_id"] for row in rows)
     count = 0
     for row in rows:
         try:
-            call = Call.from_value(row["body"], lambda trunk: _clear_text(switch, trunk))
+            secrets = _secrets(switch, row)
+            call = Call.from_value(row["body"], secrets or {}, lambda trunk: _clear_text(switch, trunk))
         except (SipError, KeyError, TypeError, ValueError) as error:
             log.error("a stored call cannot be taken up: %s", type(error).__name__)  # noqa: TRY400 - no keys in logs
             switch.store.submit(*live_call_delete(call_id=row["call_id"]))
+            switch.call_keys.destroy(row["call_id"])
             switch.record("call.ended", call=row["call_id"], cause="lost with the system", by="system")
             continue
         switch.calls[call.id] = call
@@ -47,6 +52,9 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
             session.start(switch, leg, timer)
             # A phone may have hung up while nobody was there to hear it: ask soon, not in half an hour.
             switch.timers.set(("refresh", leg), switch.now() + _ASK_AFTER)
+        if secrets is None:
+            teardown.end(switch, call, "lost with the system")
+            continue
         if call.system:  # what it talked with has died with the process before
             teardown.end(switch, call, "the system was started anew")
         bridge_holds.taken_up(switch, call)
@@ -54,6 +62,12 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
     if count:
         switch.record("system.calls_taken_up", count=count)
     return count
+
+
+def _secrets(switch: Switch, row: dict[str, Any]) -> dict[str, dict[str, str]] | None:
+    """Open what holds SRTP keys; None where the key to it is gone."""
+    plain = switch.call_keys.unseal(row["call_id"], bytes(row["sealed"]))
+    return None if plain is None else orjson.loads(plain)
 
 
 def _sit_down(switch: Switch, leg: Leg) -> None:

@@ -24,26 +24,25 @@ class MediaLeg:
     player: str = field(default="", compare=False)  # of that music; not stored
 
     def to_value(self) -> dict[str, Any]:
-        """JSON-able value."""
+        """JSON-able value, without the key."""
         return {
             "server": self.server,
             "place": list(self.place),
             "suite": self.suite,
-            "key": self.key,
             "room": self.room,
             "hears": self.hears,
             "music": self.music,
         }
 
     @classmethod
-    def from_value(cls, value: dict[str, Any]) -> "MediaLeg":
+    def from_value(cls, value: dict[str, Any], key: str) -> "MediaLeg":
         """Take up what `to_value` gave. Raises KeyError, TypeError, ValueError for anything else."""
         address, port = value["place"]
         return cls(
             server=int(value["server"]),
             place=Place(str(address), int(port)),
             suite=str(value["suite"]),
-            key=str(value["key"]),
+            key=key,
             room=str(value["room"]),
             hears={str(name): float(gain) for name, gain in value["hears"].items()},
             music=bool(value["music"]),

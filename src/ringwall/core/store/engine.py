@@ -5,6 +5,7 @@ transaction handling is off, so that BEGIN stands where SQLAlchemy puts it, also
 takes its lock at once instead of failing half-way.
 """
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -14,6 +15,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
+
+log = logging.getLogger(__name__)
 
 BUSY_MS = 5_000
 WAL_KEPT_BYTES = 64 * 1024 * 1024
@@ -97,6 +100,25 @@ def _connect_read_only(name: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def write_anew(engine: Engine) -> None:
+    """Write a SQLite database anew without its free pages, and empty its log: what was deleted is gone.
+
+    Nobody else may have it open. A failure, such as of a full disk, is logged; the database is as it was.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        driver = connection.driver_connection
+        assert driver is not None
+        driver.execute("VACUUM")
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        log.warning("What was deleted from the database may still be read in its file: %s", error)
+    finally:
+        connection.close()
 
 
 def explain(error: BaseException, where: str) -> str:

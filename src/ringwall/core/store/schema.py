@@ -338,6 +338,8 @@ live_calls = Table(
     Column("call_id", Text, primary_key=True),
     Column("started", Float, nullable=False),
     Column("body", Text, nullable=False),
+    # What holds SRTP keys, sealed with a key that is never in a database (`call_keys`).
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 ledger = Table(
@@ -444,15 +446,16 @@ def binding_delete(*, device_id: int, contact: str) -> Write:
     return _BINDING_DELETE, {"device_id": device_id, "contact": contact}
 
 
-def live_call_upsert(*, call_id: str, started: float, body: Mapping[str, Any]) -> Write:
+def live_call_upsert(*, call_id: str, started: float, body: Mapping[str, Any], sealed: bytes) -> Write:
     """Return the write that stores a call as it is now.
 
-    The body is made JSON here, so it may change afterwards.
+    The body is made JSON here, so it may change afterwards. It has no SRTP key; `sealed` has what does.
     """
     return _LIVE_CALL_UPSERT, {
         "call_id": call_id,
         "started": started,
         "body": orjson.dumps(body).decode(),
+        "sealed": sealed,
     }
 
 

@@ -52,9 +52,10 @@ def test_an_answered_call_is_written_down_at_once_and_what_changes_later_with_th
 @pytest.mark.req("R1")
 def test_a_call_is_the_same_value_after_a_round_trip(world: World) -> None:
     a, _ = world.talk(world.phone("201"), world.phone("202"))
-    value = world.only_call().to_value()
-    again = Call.from_value(json.loads(json.dumps(value)))
-    assert again.to_value() == value
+    call = world.only_call()
+    value, secrets = call.to_value(), call.secrets()
+    again = Call.from_value(json.loads(json.dumps(value)), json.loads(json.dumps(secrets)))
+    assert (again.to_value(), again.secrets()) == (value, secrets)
     a.bye()
 
 
@@ -84,6 +85,48 @@ def test_a_stored_call_that_cannot_be_read_is_on_record_as_lost(world: World) ->
     assert len(world.store.live_calls) == 1
     assert len(world.errors.records) == 2
     world.errors.records.clear()
+    a.bye()
+
+
+@pytest.mark.req("R1", "R2", "T1")
+def test_a_call_whose_keys_are_gone_is_on_record_in_full_and_both_parties_are_told(world: World) -> None:
+    """As after a restart of the host: what was sealed cannot be read, and the media went with it."""
+    a, b = world.talk(world.phone("201"), world.phone("202"))
+    [call] = list(world.store.live_calls)
+    world.call_keys.destroy(call)
+    world.restart_core()
+    world.run()
+    assert (a.state, b.state) == ("ended", "ended")
+    [record] = world.told("call.ended")
+    assert (record["call"], record["cause"]) == (call, "lost with the system")
+    assert (record["caller"], record["callee"], record["answered"] > 0) == ("201", "202", True)
+    assert world.told("system.calls_taken_up") == []
+
+
+@pytest.mark.req("T1")
+def test_the_key_of_a_call_that_ended_when_no_process_saw_it_is_forgotten(world: World) -> None:
+    world.call_keys.seal("a call of before", b"secret")
+    world.restart_core()
+    assert len(world.call_keys) == 0
+
+
+@pytest.mark.req("T1")
+def test_what_is_written_down_of_a_call_holds_no_key_of_any_leg(world: World) -> None:
+    world.media_up()
+    a, _ = world.talk(world.phone("201"), world.phone("202"))
+    a.change("sendonly")  # music on hold: both have a leg at the media server
+    world.run(5)
+    call = world.only_call()
+    keys = [leg.media.key for leg in call.legs() if leg.media is not None]
+    keys += [
+        line.split(b"inline:")[1][:40]
+        for leg in call.legs()
+        for line in leg.local_sdp.splitlines()
+        if b"inline:" in line
+    ]
+    assert len(keys) >= 2
+    written = repr(list(world.store.live_calls.values())).encode()
+    assert not [key for key in keys if (key if isinstance(key, bytes) else key.encode()) in written]
     a.bye()
 
 

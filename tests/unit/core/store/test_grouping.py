@@ -12,7 +12,7 @@ LEDGER = insert(schema.ledger).execution_options(ringwall_lane="ledger")
 
 
 def _call(call_id, **body):
-    return Entry(*schema.live_call_upsert(call_id=call_id, started=1.0, body=body))
+    return Entry(*schema.live_call_upsert(call_id=call_id, started=1.0, body=body, sealed=b""))
 
 
 def _gone(call_id):

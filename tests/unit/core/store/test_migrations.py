@@ -138,3 +138,29 @@ def test_what_is_put_in_is_the_least_that_the_policy_knows(old):
             "least-privileged": "disabled",
             "authorization-codes": "disabled",
         }
+
+
+@pytest.mark.req("T1")
+def test_keys_of_calls_of_before_are_nowhere_in_the_file_afterwards(tmp_path):
+    path = tmp_path / "ringwall.db"
+    engine = _at(path, "0014")
+    leg = {
+        "tag": "t",
+        "local_sdp": "inline:KEYONE",
+        "remote_sdp": "inline:KEYTWO",
+        "media": {"key": "KEYTHREE"},
+    }
+    call = {"id": "c1", "caller": leg, "callee": {**leg, "media": None}, "others": [leg]}
+    with engine.connect() as connection, connection.begin():
+        for name, body in (("c1", json.dumps(call)), ("odd", '["KEYFOUR"]'), ("bad", "KEYFIVE")):
+            row = {"name": name, "body": body}
+            connection.execute(text("INSERT INTO live_calls VALUES (:name, 1.0, :body)"), row)
+    migrate(engine)
+    with engine.connect() as connection:
+        rows = {row["call_id"]: row for row in schema.load_live_calls(connection)}
+    assert set(rows) == {"c1", "odd", "bad"}
+    assert rows["c1"]["body"]["caller"] == {"tag": "t", "media": {}}
+    assert all(row["sealed"] == b"" for row in rows.values())
+    engine.dispose()
+    for file in tmp_path.iterdir():
+        assert b"KEY" not in file.read_bytes().replace(b"PRIMARY KEY", b"").replace(b"FOREIGN KEY", b""), file

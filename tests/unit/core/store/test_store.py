@@ -85,7 +85,7 @@ async def test_a_refused_transaction_takes_none_with_it(store):
 
 
 async def test_a_wrong_queued_write_is_set_aside_and_holds_up_no_other(core):
-    core.store.submit(*schema.live_call_upsert(call_id="a", started=1.0, body={}))
+    core.store.submit(*schema.live_call_upsert(call_id="a", started=1.0, body={}, sealed=b""))
     core.store.submit(ADD_USER, {**_user(1), "name": None})
     core.ledger.record("call.ended", n=1)
     await core.ledger.record_durably("call.ended", n=2)
@@ -102,15 +102,15 @@ async def test_a_statement_that_is_wrong_in_itself_blocks_nothing(core):
 
 async def test_writes_happen_in_order(store):
     for number in range(50):
-        store.submit(*schema.live_call_upsert(call_id="a", started=1.0, body={"n": number}))
+        store.submit(*schema.live_call_upsert(call_id="a", started=1.0, body={"n": number}, sealed=b""))
         if number % 7 == 0 or number == 49:
             store.submit(*schema.live_call_delete(call_id="a"))
     await store.commit([(ADD_USER, _user(1))])
     assert await store.read(schema.load_live_calls) == []
-    store.submit(*schema.live_call_upsert(call_id="a", started=2.0, body={"n": "last"}))
+    store.submit(*schema.live_call_upsert(call_id="a", started=2.0, body={"n": "last"}, sealed=b""))
     await store.commit([(ADD_USER, _user(2))])
     assert await store.read(schema.load_live_calls) == [
-        {"call_id": "a", "started": 2.0, "body": {"n": "last"}}
+        {"call_id": "a", "started": 2.0, "body": {"n": "last"}, "sealed": b""}
     ]
 
 
@@ -206,9 +206,9 @@ async def test_too_many_waiting_writes_are_refused_and_told_before(tmp_path):
     store = await Store.open(f"sqlite:///{tmp_path}/x.db", interval=60.0, capacity=10)
     for number in range(10):
         assert (store.failing is None) == (number <= 5)
-        store.submit(*schema.live_call_upsert(call_id=str(number), started=1.0, body={}))
+        store.submit(*schema.live_call_upsert(call_id=str(number), started=1.0, body={}, sealed=b""))
     with pytest.raises(StoreError, match="10 writes are waiting"):
-        store.submit(*schema.live_call_upsert(call_id="more", started=1.0, body={}))
+        store.submit(*schema.live_call_upsert(call_id="more", started=1.0, body={}, sealed=b""))
     assert await store.close() == 0
 
 
@@ -216,13 +216,13 @@ async def test_too_many_waiting_writes_are_refused_and_told_before(tmp_path):
 async def test_who_is_in_a_hurry_does_not_wait_for_the_interval(tmp_path):
     store = await Store.open(f"sqlite:///{tmp_path}/x.db", interval=60.0)
     try:
-        store.submit(*schema.live_call_upsert(call_id="c1", started=1.0, body={}))
+        store.submit(*schema.live_call_upsert(call_id="c1", started=1.0, body={}, sealed=b""))
         store.hasten()
         await _until(lambda: store.waiting == 0)
         # In any order, and more than once; nothing is lost between two groups.
         for number in range(200):
             store.hasten()
-            store.submit(*schema.live_call_upsert(call_id=f"d{number}", started=1.0, body={}))
+            store.submit(*schema.live_call_upsert(call_id=f"d{number}", started=1.0, body={}, sealed=b""))
             store.hasten()
         await _until(lambda: store.waiting == 0)
         assert await _count(store, schema.live_calls) == 201
@@ -307,7 +307,7 @@ def test_tables_and_upserts_are_in_words_that_postgresql_knows():
 
     for table in schema.metadata.sorted_tables:
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))
-    statement, params = schema.live_call_upsert(call_id="a", started=1.0, body={})
+    statement, params = schema.live_call_upsert(call_id="a", started=1.0, body={}, sealed=b"")
     sql = str(statement.compile(dialect=postgresql.dialect()))
     assert "ON CONFLICT (call_id) DO UPDATE SET started = excluded.started" in sql
-    assert set(params) == {"call_id", "started", "body"}
+    assert set(params) == {"call_id", "started", "body", "sealed"}

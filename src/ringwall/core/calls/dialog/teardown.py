@@ -75,6 +75,7 @@ def end(
     switch.timers.cancel(("ring", call))
     switch.calls.pop(call.id, None)
     switch.store.submit(*live_call_delete(call_id=call.id))
+    switch.call_keys.destroy(call.id)
     if call.on_record:
         _record(switch, call, cause, by, status)
     for listener in switch.hooks.call_ended:

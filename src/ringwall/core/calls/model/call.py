@@ -2,7 +2,8 @@
 
 Rules that this value keeps:
 - A call in which both parties talk can be written down as JSON and taken up again by another process
-  (`to_value`, `from_value`). One that is still being set up cannot; its caller notices that by itself.
+  (`to_value`, `secrets`, `from_value`). One that is still being set up cannot; its caller notices that by
+  itself.
 - Its state, its media path, who answered it and its times are written here alone; others say what happened.
 """
 
@@ -210,12 +211,12 @@ class Call(Observed):
         return self.callee if leg is self.caller else self.caller
 
     def to_value(self) -> dict[str, Any]:
-        """JSON-able value of a call in which both parties talk, or one with the system."""
+        """JSON-able value of a call in which both parties talk, or one with the system; without `secrets`."""
         caller = self.caller.to_value()
         # What the caller dialled is our end of its dialog: the digits of a code are not for the disk.
         caller["dialog"]["local"] = hidden_address(caller["dialog"]["local"], self.dialled)
         return {
-            "v": 2,
+            "v": 3,
             "id": self.id,
             "dialled": self.dialled,
             "callee_name": self.callee_name,
@@ -232,13 +233,27 @@ class Call(Observed):
             "notes": self.details.to_value(),
         }
 
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """JSON-able value of what holds SRTP keys, by the tags of the legs."""
+        legs = (self.caller, *([self.callee] if self.callee else ()), *self.others())
+        return {leg.tag: leg.secrets() for leg in legs}
+
     @classmethod
-    def from_value(cls, value: dict[str, Any], clear_text: ClearTextSource = no_trunks) -> "Call":
+    def from_value(
+        cls,
+        value: dict[str, Any],
+        secrets: dict[str, dict[str, str]],
+        clear_text: ClearTextSource = no_trunks,
+    ) -> "Call":
         """Take up a call of the process before this one. Raises ValueError as `Leg.from_value`."""
-        caller = Leg.from_value(value["caller"], clear_text)
-        callee = Leg.from_value(value["callee"], clear_text) if value["callee"] else None
+
+        def leg(each: dict[str, Any]) -> Leg:
+            return Leg.from_value(each, secrets.get(each["tag"]), clear_text)
+
+        caller = leg(value["caller"])
+        callee = leg(value["callee"]) if value["callee"] else None
         system = value.get("system", "")
-        others = [Leg.from_value(each, clear_text) for each in value.get("others", ())]
+        others = [leg(each) for each in value.get("others", ())]
         return cls(
             id=value["id"],
             caller=caller,

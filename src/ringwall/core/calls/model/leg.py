@@ -1,10 +1,10 @@
 """One party of a call: one SIP dialog, its media, and how far it has come.
 
 Rules that this value keeps:
-- It can be written down as JSON and taken up again by another process (`to_value`, `from_value`) if it talks:
-  the dialog, keys of the relay and timers are all in it.
+- It can be written down as JSON and taken up again by another process (`to_value`, `secrets`, `from_value`)
+  if it talks: the dialog, descriptions and timers are all in it.
 - What it has sent and received as SDP is kept as bytes, since a refresh must repeat it to the letter. It
-  holds keys, so no repr shows it.
+  holds keys, so no repr shows it, and it is never in `to_value`: `secrets` has it, for whoever seals it.
 - A leg in clear text is taken up again only if its trunk still allows that.
 - Texts of phones need not be good UTF-8. In JSON each of their bytes stands as the character of that number.
 - Its state, its times and where its media goes are written here alone.
@@ -32,6 +32,9 @@ from ringwall.sip.session_timer import SessionTimer
 
 Continuation = Callable[[Request, Response], None]
 ClearTextSource = Callable[[str], ClearText | None]  # the permission of a trunk, by its id
+
+
+_NO_SECRETS = {"local_sdp": "", "remote_sdp": "", "media_key": ""}
 
 
 def no_trunks(_trunk: str) -> None:
@@ -137,7 +140,7 @@ class Leg(Observed):
         return None if isinstance(self.profile, Profile) else self.profile
 
     def to_value(self) -> dict[str, Any]:
-        """JSON-able value of a leg that talks."""
+        """JSON-able value of a leg that talks, without what `secrets` has."""
         assert self.dialog is not None
         return {
             "side": self.side.value,
@@ -155,8 +158,6 @@ class Leg(Observed):
             "seizure": self.seizure.to_value() if self.seizure else None,
             "answered_at": self.answered_at,
             "dialog": each_text(self.dialog.to_value(), stored),
-            "local_sdp": self.local_sdp.decode("latin-1"),
-            "remote_sdp": self.remote_sdp.decode("latin-1"),
             "declined": [stored(line) for line in self.rejected_streams],
             "suite": self.suite,
             "timer": self.timer.to_value() if self.timer else None,
@@ -165,12 +166,26 @@ class Leg(Observed):
             "media": self.media.to_value() if self.media else None,
         }
 
+    def secrets(self) -> dict[str, str]:
+        """JSON-able value of what holds SRTP keys."""
+        return {
+            "local_sdp": self.local_sdp.decode("latin-1"),
+            "remote_sdp": self.remote_sdp.decode("latin-1"),
+            "media_key": self.media.key if self.media else "",
+        }
+
     @classmethod
-    def from_value(cls, value: dict[str, Any], clear_text: ClearTextSource = no_trunks) -> "Leg":
-        """Take up a leg that talked in the process before this one.
+    def from_value(
+        cls,
+        value: dict[str, Any],
+        secrets: dict[str, str] | None,
+        clear_text: ClearTextSource = no_trunks,
+    ) -> "Leg":
+        """Take up a leg that talked in the process before this one; without its secrets it can only be ended.
 
         Raises ValueError for one in clear text whose trunk does not allow that any more.
         """
+        secrets = _NO_SECRETS if secrets is None else secrets
         profile = Profile(value["profile"]) if value["profile"] else clear_text(value["trunk"])
         if profile is None:
             raise ValueError("the trunk does not allow clear text any more")
@@ -192,12 +207,12 @@ class Leg(Observed):
             state=LegState.TALKING,
             dialog=Dialog.from_value(each_text(value["dialog"], restored)),
             offers=OfferAnswer(OfferState.STABLE, agreed=True),
-            local_sdp=value["local_sdp"].encode("latin-1"),
-            remote_sdp=value["remote_sdp"].encode("latin-1"),
+            local_sdp=secrets["local_sdp"].encode("latin-1"),
+            remote_sdp=secrets["remote_sdp"].encode("latin-1"),
             rejected_streams=tuple(restored(line) for line in value["declined"]),
             suite=value["suite"],
             timer=SessionTimer.from_value(value["timer"]) if value["timer"] else None,
             allows_update=value["allows_update"],
             relay=Relay(value["relay"]) if value.get("relay") else None,
-            media=MediaLeg.from_value(value["media"]) if value.get("media") else None,
+            media=MediaLeg.from_value(value["media"], secrets["media_key"]) if value.get("media") else None,
         )

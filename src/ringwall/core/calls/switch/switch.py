@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+import orjson
+
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.seizure import SpentGrants
@@ -27,6 +29,7 @@ from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.core.store.call_keys import CallKeys
 from ringwall.core.store.schema import live_call_upsert
 from ringwall.core.trunks.rights import Rights
 from ringwall.core.trunks.supervision import Supervision
@@ -81,6 +84,7 @@ class Switch(Wire):
         trunks: Trunks,
         forwardings: Forwardings,
         loop: asyncio.AbstractEventLoop,
+        call_keys: CallKeys,
         media: Media | None = None,
     ) -> None:
         super().__init__(transactions, write, rights, trunks, loop)
@@ -94,6 +98,7 @@ class Switch(Wire):
         self.registrar = registrar
         self.bindings = bindings
         self.store = store
+        self.call_keys = call_keys
         self.record = record
         self.watch = watch
         self.forwardings = forwardings
@@ -150,8 +155,11 @@ class Switch(Wire):
     def persist(self, call: Call) -> None:
         """Write the call down as it is, so that another process can take it up."""
         if call.state is CallState.TALKING:
-            body = call.to_value()
-            self.store.submit(*live_call_upsert(call_id=call.id, started=call.started_at, body=body))
+            body, secret = call.to_value(), orjson.dumps(call.secrets())
+            sealed = self.call_keys.seal(call.id, secret)
+            self.store.submit(
+                *live_call_upsert(call_id=call.id, started=call.started_at, body=body, sealed=sealed)
+            )
 
     def contact_for(self, tag: str) -> str:
         """The Contact that we give a party: the edge's address, with our tag as the user."""
