@@ -47,6 +47,7 @@ from ringwall.core.pins import operations as pin_operations
 from ringwall.core.pins.service import PinService
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
+from ringwall.core.registrar.offenders import Offenders
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.reports import operations as report_operations
@@ -174,6 +175,9 @@ class Core:
             store=self.store,
             record=self.ledger.record,
             watch=watch,
+            offenders=Offenders(
+                self.ledger.record, self._ban, self._spared_from_bans, frozenset({str(settings.address)})
+            ),
             rights=self.rights,
             trunks=self.trunks,
             forwardings=self.forwarding,
@@ -289,6 +293,13 @@ class Core:
 
     async def _ban(self, source: str, seconds: float, reason: str) -> None:
         await self.control.call({"op": "ban", "source": source, "seconds": seconds, "reason": reason})
+
+    def _spared_from_bans(self, source: str) -> str:
+        """Why a source must not be turned away as a whole, or nothing."""
+        if self.switch.authenticator.is_signed_in_at(source):
+            return "somebody there has signed in"
+        line = self.trunks.of_source(source)
+        return "" if line is None else f"trunk {line.id} calls from there"
 
     async def _status(self, _actor: Actor, _args: NoArguments) -> dict[str, Any]:
         try:

@@ -20,8 +20,11 @@ class ParseError(SipError):
 
     `status` is the SIP status that refuses it and `reason` one sentence that says what was wrong.
     `request`, set by the message parser, holds what a reply needs (Via, From, To, Call-ID, CSeq) where that
-    much could be read; it is None for an ACK and for a response, which are dropped without a word.
+    much could be read; it is None for an ACK and for a response, which are dropped without a word. `head`,
+    set by the stream parser, is the whole head as it came.
     """
+
+    head = ""
 
     def __init__(self, status: int, reason: str, request: "Request | None" = None) -> None:
         super().__init__(status, reason)

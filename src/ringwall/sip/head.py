@@ -24,6 +24,10 @@ _SINGLE: Final = (
     "expires",
     "session-expires",
     "min-se",
+    # What the edge says to the core.
+    "p-ringwall-flow",
+    "p-ringwall-trunk",
+    "p-ringwall-event",
 )
 _METHODS: Final = frozenset(
     [
@@ -210,6 +214,25 @@ def claimed_length(text: str) -> int | None:
         return _content_length(found[:1])
     except ParseError:
         return None
+
+
+_WRITTEN: Final = "\r\nContent-Length: "
+_LONGEST_NUMBER: Final = 7
+
+
+def written_length(text: str) -> int | None:
+    """The Content-Length that an edge of ours wrote into this head: the last line of just its form.
+
+    Whatever else the head says of lengths, in other forms or before that line, does not count. None if there
+    is no such line: then it was not our edge that wrote the head.
+    """
+    start = text.rfind(_WRITTEN)
+    if start < 0:
+        return None
+    digits = text[start + len(_WRITTEN) :].partition("\r\n")[0]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > _LONGEST_NUMBER:
+        return None
+    return int(digits)
 
 
 def _lengths(lines: list[str]) -> list[str]:

@@ -9,13 +9,22 @@ Rules that this module keeps:
 - Every size has a limit, and nothing is parsed before its size is known to be below it.
 - A connection may carry the messages of many phones, so one bad message ends it only if its own end cannot be
   known; otherwise it is refused, skipped, and the next one is read.
+- An edge of ours checks the end of every message and writes a Content-Length of its own, behind whatever
+  others have written. Its stream is cut by that line alone: nothing else in a head can move an end.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from ringwall.sip.errors import FramingError, ParseError
-from ringwall.sip.head import DEFAULT_LIMITS, Limits, answerable, claimed_length, read_head
+from ringwall.sip.head import (
+    DEFAULT_LIMITS,
+    Limits,
+    answerable,
+    claimed_length,
+    read_head,
+    written_length,
+)
 from ringwall.sip.message import Request, Response
 
 __all__ = [
@@ -84,12 +93,17 @@ class StreamParser:
     """Cuts a byte stream into messages.
 
     A side that sends pings of its own (RFC 5626 4.4.1) says `expects_pong`: each CRLF between messages is
-    then a Pong. Otherwise each pair of CRLFs is a Ping.
+    then a Pong. Otherwise each pair of CRLFs is a Ping. `from_edge`: the other side writes each length
+    itself; the last line of the head that is exactly "Content-Length: " and a number says where the message
+    ends, and a head that is at odds with it is refused like any other malformed one.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, *, expects_pong: bool = False) -> None:
+    def __init__(
+        self, limits: Limits = DEFAULT_LIMITS, *, expects_pong: bool = False, from_edge: bool = False
+    ) -> None:
         self._limits = limits
         self._expects_pong = expects_pong
+        self._from_edge = from_edge
         self._buffer = bytearray()
         self._searched = 0
         self._half_ping = False
@@ -178,13 +192,16 @@ class StreamParser:
         """Set what is pending and how long its body is. FramingError if the end of it cannot be known."""
         limits = self._limits
         fault: ParseError | None = None
+        written = written_length(text) if self._from_edge else None
         try:
             if size > limits.head:
                 raise _too_long("headers", limits.head)
             message, length = read_head(text, limits)
         except ParseError as error:
             fault = error
-            length = claimed_length(text)
+            length = written if self._from_edge else claimed_length(text)
+        if self._from_edge and length != written:
+            fault, length = ParseError(400, "Content-Length is not what the edge has written"), written
         if length is None:
             fault = fault or ParseError(400, "Content-Length is missing")
         elif length > limits.body:
@@ -193,6 +210,7 @@ class StreamParser:
             assert length is not None
             self._pending, self._body_length = message, length
             return
+        fault.head = text
         fault.request = answerable(text)
         if length is None or length > limits.skipped:
             items.append(fault)

@@ -18,6 +18,7 @@ from ringwall.core.lockout.known import DEVICES, KnownPlaces
 from ringwall.core.media.control import Media
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
+from ringwall.core.registrar.offenders import Offenders
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.call_keys import CallKeys
@@ -114,12 +115,17 @@ class World:
         self.phones: list[Phone] = []
         self.missing_acks: list[str] = []
         self.out_of_order: list[tuple[str, str]] = []
+        self.banned: list[tuple[str, float, str]] = []
+        self.spared: dict[str, str] = {}
         self.errors = _Errors()
         logging.getLogger("ringwall.core").addHandler(self.errors)
         logging.getLogger("asyncio").addHandler(self.errors)
         self._wall = mock.patch.object(time, "time", self.wall)
         self._wall.start()
         self.start_core()
+
+    async def _ban(self, source: str, seconds: float, reason: str) -> None:
+        self.banned.append((source, seconds, reason))
 
     def wall(self) -> float:
         return WALL + self.loop.now
@@ -134,6 +140,7 @@ class World:
         self.authenticator = Authenticator(
             self.directory, DOMAIN, sip.nonce_seconds, self.watch, self.lockout, self.store.submit
         )
+        self.offenders = Offenders(self.record, self._ban, lambda source: self.spared.get(source, ""))
         self.bindings = Bindings()
         self.registrar = Registrar(sip, DOMAIN, self.authenticator, self.bindings, self.store, self.record)
         self.trunks = Trunks(self.rights)
@@ -149,6 +156,7 @@ class World:
             store=self.store,
             record=self.record,
             watch=self.watch,
+            offenders=self.offenders,
             rights=self.rights,
             trunks=self.trunks,
             forwardings=self.rights,

@@ -250,6 +250,69 @@ def test_a_message_whose_end_is_unknown_breaks_the_stream_once(bad: bytes) -> No
     assert stream.feed(message()) == []
 
 
+def by_edge(bad: str = "", body: str = "", *, after: str = "") -> bytes:
+    """A message as the edge passes it on: what a stranger wrote, then its own length."""
+    head = message().decode().removesuffix("Content-Length: 0\r\n\r\n")
+    return f"{head}{bad}Content-Length: {len(body)}\r\n{after}\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "Content-Length: 00000000000\r\n",
+        "Content-Length: 99999999999\r\n",
+        "Content-Length: 0\r\n \r\n",
+        "Content-Length: 5\r\n",
+        "content-length: 270000\r\nContact: <<<\r\n",
+        "l: 5\r\n",
+        "Content-Length:5\r\nExpires: 1\r\nExpires: 2\r\n",
+        "Content-Length: 5\r\nContent-Length: 70000\r\n",
+        "X: y\r\n" * 200,
+        "Subject: \0\ry\r\n",
+        "Subject: a\nContent-Length: 5\r\n",
+        "Subject: a\n\r\nb: c\r\n",
+        "no colon\r\n",
+        ("X: " + "x" * 9000 + "\r\n") * 3,
+        " folded\r\n\tContent-Length: 5\r\nl : 7\r\nExpires: soon\r\n",
+    ],
+)
+@pytest.mark.req("R3")
+def test_nothing_in_a_head_moves_the_end_that_the_edge_wrote(bad: str) -> None:
+    good = parse_message(message())
+    data = by_edge(bad, body="hello", after="P-Ringwall-Flow: 192.0.2.1:5;proto=tls;id=1\r\n")
+    for size in (1, 7, 70000):
+        stream = StreamParser(from_edge=True)
+        whole = message() + data + message()
+        first, error, last = [
+            item for at in range(0, len(whole), size) for item in stream.feed(whole[at : at + size])
+        ]
+        assert first == last == good
+        assert isinstance(error, ParseError)
+        assert "192.0.2.1:5" in error.head
+        assert stream.buffered == 0
+
+
+def test_a_length_that_the_edge_did_not_write_breaks_its_stream() -> None:
+    for length in (
+        "content-length: 0",
+        "Content-Length:0",
+        "Content-Length: 0 ",
+        "Content-Length: 12345678",
+        "X: 0",
+    ):
+        with pytest.raises(FramingError):
+            StreamParser(from_edge=True).feed(message().replace(b"Content-Length: 0", length.encode()))
+    with pytest.raises(FramingError):
+        StreamParser(from_edge=True).feed(message().replace(b"Content-Length: 0", b"Content-Length: 270000"))
+
+
+def test_a_header_of_the_edge_is_there_once() -> None:
+    flow = "P-Ringwall-Flow: 192.0.2.1:5;proto=tls;id=1\r\n"
+    [error] = StreamParser(from_edge=True).feed(by_edge(flow.replace("192", "6"), after=flow))
+    assert isinstance(error, ParseError)
+    assert isinstance(StreamParser(from_edge=True).feed(by_edge(after=flow))[0], Request)
+
+
 def test_an_endless_head_breaks_the_stream_as_soon_as_it_is_too_long() -> None:
     limits = Limits(skipped=500)
     stream = StreamParser(limits)

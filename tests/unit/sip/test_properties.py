@@ -1,5 +1,6 @@
 """What must hold for every value and for any bytes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -280,6 +281,26 @@ def test_a_stream_comes_to_the_same_however_it_is_cut(parts: list[bytes], data: 
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     chunks = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert drain(chunks) == drain([whole])
+
+
+@QUICK
+@given(damaged(SEEDS), st.binary(max_size=30), st.data())
+def test_no_bytes_move_the_end_that_an_edge_of_ours_wrote(
+    damage: bytes, body: bytes, data: st.DataObject
+) -> None:
+    """The edge passes on a head with no line that is empty, and puts its own length behind it."""
+    head = re.sub(rb"(\r\n){2,}", b"\r\n", damage.strip(b"\r\n") or b"x")
+    first = head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    second = b"OPTIONS sip:x SIP/2.0\r\nX: y\r\nContent-Length: 0\r\n\r\n"
+    whole = first + second + second
+    cut = data.draw(st.integers(0, len(whole)))
+    stream = StreamParser(from_edge=True)
+    items = [item for chunk in (whole[:cut], whole[cut:]) for item in stream.feed(chunk)]
+    assert len(items) == 3
+    assert stream.buffered == 0
+    assert [item.head for item in items[1:] if isinstance(item, ParseError)] == [
+        "OPTIONS sip:x SIP/2.0\r\nX: y\r\nContent-Length: 0"
+    ] * 2
 
 
 BODIES = [seed.partition(b"\r\n\r\n")[2] for seed in SEEDS if b"v=0\r\n" in seed]

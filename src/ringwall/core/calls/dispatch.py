@@ -2,6 +2,8 @@
 
 Rules that this module keeps:
 - An error of ours in one message never touches another: it is logged and the message answered with 500.
+- A message that is malformed is given up, never the link that it shares with everybody's: the edge has
+  written where it ends. Only a stream that no edge of ours can have written ends the link.
 """
 
 import asyncio
@@ -17,7 +19,8 @@ from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import outside, requests, router
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.core.registrar.flows import FLOW_HEADER
+from ringwall.core.registrar.flows import FLOW_HEADER, Flow
+from ringwall.core.trunks.trunks import TRUNK_HEADER
 from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.message import Request, Response
 from ringwall.sip.parser import Ping, StreamParser
@@ -47,7 +50,7 @@ class Dispatcher:
         self._switch = switch
         self._loop = loop
         self._hello = hello
-        self._parser = StreamParser()
+        self._parser = _new_parser()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._next_sweep = loop.time() + SWEEP_SECONDS
@@ -69,7 +72,7 @@ class Dispatcher:
         except FramingError as error:
             log.warning("the edge's SIP stream cannot be read any further: %s", error)
             messages, broken = error.messages, True
-            self._parser = StreamParser()  # for the next connection
+            self._parser = _new_parser()  # for the next connection
         switch = self._switch
         now = self._loop.time()
         for message in messages:
@@ -96,7 +99,7 @@ class Dispatcher:
 
     def link_down(self) -> None:
         """The connection to the edge is gone: nothing that was asked over it will be answered."""
-        self._parser = StreamParser()
+        self._parser = _new_parser()
         self._switch.hold()
         self._switch.supervision.link_down()
         for event in self._switch.tx.fail_all(self._loop.time()):
@@ -104,19 +107,21 @@ class Dispatcher:
         self._switch.flush()
 
     def _malformed(self, error: ParseError) -> None:
+        self._switch.offenders.note(self._sender(error.head), error.reason, self._loop.time())
         request = error.request
-        if request is None:
-            return
-        flow = request.headers.get(FLOW_HEADER) or "unknown"
-        self._switch.watch.note(
-            "security.malformed_message",
-            flow.split(";")[0],
-            self._loop.time(),
-            why=error.reason,
-            status=error.status,
-        )
-        response = request.response(error.status, error.reason, to_tag=self._switch.new_tag())
-        self._switch.tx.outbox.append(response.to_bytes())
+        if request is not None:
+            response = request.response(error.status, error.reason, to_tag=self._switch.new_tag())
+            self._switch.tx.outbox.append(response.to_bytes())
+
+    def _sender(self, head: str) -> str:
+        """Whose message this is, by what the edge wrote into a head that can only be read line by line."""
+        slot = _written_by_edge(head, TRUNK_HEADER)
+        if slot:
+            return self._switch.trunks.named(slot)
+        try:
+            return Flow.parse(_written_by_edge(head, FLOW_HEADER)).source
+        except ParseError:
+            return "unknown"
 
     # Time
 
@@ -150,6 +155,7 @@ class Dispatcher:
             switch.registrar.sweep()
             switch.watch.sweep(now)
             switch.authenticator.sweep(now)
+            switch.offenders.sweep(now)
         switch.flush()
 
     def _due(self, key: tuple[str, object]) -> None:
@@ -245,3 +251,13 @@ class Dispatcher:
         else:
             # A re-INVITE that is being passed on cannot be called back: its answer comes (RFC 3261 9.2).
             log.debug("a CANCEL came too late to matter")
+
+
+def _new_parser() -> StreamParser:
+    return StreamParser(from_edge=True)
+
+
+def _written_by_edge(head: str, name: str) -> str | None:
+    """The value of a header of the edge's own: it lets nobody else write one, and writes its own last."""
+    _, found, rest = head.rpartition(f"\r\n{name}: ")
+    return rest.partition("\r\n")[0] if found else None

@@ -117,6 +117,10 @@ class Authenticator:
         """Whether any device has proven itself on the flow."""
         return flow in self._trusted
 
+    def is_signed_in_at(self, source: str) -> bool:
+        """Whether any flow from an address has proven itself. Looks at all flows: not for every message."""
+        return any(peer.rpartition(":")[0].strip("[]") == source for peer in self._flows_of_peer)
+
     def speaks_for(self, flow: Flow, device_id: int) -> bool:
         """Whether the flow has proven to be that device's."""
         return device_id in self._trusted.get(flow, ())

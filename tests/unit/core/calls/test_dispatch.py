@@ -26,10 +26,68 @@ def test_a_malformed_request_is_refused_and_noted(world: World) -> None:
     assert len(world.told("security.malformed_message")) == 1
 
 
-def test_a_malformed_response_is_dropped(world: World) -> None:
-    assert world.dispatcher.data(b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+def test_a_malformed_response_is_dropped_and_noted(world: World) -> None:
+    flow = "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4\r\n"
+    assert world.dispatcher.data(f"SIP/2.0 200 OK\r\n{flow}Content-Length: 0\r\n\r\n".encode())
     world.run()
     assert not world.edge.from_core_log
+    assert [record["source"] for record in world.told("security.malformed_message")] == ["192.0.2.9"]
+
+
+@pytest.mark.req("R3")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ("Content-Length: 00000000000",),
+        ("Contact: <<<", "Content-Length: 0\r\n "),
+        ("Expires: 1", "Expires: 2", "l:\t99999"),
+        tuple(f"X-{n}: 1" for n in range(129)),
+        ("Subject: \0\ry",),
+        ("Subject: a\nContent-Length: 500",),
+    ],
+)
+def test_one_bad_message_does_not_cost_the_link(world: World, bad: tuple[str, ...]) -> None:
+    flow = "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4"
+    world.loop.call_soon(world.dispatcher.data, raw("OPTIONS", *bad, flow) + raw("OPTIONS", flow, cseq=2))
+    world.run()
+    assert world.edge.from_core_log[-1].status == 200
+    assert len(world.told("security.malformed_message")) == 1
+
+
+def test_bad_messages_of_one_source_are_one_record_and_then_a_ban(world: World) -> None:
+    for number in range(30):
+        flow = f"P-Ringwall-Flow: 192.0.2.9:{5000 + number};proto=tls;id={number}"
+        world.loop.call_soon(world.dispatcher.data, raw("OPTIONS", "Expires: x", flow, cseq=number + 1))
+    world.run(5)
+    assert [record["source"] for record in world.told("security.malformed_message")] == ["192.0.2.9"]
+    assert {source for source, _, _ in world.banned} == {"192.0.2.9"}
+    world.run(70)
+    assert world.told("security.malformed_message")[1]["repeated"] == 29
+
+
+def test_what_the_edge_refuses_is_counted_and_a_carrier_is_named(world: World) -> None:
+    def tell(event: str, cseq: int) -> None:
+        world.loop.call_soon(world.dispatcher.data, raw("INFO", f"P-Ringwall-Event: {event}", cseq=cseq))
+        world.run()
+
+    tell("offence;source=192.0.2.9;times=3;why=head", 1)
+    assert world.told("security.malformed_message")[0]["why"].startswith("The lines")
+    assert not world.banned
+    tell("offence;source=192.0.2.9;times=30;why=http", 2)
+    assert [source for source, _, _ in world.banned] == ["192.0.2.9"]
+    tell("offence;trunk=3;times=70;why=silent", 3)
+    tell("offence;source=127.0.0.1;times=70;why=x", 4)
+    tell("offence;times=70", 5)
+    tell("offence;source=192.0.2.10;times=x;why=\x01", 6)
+    assert [r["source"] for r in world.told("security.malformed_message")] == ["192.0.2.9", "slot 3", "127.0.0.1", "192.0.2.10"]  # fmt: skip
+    assert len(world.banned) == 1
+
+
+def test_an_offence_over_a_flow_is_none(world: World) -> None:
+    event = "P-Ringwall-Event: offence;source=192.0.2.9;times=99;why=head"
+    world.dispatcher.data(raw("INFO", event, "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4"))
+    world.run()
+    assert not world.told("security.malformed_message")
 
 
 def test_a_ping_is_answered_and_a_stream_that_cannot_be_cut_is_given_up(world: World) -> None:

@@ -36,6 +36,15 @@ _WITHIN: Final[Mapping[str, Callable[[Switch, Call, Leg, str, Request], None]]] 
     "INFO": info.passed_through,
 }
 
+# What the edge itself has refused, by its short word for it.
+_OFFENCES: Final[Mapping[str, str]] = {
+    "head": "The lines, the length or the number of headers is what no phone sends",
+    "unread": "The edge cannot read the message",
+    "headers": "A header is missing, doubled or malformed",
+    "http": "HTTP where only SIP is spoken",
+    "silent": "A connection that said nothing that the edge understands",
+}
+
 
 def received(switch: Switch, key: str, request: Request) -> None:
     """A request that begins a transaction."""
@@ -196,10 +205,14 @@ def _edge_event(switch: Switch, text: str) -> None:
     if kind == "flow-closed" and "flow" in told:
         keepalive.flow_closed(switch, told["flow"])
         switch.registrar.flow_closed(told["flow"])
-    elif kind == "stray-responses" and ("source" in told or "trunk" in told):
-        source = switch.trunks.named(told["trunk"]) if "trunk" in told else told["source"]
+    elif kind in {"stray-responses", "offence"} and ("source" in told or "trunk" in told):
+        source = (switch.trunks.named(told["trunk"]) if "trunk" in told else told["source"])[:64]
         times = told.get("times", "")
-        count = int(times) if times.isascii() and times.isdigit() and len(times) < 8 else 1
-        switch.watch.note("security.stray_response", source[:64], switch.now(), max(1, count))
+        count = max(1, int(times)) if times.isascii() and times.isdigit() and len(times) < 8 else 1
+        if kind == "offence":
+            why = told.get("why", "")
+            switch.offenders.note(source, _OFFENCES.get(why, why[:40]), switch.now(), count)
+        else:
+            switch.watch.note("security.stray_response", source, switch.now(), count)
     else:
         log.warning("the edge told of something unknown: %s", kind[:40])

@@ -27,6 +27,7 @@ from ringwall.core.media.control import Media
 from ringwall.core.registrar.authenticator import Authenticator, DirectorySource
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.flows import Flow
+from ringwall.core.registrar.offenders import Offenders
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.call_keys import CallKeys
@@ -80,6 +81,7 @@ class Switch(Wire):
         store: CallStore,
         record: Callable[..., None],
         watch: SecurityWatch,
+        offenders: Offenders,
         rights: Rights,
         trunks: Trunks,
         forwardings: Forwardings,
@@ -101,6 +103,7 @@ class Switch(Wire):
         self.call_keys = call_keys
         self.record = record
         self.watch = watch
+        self.offenders = offenders
         self.forwardings = forwardings
         self.media = media or Media()
         self.usage = rights.use  # of outside calls, for the limits of the policy
