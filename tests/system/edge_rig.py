@@ -4,6 +4,7 @@ Nothing here uses the SIP package: what goes over the wire is written and read a
 """
 
 import asyncio
+import base64
 import os
 import re
 import secrets
@@ -311,11 +312,81 @@ class Phone:
         return seen
 
 
+class Browser:
+    """A WebSocket client that writes its frames by itself (RFC 6455, 5.2)."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(
+        cls, rig: Rig, source: str = ADDRESS, context: ssl.SSLContext | None = None
+    ) -> "Browser":
+        reader, writer = await asyncio.open_connection(
+            ADDRESS,
+            rig.settings.ports.https,
+            ssl=context or rig.world_context(),
+            server_hostname="example.test",
+            local_addr=(source, 0),
+        )
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        writer.write(
+            f"GET /ws HTTP/1.1\r\nHost: {ADDRESS}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n"
+            f"Origin: https://{ADDRESS}\r\n\r\n".encode()
+        )
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 101"), answer
+        return cls(reader, writer)
+
+    @property
+    def local(self) -> str:
+        host, port = self.writer.get_extra_info("sockname")[:2]
+        return f"{host}:{port}"
+
+    def send(self, data: bytes, opcode: int = 1, *, last: bool = True) -> None:
+        """Send one frame, masked with zeros: the mask is there, and what is sent can be read."""
+        size = len(data)
+        length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+        self.writer.write(bytes([(0x80 if last else 0) | opcode]) + length + bytes(4) + data)
+
+    async def next(self, seconds: float = 5) -> Message:
+        """Return the next SIP message; EOFError when the connection was closed."""
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    opcode, data = await self._frame()
+                except (asyncio.IncompleteReadError, ConnectionError):
+                    raise EOFError from None
+                if opcode in (1, 2) and data.strip():
+                    return Stream().feed(data)[0]
+
+    async def _frame(self) -> tuple[int, bytes]:
+        first, size = await self.reader.readexactly(2)
+        if size == 126:
+            size = int.from_bytes(await self.reader.readexactly(2), "big")
+        return first & 15, await self.reader.readexactly(size)
+
+    async def closed(self, seconds: float = 20) -> None:
+        """Wait until the other side has closed."""
+        async with asyncio.timeout(seconds):
+            with suppress(ConnectionError, ssl.SSLError):
+                while await self.reader.read(65536):
+                    pass
+
+    async def close(self) -> None:
+        self.writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await self.writer.wait_closed()
+
+
 class Core:
     """The core's end of the SIP link, answering hellos only."""
 
     def __init__(self, rig: Rig, token: str | None = None) -> None:
         self.messages: list[Message] = []
+        self.offences: list[str] = []
         self.arrived = asyncio.Event()
         self._stream = Stream()
         self.downs = 0
@@ -341,6 +412,11 @@ class Core:
         for message in self._stream.feed(data):
             if message.status and message.get("Call-ID") == self.link.hello_call_id:
                 self.link.hello_answered(message.status)
+                continue
+            if message.method == "INFO" and "offence;" in ",".join(message.all("P-Ringwall-Event")):
+                # Tests make many; who wants to know looks here.
+                self.offences.append(message.get("P-Ringwall-Event").removeprefix("offence;"))
+                self.send(message.reply(200, "OK"))
                 continue
             self.messages.append(message)
             self.arrived.set()

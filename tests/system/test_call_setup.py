@@ -220,6 +220,20 @@ async def test_a_digit_that_is_sent_as_info_reaches_the_other_side(connect, by) 
     assert (await here.hang_up()).status == 200
 
 
+async def test_phones_that_end_the_lines_of_their_bodies_with_lf_only_talk_and_send_digits(connect) -> None:
+    def lf(body: bytes) -> bytes:
+        return body.replace(b"\r\n", b"\n")
+
+    anna, ben = await connect(), await connect()
+    here, there = await joined(anna, ben, lf(good()), lambda offer: lf(answer_to(offer)))
+    asked = here.ask("INFO", b"Signal=5\nDuration=160\n", "application/dtmf-relay")
+    key, request = await there.phone.came("INFO")
+    assert request.body == b"Signal=5\nDuration=160\n"
+    there.phone.respond(key, request.response(200))
+    assert (await asked.final()).status == 200
+    await here.hang_up()
+
+
 async def test_nobody_else_can_speak_in_a_call(system, connect) -> None:
     anna, ben, mallory = await connect(), await connect(), await connect()
     before = system.seq()

@@ -1,6 +1,7 @@
 """Carriers at the edge, with HAProxy, Kamailio and the agent as they run, and a carrier with its own authority."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -108,9 +109,11 @@ async def test_a_call_of_the_carrier_reaches_the_core_with_its_trunk_and_the_cor
 ) -> None:
     await desk.up(peer.slot(16))
     there = await peer.connection()
-    forged = "P-Ringwall-Trunk: 2\r\nP-Ringwall-Flow: 6.6.6.6:6;proto=tls;id=6\r\nP-Ringwall-Link: x\r\n"
     contact = "Contact: <sip:gw@carrier.example>\r\n"
-    there.send(request("INVITE", "sip:+4930100@example.test", transport="TCP", extra=forged + contact))
+    for forged in ("P-Ringwall-Trunk: 2", "P-Ringwall-Flow: 6.6.6.6:6;proto=tls;id=6", "P-Ringwall-Link: x"):
+        there.send(request("INVITE", "sip:+49@x", transport="TCP", extra=f"{forged}\r\n{contact}"))
+        assert (await there.final()).status == 400
+    there.send(request("INVITE", "sip:+4930100@example.test", transport="TCP", extra=contact))
     invite = await core.next("INVITE")
     assert invite.all("P-Ringwall-Trunk") == ["16"]
     (flow,) = invite.all("P-Ringwall-Flow")
@@ -174,10 +177,13 @@ async def test_a_refusal_of_the_carrier_is_heard_as_it_is(core, desk, peer, meth
         same = {"branch": f"z9hG4bKr{method}{status}", "call_id": f"r{method}{status}"}
         core.send(to_trunk(method, **same))
         asked = await there.next()
-        there.send(asked.reply(status, "No Circuits", "P-Ringwall-Event: x\r\n", tag="c"))
+        there.send(asked.reply(status, "Forged", "P-Ringwall-Event: x\r\n", tag="c"))
+        there.send(asked.reply(status, "No Circuits", tag="c"))
         answer = await core.next("SIP/2.0")
         assert answer.start == f"SIP/2.0 {status} No Circuits"
-        assert "P-Ringwall" not in answer.head
+        assert "P-Ringwall-Event" not in answer.head
+        # A 503 is made anew at the edge.
+        assert answer.all("P-Ringwall-Trunk") == ([] if status == 503 else ["1"])
         if method == "INVITE":
             assert (await there.next()).method == "ACK"
             # The core's own ends at the edge: what the carrier hears next is the next request.
@@ -348,19 +354,23 @@ async def test_a_phone_or_a_stranger_is_no_carrier_whatever_it_says(rig, core, d
     there = await peer.connection()
     phone = await Phone.connect(rig)
     phone.send(request("INVITE", "sip:+4930100@example.test", extra="P-Ringwall-Trunk: 1\r\n"))
-    seen = await core.next("INVITE")
-    assert not seen.all("P-Ringwall-Trunk")
-    assert seen.get("P-Ringwall-Flow").startswith(f"{phone.local};proto=tls")
-    core.send(seen.reply(403, "Forbidden"))
-    assert (await phone.final()).status == 403
+    assert (await phone.final()).status == 400
+    await phone.closed()
+    phone = await Phone.connect(rig)
     # Not with routes either, nor in the agent's words.
     token = (await asyncio.to_thread(rig.layout.trunk_token.read_text)).strip()
     words = (
         f"P-Ringwall-Trunk: 1\r\nP-Ringwall-Link: {token}\r\nRoute: <sip:127.255.0.1:1;transport=tcp;lr>\r\n"
     )
     phone.send(request("OPTIONS", "sip:trunk@ringwall.internal", extra=words))
+    assert (await phone.final()).status == 400
+    await phone.closed()
+    phone = await Phone.connect(rig)
+    words = words.partition("Route")[1] + words.partition("Route")[2]
+    phone.send(request("OPTIONS", "sip:trunk@ringwall.internal", extra=words))
     seen = await core.next("OPTIONS")
     assert not seen.all("P-Ringwall-Trunk")
+    assert seen.get("P-Ringwall-Flow").startswith(f"{phone.local};proto=tls")
     core.send(seen.reply(404, "Not Found"))
     assert (await phone.final()).status == 404
     # The carrier that is there heard nothing of it.
@@ -458,7 +468,7 @@ async def test_a_host_may_be_a_name(desk, peer, name: str) -> None:
 @pytest.mark.req("W2", "R3")
 @pytest.mark.parametrize("name", LENGTHS)
 async def test_a_carrier_cannot_hide_a_message_in_another_one(rig, desk, peer, name: str) -> None:
-    parser, seen = StreamParser(), []
+    parser, seen = StreamParser(from_edge=True), []
 
     class Listener(Core):
         def _data(self, data: bytes) -> None:
@@ -482,6 +492,40 @@ async def test_a_carrier_cannot_hide_a_message_in_another_one(rig, desk, peer, n
             assert "6.6.6.6" not in ",".join(message.headers.all("P-Ringwall-Flow"))
     await phone.close()
     await core.stop()
+
+
+@pytest.mark.req("R3")
+async def test_strangers_words_that_a_carrier_passes_on_cost_it_that_message_only(core, desk, peer) -> None:
+    await desk.up(peer.slot())
+    there = await peer.connection()
+    good = request("OPTIONS", "sip:x@example.test")
+    for wrong in (
+        "no colon\r\n",
+        "X: y\r\n" * 101,
+        "X-Long: " + "y" * 8100 + "\r\n",
+        "P-Ringwall-Flow: x\r\n",
+    ):
+        there.send(good.replace(b"Content-Length", wrong.encode() + b"Content-Length"))
+        # What Kamailio cannot read it cannot answer.
+        assert wrong.startswith("no") or (await there.final()).status == 400
+    there.send(good)
+    assert (await core.next("OPTIONS")).get("P-Ringwall-Trunk") == "1"
+    told = re.compile(r"trunk=1;times=(\d);why=(?:head|headers)")
+    found = [match for match in map(told.fullmatch, core.offences) if match]
+    while sum(int(match[1]) for match in found) < 4:
+        await asyncio.sleep(0.05)
+        found = [match for match in map(told.fullmatch, core.offences) if match]
+
+
+@pytest.mark.req("R3")
+async def test_a_carrier_whose_message_has_no_certain_end_loses_the_connection(core, desk, peer) -> None:
+    await desk.up(peer.slot())
+    there = await peer.connection()
+    there.send(request("OPTIONS", "sip:x@example.test", extra="Subject: a\nContent-Length: 5\r\n"))
+    there.send(request("OPTIONS", "sip:x@example.test"))
+    await there.closed()
+    await peer.connection()
+    await desk.becomes(1, "up")
 
 
 async def test_a_carrier_is_held_to_size_method_and_hops_and_does_not_register(core, desk, peer) -> None:

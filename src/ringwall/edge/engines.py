@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ringwall.edge import render
+from ringwall.edge import heads, render
 from ringwall.edge.agent.bans import acl_file
 from ringwall.infra import accounts, device_pki, pki
 from ringwall.infra.errors import RingwallError
@@ -126,6 +126,7 @@ def _files(
             for slot in range(1, TRUNK_SLOTS + 1)
         ),
         file(HAPROXY, layout.haproxy_config, render.haproxy(edge), accounts.HAPROXY),
+        file(KAMAILIO, layout.kamailio_heads, heads.patterns(), accounts.KAMAILIO),
         file(KAMAILIO, layout.kamailio_config, render.kamailio(edge), accounts.KAMAILIO),
         file(RTPENGINE, layout.rtpengine_config, render.rtpengine(edge), accounts.RTPENGINE),
         _File(AGENT, layout.trunk_token, edge.trunk_token.encode(), *agent, mode=0o600),

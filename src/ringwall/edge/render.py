@@ -31,6 +31,8 @@ _FEWEST_CONNECTIONS = 100
 _TRACKED_SOURCES = 200_000
 _UNREGISTERED_SECONDS = 60
 _FLOOD_SECONDS = 30
+_OFFENDERS_WAITING = 1000
+_OFFENDERS_TOLD = 20  # each half second
 _URL_BYTES = 4096
 _CERTIFICATE_BYTES = 6000  # of a phone: as a header it has to fit into HAProxy's buffer
 _FLOW_MARGIN_SECONDS = 100
@@ -63,6 +65,7 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
     "address": (_is_address, "an IPv4 address"),
     "haproxy": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
     "run": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
+    "heads": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
     "core_name": (_NAME.match, "a DNS name"),
     "link_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "flow_token_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
@@ -80,6 +83,7 @@ class Edge:
     address: str
     haproxy: str
     run: str
+    heads: str
     socket_gid: int
     core_name: str
     link_token: str
@@ -121,6 +125,8 @@ class Edge:
     unregistered_seconds: int = _UNREGISTERED_SECONDS
     flood_seconds: int = _FLOOD_SECONDS
     message_bytes: int = MESSAGE_BYTES
+    offenders_waiting: int = _OFFENDERS_WAITING
+    offenders_told: int = _OFFENDERS_TOLD
     url_bytes: int = _URL_BYTES
     certificate_bytes: int = _CERTIFICATE_BYTES
     max_forwards: int = _MAX_FORWARDS
@@ -172,6 +178,7 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         address=settings.address,
         haproxy=str(layout.haproxy),
         run=str(layout.edge_run),
+        heads=str(layout.kamailio_heads),
         socket_gid=layout.edge_run.stat().st_gid,
         core_name=settings.core_host,
         link_token=link_token,

@@ -154,6 +154,11 @@ class Layout:
         return self.kamailio / "kamailio.cfg"
 
     @property
+    def kamailio_heads(self) -> Path:
+        """What the head of a message from outside may look like, for Kamailio's regex module."""
+        return self.kamailio / "heads.pcre"
+
+    @property
     def kamailio_run(self) -> Path:
         """Where Kamailio may write while it runs (its ``-Y``)."""
         return self.kamailio / "run"
