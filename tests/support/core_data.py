@@ -12,6 +12,7 @@ from ringwall.core.directory import DirectoryService
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger.chain import load_key, make_key
 from ringwall.core.operations import Actor
+from ringwall.core.rights.keys import Keys
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import open_engine
@@ -72,4 +73,7 @@ async def open_core(folder: Path, *, interval: float = 0.001) -> Core:
 
 async def open_rights(core: Core) -> RightsService:
     """Open what says who may do what, beside the directory of a core."""
-    return await RightsService.open(core.store, core.ledger, core.directory, core.folder / "secrets.key")
+    key = core.folder / "secrets.key"
+    if not key.exists():
+        Keys.make(key)
+    return await RightsService.open(core.store, core.ledger, core.directory, key)

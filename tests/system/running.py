@@ -69,6 +69,11 @@ class System:
         self.told |= {name: value for name, value in told.items() if value is not None}
         return told
 
+    def up_again(self) -> dict[str, Any]:
+        """Start it once more, or anew after it was stopped, and return what that said."""
+        self.run("down")
+        return self.up()
+
     def down(self) -> None:
         done = self.run("down")
         assert done.returncode == 0, done.stdout + done.stderr

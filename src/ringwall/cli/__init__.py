@@ -24,6 +24,7 @@ from ringwall.infra.errors import RingwallError
 def _assemble() -> typer.Typer:
     """Return the whole command line; modules are imported here so that `import ringwall.cli` stays cheap."""
     from ringwall.cli import (  # noqa: PLC0415
+        anew,
         authcodes,
         calls,
         conferences,
@@ -54,6 +55,7 @@ def _assemble() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     system.register(app)
+    anew.register(app)
     demo.register(app)
     app.add_typer(pki.app, name="pki")
     app.add_typer(users.app, name="user")

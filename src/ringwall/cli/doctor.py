@@ -9,7 +9,9 @@ from typing import Any
 
 from ringwall.cli import readiness
 from ringwall.cli.client import ask
-from ringwall.infra import accounts, host, listeners, packages, pki, ports
+from ringwall.core import wholeness as data
+from ringwall.core.firmware import examination as firmware
+from ringwall.infra import accounts, host, listeners, packages, pki, ports, wholeness
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.layout import Layout
 from ringwall.infra.memory_folder import memory_folder
@@ -47,6 +49,7 @@ def examine(layout: Layout) -> list[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _folders(layout),
         lambda: _secrets(layout),
+        lambda: _data(layout),
         lambda: _memory(layout),
         lambda: _certificates(layout, settings),
         lambda: _address(settings),
@@ -181,6 +184,22 @@ def _memory(layout: Layout) -> Iterator[Finding]:
     if swaps:
         found = f"{', '.join(swaps)} takes memory to a disk, unencrypted as far as can be seen"
         yield Finding("swap", True, found, "encrypt it or do without (swapoff -a): it may hold keys of calls")
+
+
+def _data(layout: Layout) -> Iterator[Finding]:
+    """Look through the database and for every key, and whether they belong together."""
+    mend = f"restore it from a backup, or ./ringwall {wholeness.ANEW}: see docs/operating.md"
+    wrong = data.examine(layout)
+    wrong += wholeness.faults(wholeness.authority_pieces(layout)) or wholeness.strangers(layout)
+    for each in dict.fromkeys(wrong):
+        about_key = ".key" in each or "authority" in each or "crt" in each
+        yield Finding("keys" if about_key else "database", False, each, mend)
+    if not wrong:
+        yield Finding("database", True, f"{layout.database} is whole")
+        yield Finding("keys", True, "all are there, and belong to the database")
+    trouble = firmware.examine(layout) if not wrong else None
+    if trouble is not None:
+        yield Finding("keys", False, trouble, "restore core/firmware/online: see docs/firmware.md")
 
 
 def _certificates(layout: Layout, settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ringwall.cli import programs, readiness
 from ringwall.cli.output import Output
 from ringwall.edge import engines
-from ringwall.infra import accounts, host, listeners, packages, pki, ports
+from ringwall.infra import accounts, host, listeners, packages, pki, ports, wholeness
 from ringwall.infra.errors import RingwallError, SuperviseError
 from ringwall.infra.layout import Layout
 from ringwall.infra.run import CLEAN_ENVIRONMENT, run_tool
@@ -67,6 +67,7 @@ def prepare(
     settings = _settings(layout, address=address, free_ports=free_ports)
     ports.require_local(settings.address)
     listeners.require_free(settings)
+    require_whole(layout)
     issued = pki.ensure_pki(layout, settings)
     if issued:
         output.progress("made the certificates")
@@ -74,6 +75,15 @@ def prepare(
     if changed:
         output.progress(f"configured {', '.join(changed)}")
     return settings
+
+
+def require_whole(layout: Layout) -> None:
+    """Raise DataError where a system is there and not all of it; mark a new one as being made."""
+    state = wholeness.state(layout)
+    if state == wholeness.NEW:
+        wholeness.begin(layout)
+    elif state == wholeness.MADE:
+        wholeness.require(layout)
 
 
 def install_proof_tools(output: Output) -> None:
@@ -171,6 +181,7 @@ def start(
     began = time.monotonic()
     _require_readable(python_path())
     administrator, password = first_run(layout)
+    wholeness.finish(layout)
     supervisor = Supervisor(layout)
     try:
         on_step("starting the programs")

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ringwall import __version__
+from ringwall.core import wholeness
 from ringwall.core.api.app import create_app
 from ringwall.core.api.owners import Owners
 from ringwall.core.calls.dialog.messages import send_text
@@ -54,6 +55,7 @@ from ringwall.core.reports import operations as report_operations
 from ringwall.core.rights import kinds
 from ringwall.core.rights import operations as rights_operations
 from ringwall.core.rights.service import RightsService
+from ringwall.core.setup import check
 from ringwall.core.store import Store
 from ringwall.core.store.call_keys import open_call_keys
 from ringwall.core.store.engine import sqlite_url
@@ -107,7 +109,9 @@ class Core:
     @classmethod
     async def start(cls, layout: Layout, settings: Settings) -> "Core":
         """Open the store, take up what the process before left, dial the edge. Raises RingwallError."""
-        store = await Store.open(sqlite_url(layout.database))
+        wholeness.require(layout)
+        store = await Store.open(sqlite_url(layout.database), new=False)
+        await check(store, layout)
         ledger = await Ledger.open(store, load_key(layout.ledger_key))
         core = cls(layout, settings, store, ledger)
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)

@@ -39,9 +39,15 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def make_root(name: str, organisation: str, life: timedelta, now: datetime) -> Authority:
-    """Return a self-signed root that may sign issuing authorities, and nothing below those."""
-    key = new_key()
+def make_root(
+    name: str,
+    organisation: str,
+    life: timedelta,
+    now: datetime,
+    key: ec.EllipticCurvePrivateKey | None = None,
+) -> Authority:
+    """Return a self-signed root that may sign issuing authorities and nothing below; of a new key or this."""
+    key = key or new_key()
     subject = _subject(name, organisation)
     builder = _builder(subject, subject, key.public_key(), now, now + life)
     builder = _as_authority(builder, key.public_key(), path_length=1)

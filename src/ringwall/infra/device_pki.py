@@ -4,6 +4,7 @@ Rules that this module keeps:
 - The authority for phones is a root of its own, for client certificates below phones.ringwall.internal
   alone: who has its key can pretend to be a phone, and nothing else. So the core may hold it, which has to
   sign while it runs.
+- Its key is made once and never replaced.
 - Of a vendor only certificates are taken that may sign others; what a file held that cannot be read is told.
 - What HAProxy checks against is made of both, so that both sides of the wall know the same.
 """
@@ -20,6 +21,7 @@ from ringwall.infra.authority import Authority
 from ringwall.infra.errors import PkiError, RingwallError
 from ringwall.infra.files import KEEP, read_limited, write_atomically
 from ringwall.infra.layout import Layout
+from ringwall.infra.pem_files import read_key
 
 DEVICES_DOMAIN = "phones.ringwall.internal"
 AUTHORITY_LIFE = timedelta(days=1826)
@@ -37,9 +39,12 @@ def ensure_authority(layout: Layout, organisation: str, now: datetime, *, chown:
             return []
         key, subject = before.key, before.certificate.subject
     else:
-        key = authority.new_key()
         subject = authority.issuer_subject(f"{organisation} phones {secrets.token_hex(3)}", organisation)
-        write_atomically(layout.devices_key, authority.key_pem(key), mode=0o600, uid=uid, gid=gid)
+        if layout.devices_key.exists():  # of a start that was interrupted
+            key = read_key(layout.devices_key)
+        else:
+            key = authority.new_key()
+            write_atomically(layout.devices_key, authority.key_pem(key), mode=0o600, uid=uid, gid=gid)
     certificate = authority.make_issuer(
         None,
         key,

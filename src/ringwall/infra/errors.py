@@ -25,6 +25,12 @@ class LayoutError(RingwallError):
     code = "data-directory"
 
 
+class DataError(RingwallError):
+    """Something of a system is missing, damaged or of another one; nothing was made in its place."""
+
+    code = "data-lost"
+
+
 class SettingsError(RingwallError):
     """A value in ringwall.toml is missing, unknown or out of range; the text names it."""
 

@@ -63,6 +63,11 @@ class Layout:
         return self.data / "pki"
 
     @property
+    def first_run_mark(self) -> Path:
+        """Is there from the beginning of the first start to its end."""
+        return self.pki / "first-run"
+
+    @property
     def root_key(self) -> Path:
         """The key that signs the two issuing authorities; may be moved offline."""
         return self.pki / "root.key"

@@ -10,6 +10,7 @@ The rules that this module keeps:
   authority issues for ringwall.internal only. So neither can stand in for the other, whoever holds its key.
 - A leaf says what it is for (server or client), lives 90 days and is due below a third of its life.
 - A key is never readable to others, not for a moment, and no file is ever half written.
+- The key of an authority is made once and never replaced. Without its certificate a renewal makes none.
 
 Putting renewed certificates into a running HAProxy is the edge's work (``edge/certificates.py``).
 """
@@ -132,6 +133,9 @@ def renew(
     An authority that is due itself is signed again, with its key kept, if root.key is in place.
     """
     moment = now or datetime.now(UTC)
+    for path in (layout.root_certificate, layout.world_certificate, layout.inside_certificate):
+        if not path.exists():
+            raise PkiError(f"{path} is missing: restore it from a backup.")
     done = _ensure_authorities(layout, settings, moment)
     for leaf in _leaves(layout, settings, chown=chown):
         leaf.issue(moment)
@@ -221,8 +225,8 @@ def _ensure_authorities(layout: Layout, settings: Settings, now: datetime) -> li
         if layout.world_certificate.exists():
             raise PkiError(f"{layout.root_certificate} is missing: restore it from {layout.ca_certificate}.")
         # The suffix keeps two systems of one organisation apart in a browser's list of authorities.
-        root = authority.make_root(f"{name} root {secrets.token_hex(3)}", name, ROOT_LIFE, now)
-        write_key(layout.root_key, root.key)
+        key = _key_once(layout.root_key)
+        root = authority.make_root(f"{name} root {secrets.token_hex(3)}", name, ROOT_LIFE, now, key)
         write_certificate(layout.root_certificate, root.certificate)
         made.append("root authority")
     if _must_sign(layout.world_certificate, now) and _root_at_hand(layout):
@@ -273,9 +277,17 @@ def _issuer_identity(
     """Return key and subject of an authority: what it has, for its leaves to stay good, or new."""
     if path.exists():
         return read_key(key_path), read_certificate(path).subject
+    subject = authority.issuer_subject(f"{label} {secrets.token_hex(3)}", organisation)
+    return _key_once(key_path), subject
+
+
+def _key_once(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Return the key of a new authority: the one of a start that was interrupted, else a new one."""
+    if path.exists():
+        return read_key(path)
     key = authority.new_key()
-    write_key(key_path, key)
-    return key, authority.issuer_subject(f"{label} {secrets.token_hex(3)}", organisation)
+    write_key(path, key)
+    return key
 
 
 def _ensure_copies(layout: Layout, *, chown: bool) -> list[str]:
@@ -303,8 +315,15 @@ def _ensure_copies(layout: Layout, *, chown: bool) -> list[str]:
 
 
 def _ensure_link_token(layout: Layout, *, chown: bool) -> bool:
-    """Make the word of the core's hello once: letters and digits, so that it fits any configuration file."""
-    if layout.link_token.exists() and not layout.link_token.is_symlink():
+    """Make the word of the core's hello, letters and digits that fit any configuration file, and keep it.
+
+    Both sides get it from this file at each start: one that is damaged is replaced.
+    """
+    try:
+        read_link_token(layout)
+    except PkiError:
+        pass
+    else:
         return False
     uid, gid = (accounts.user_id(accounts.CORE), accounts.group_id(accounts.CORE)) if chown else (KEEP, KEEP)
     token = secrets.token_hex(TOKEN_BYTES).encode()

@@ -1,5 +1,6 @@
 """Doctor: what is wrong is found, and each finding says how to mend it."""
 
+import asyncio
 import os
 import socket
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from ringwall.cli import doctor
 from ringwall.cli.readiness import Health
+from ringwall.core.setup import set_up
 from ringwall.infra import accounts, host, pki
 from ringwall.infra.packages import RUN_PACKAGES, PackageState
 from ringwall.infra.settings import Settings
@@ -30,6 +32,7 @@ def system(layout, monkeypatch):
     settings = Settings.for_address("127.0.0.1").with_free_ports()
     settings.save(layout)
     pki.ensure_pki(layout, settings, chown=False)
+    asyncio.run(set_up(layout, settings))
     return layout, settings
 
 
@@ -102,6 +105,38 @@ def test_a_secret_that_is_a_link_is_found(system, tmp_path):
     layout.link_key.rename(tmp_path / "key")
     layout.link_key.symlink_to(tmp_path / "key")
     assert "link.key" in wrong(layout)["secrets"].found
+
+
+@as_root
+@pytest.mark.req("R2")
+@pytest.mark.parametrize(
+    "name", ["ledger_key", "secrets_key", "devices_key", "world_key", "inside_key", "root_certificate"]
+)
+@pytest.mark.parametrize("harm", ["removed", "empty"])
+def test_a_key_that_is_missing_or_empty_is_found(system, name, harm):
+    layout, _ = system
+    path = getattr(layout, name)
+    if harm == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(b"")
+    found = [one for one in doctor.examine(layout) if not one.ok]
+    assert any(one.subject == "keys" and str(path) in one.found for one in found), found
+
+
+@pytest.mark.req("R2")
+def test_a_database_that_is_missing_or_damaged_is_found(system):
+    layout, _ = system
+    whole = layout.database.read_bytes()
+    for content in (None, b"", b"x" * len(whole), whole[:4096]):
+        if content is None:
+            layout.database.unlink()
+        else:
+            layout.database.write_bytes(content)
+            layout.database.chmod(0o600)
+        found = wrong(layout)["database"]
+        assert str(layout.database) in found.found
+        assert "begin-anew" in found.mend
 
 
 def test_certificates_that_are_due_or_expired_or_for_other_names_are_found(system):

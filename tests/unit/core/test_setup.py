@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from ringwall.core import setup
+from ringwall.core import setup, wholeness
 from ringwall.core.api.passwords import check_password
-from ringwall.core.errors import CoreError, StoreError
+from ringwall.core.errors import StoreError
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger.apart import verify_database
 from ringwall.core.ledger.chain import load_key
 from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import sqlite_url
+from ringwall.infra.errors import DataError
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
@@ -61,9 +62,39 @@ async def test_nothing_is_half_made_when_the_disk_fails(layout, monkeypatch):
 async def test_a_lost_key_is_told_and_not_replaced(layout):
     await setup.set_up(layout, Settings.load(layout))
     layout.ledger_key.unlink()
-    with pytest.raises(CoreError, match="restore it from a backup"):
+    with pytest.raises(DataError, match="Restore it from a backup"):
         await setup.set_up(layout, Settings.load(layout))
     assert not layout.ledger_key.exists()
+
+
+@pytest.mark.parametrize("after", ["the commit", "one key"])
+async def test_a_first_start_that_was_killed_before_its_keys_had_their_names_goes_on(
+    layout, after, monkeypatch
+):
+    def killed(_layout):
+        if after == "one key":
+            setup._unfinished(layout.ledger_key).replace(layout.ledger_key)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "_finish_keys", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await setup.set_up(layout, Settings.load(layout))
+    assert (await setup.set_up(layout, Settings.load(layout)))["created"] is False
+    wholeness.require(layout)
+    assert sorted(path.name for path in layout.core.glob("*.key*")) == ["ledger.key", "secrets.key"]
+
+
+async def test_a_first_start_that_was_killed_before_anything_was_stored_begins_again(layout, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await setup.set_up(layout, Settings.load(layout))
+    assert (await setup.set_up(layout, Settings.load(layout)))["created"] is True
+    wholeness.require(layout)
 
 
 def test_the_program_prints_one_line_of_json(layout, monkeypatch, capsys):

@@ -35,10 +35,13 @@ class OnlineKeys:
     def signers(self, generation: str = "") -> dict[str, CryptoSigner]:
         """Return the signers of snapshot and timestamp of one generation: "" or ".next"."""
         found = {}
+        there = [role for role in _ROLES if self._path(role, generation).exists()]
+        if not there:
+            return {}
         for role in _ROLES:
             path = self._path(role, generation)
-            if not path.exists():
-                return {}
+            if role not in there:
+                raise FirmwareError(f"{path} is missing, and the key beside it is there: restore it.")
             try:
                 private = serialization.load_pem_private_key(read_limited(path), None)
                 found[role] = CryptoSigner(private)
@@ -46,9 +49,13 @@ class OnlineKeys:
                 raise FirmwareError(f"{path} is no key that can be read: restore it.") from None
         return found
 
-    def offered(self) -> dict[str, CryptoSigner]:
-        """Return the keys that the next root is to name: the new ones where there are some."""
-        return self.signers(".next") or self.signers() or self._make("")
+    def offered(self, *, begun: bool = False) -> dict[str, CryptoSigner]:
+        """Return the keys that the next root is to name: the new ones where there are some.
+
+        Where a repository has `begun`, keys that were lost are not replaced: new ones stand beside their
+        place, for the next root to name.
+        """
+        return self.signers(".next") or self.signers() or self._make(".next" if begun else "")
 
     def rotate(self, repository: Repository) -> dict[str, CryptoSigner]:
         """Make new keys that the next root can name; the old ones sign until then."""

@@ -115,13 +115,16 @@ class FirmwareService:
 
     def offered(self) -> dict[str, str]:
         """The ids of the core's keys that the next root is to name."""
-        return {role: one.public_key.keyid for role, one in self._online.offered().items()}
+        return {
+            role: one.public_key.keyid
+            for role, one in self._online.offered(begun=self.repository.begun).items()
+        }
 
     def offered_keys(self) -> dict[str, dict[str, Any]]:
         """The same keys, each as metadata writes it, with its id."""
         return {
             role: {"keyid": one.public_key.keyid, **one.public_key.to_dict()}
-            for role, one in self._online.offered().items()
+            for role, one in self._online.offered(begun=self.repository.begun).items()
         }
 
     async def rotate(self, actor: Actor) -> None:

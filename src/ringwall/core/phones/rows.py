@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ringwall.core.phones.model import Enrolment, Identity, PhoneEntry
@@ -46,11 +46,6 @@ def put(phone: PhoneEntry) -> Write:
 def remove(phone: PhoneEntry) -> Write:
     """Return the write that removes a phone."""
     return _DELETE, {"id": phone.id}
-
-
-def any_phones(connection: Connection) -> bool:
-    """Whether there are phones, whose credentials are made with the key file."""
-    return bool(connection.execute(select(func.count()).select_from(schema.phones)).scalar_one())
 
 
 def load(connection: Connection) -> list[PhoneEntry]:

@@ -9,7 +9,7 @@ Kept here:
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, Table, Text, func, select
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, Table, Text, select
 from sqlalchemy.engine import Connection
 
 from ringwall.core.lockout.budget import AttemptBudget
@@ -81,11 +81,6 @@ def tries_write(user_id: int, budget: AttemptBudget, *, own_phone: bool) -> Writ
         "locked_until": budget.locked_until,
         "locks": budget.locks,
     }
-
-
-def any_pins(connection: Connection) -> bool:
-    """Whether anybody has a PIN."""
-    return bool(connection.execute(select(func.count()).select_from(pins)).scalar_one())
 
 
 def load(connection: Connection) -> tuple[dict[int, Pin], dict[tuple[int, bool], AttemptBudget]]:

@@ -4,7 +4,7 @@ Kept here:
 - An authorization code (A1) is kept as a keyed digest (HMAC-SHA256). A slow digest would not do: a typed code
   is looked for among 50,000 in the time of a key press; nor would one without a key, because codes are short.
 - A carrier's password has to be told to the carrier, so it is encrypted (AES-256-GCM) for its own trunk.
-- The file is made once. Where it is lost while something needs it, that is told, and no new one is made.
+- The file is made once, with the system. Where it is lost, that is told, and no new one is made.
 """
 
 import hmac
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ringwall.core.errors import CoreError
+from ringwall.infra.errors import LayoutError
 from ringwall.infra.files import read_limited, write_atomically
 
 KEY_BYTES = 32
@@ -34,17 +35,23 @@ class Keys:
         self._passwords = AESGCM(_derived(master, b"ringwall trunk passwords 1"))
 
     @classmethod
-    def open(cls, path: Path, *, needed: bool) -> Self:
-        """Read the file, or make it where it is missing and nothing `needed` it yet; raise CoreError."""
+    def make(cls, path: Path) -> Self:
+        """Make a new file; raise FileExistsError where there is one."""
+        if os.path.lexists(path):
+            raise FileExistsError(f"{path} is there already")
+        master = secrets.token_bytes(KEY_BYTES)
+        write_atomically(path, master, mode=0o600)
+        return cls(master)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read the file; raise CoreError."""
         try:
             master = read_limited(path, KEY_BYTES)
         except FileNotFoundError:
-            if needed:
-                raise CoreError(
-                    f"The key {path} is missing: restore it from a backup.", code="keys"
-                ) from None
-            master = secrets.token_bytes(KEY_BYTES)
-            write_atomically(path, master, mode=0o600)
+            raise CoreError(f"The key {path} is missing: restore it from a backup.", code="keys") from None
+        except LayoutError as error:
+            raise CoreError(f"The key {path} is damaged: restore it from a backup.", code="keys") from error
         except OSError as error:
             raise CoreError(f"The key {path} cannot be read: {error.strerror}.", code="keys") from None
         if len(master) != KEY_BYTES:
@@ -54,6 +61,11 @@ class Keys:
     def derived(self, purpose: bytes) -> bytes:
         """Return a key of 32 bytes for one purpose: another for each, and the same at each start."""
         return _derived(self._master, purpose)
+
+    @property
+    def fingerprint(self) -> str:
+        """By what the file is known again; it says nothing of the keys."""
+        return _derived(self._master, b"ringwall key fingerprint 1").hex()
 
     def code_digest(self, digits: str) -> bytes:
         """The digest by which a code is kept and found."""

@@ -16,8 +16,6 @@ from ringwall.core.directory import Directory, DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor
-from ringwall.core.phones import rows as phone_rows
-from ringwall.core.pins import rows as pin_rows
 from ringwall.core.rights import kinds, rows
 from ringwall.core.rights.compiling import Compiler, person
 from ringwall.core.rights.keys import Keys
@@ -66,11 +64,7 @@ class RightsService:
     async def open(cls, store: Store, ledger: Ledger, directory: DirectoryService, key_file: Path) -> Self:
         """Read everything and compile it; raise StoreError or CoreError."""
         book = await store.read(rows.load)
-        secret = [kind for kind in kinds.KINDS if kind.secret]
-        needed = any(entry.sealed is not None for kind in secret for entry in book.of(kind).values())
-        needed = needed or await store.read(pin_rows.any_pins) or await store.read(phone_rows.any_phones)
-        loop = asyncio.get_running_loop()
-        keys = await loop.run_in_executor(None, lambda: Keys.open(key_file, needed=needed))
+        keys = await asyncio.get_running_loop().run_in_executor(None, Keys.open, key_file)
         return cls(store, ledger, directory, keys, book)
 
     def on_change(self, listener: Listener) -> None:

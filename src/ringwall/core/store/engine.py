@@ -27,11 +27,14 @@ def sqlite_url(path: Path) -> str:
     return str(URL.create("sqlite", database=str(path)))
 
 
-def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
-    """Open a database. A new SQLite file is made readable for its owner alone.
+def open_engine(
+    url: str | URL, *, read_only: bool = False, new: bool = True, nobody_writes: bool = False
+) -> Engine:
+    """Open a database. A new SQLite file is made, unless `new` is false, readable for its owner alone.
 
     `read_only` opens a SQLite file so that nothing is ever written to it, also where its folder or its disk
-    cannot be written to; for another database it relies on the rights of the URL's user.
+    cannot be written to; for another database it relies on the rights of the URL's user. `nobody_writes` says
+    that no other process has it open: then no file is made beside it either.
     """
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
@@ -40,8 +43,12 @@ def open_engine(url: str | URL, *, read_only: bool = False) -> Engine:
         raise ValueError("the store needs a database file: what is kept in memory does not survive a crash")
     path = Path(str(url.database))
     if read_only:
-        return _read_only_engine(path)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return _read_only_engine(path, nobody_writes=nobody_writes)
+    if new:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Whatever happens to the file afterwards, no connection makes an empty one in its place.
+    existing = {"mode": "rw", "uri": "true"}
+    url = url.set(database=f"file:{quote(str(path.absolute()))}", query=existing)
     engine = create_engine(url, connect_args={"timeout": BUSY_MS / 1000})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -71,10 +78,12 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def _read_only_engine(path: Path) -> Engine:
+def _read_only_engine(path: Path, *, nobody_writes: bool) -> Engine:
     name = f"file:{quote(str(path.absolute()))}"
 
     def connect() -> sqlite3.Connection:
+        if nobody_writes:
+            return _connect_read_only(f"{name}?mode=ro&immutable=1")
         try:
             return _connect_read_only(f"{name}?mode=ro")
         except sqlite3.OperationalError:

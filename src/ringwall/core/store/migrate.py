@@ -11,7 +11,7 @@ from ringwall.core.errors import StoreError
 from ringwall.core.store.engine import write_anew
 
 # The newest step in migrations/versions; a test compares the two.
-NEWEST = "0015"
+NEWEST = "0016"
 
 # Up to this step something secret lay in the database in clear; what is left of it is written over once.
 _LAST_WITH_SECRETS = "0014"
@@ -21,8 +21,13 @@ def migrate(engine: Engine) -> None:
     """Make or update the tables in one transaction; raise StoreError for a database of a newer Ringwall."""
     with engine.connect().execution_options(ringwall_writes=True) as connection, connection.begin():
         present = None
-        if inspect(connection).has_table("alembic_version"):
+        tables = set(inspect(connection).get_table_names())
+        if "alembic_version" in tables:
             present = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if present is None and tables - {"alembic_version"}:
+            raise StoreError(
+                "The database does not say of which version its tables are: restore it from a backup."
+            )
         if present == NEWEST:
             return
         if present is not None and present > NEWEST:

@@ -60,6 +60,14 @@ administrators = Table(
     Column("created_at", Float, nullable=False),
 )
 
+# By what the database knows the keys that it belongs to.
+system_keys = Table(
+    "system_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+)
+
 api_tokens = Table(
     "api_tokens",
     metadata,

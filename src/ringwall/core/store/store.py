@@ -47,19 +47,21 @@ class Store:
         interval: float = INTERVAL_S,
         capacity: int = CAPACITY,
         engine: Engine | None = None,
+        new: bool = True,
     ) -> Self:
         """Open a database, bring its tables up to date and start the writer.
 
         Raise StoreError where that fails.
 
         `interval` is the longest time in seconds that a write waits for others, `capacity` the number of
-        writes that may wait. `engine` takes an engine that is open already instead of opening `url`.
+        writes that may wait. `engine` takes an engine that is open already instead of opening `url`. Unless
+        `new`, a database that is not there is not made.
         """
         url = make_url(url)
         loop = asyncio.get_running_loop()
 
         def prepare() -> Engine:
-            opened = engine if engine is not None else open_engine(url)
+            opened = engine if engine is not None else open_engine(url, new=new)
             migrate(opened)
             return opened
 

@@ -8,6 +8,7 @@ import pytest
 from ringwall.core.errors import CoreError, OperationError, StoreError
 from ringwall.core.ledger.apart import verify_database
 from ringwall.core.rights import kinds
+from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
 from ringwall.policy import explain
 from support.core_data import ADMIN, open_core, open_rights
@@ -312,13 +313,11 @@ async def test_a_lost_or_damaged_key_is_told_and_not_replaced(tmp_path):
     core = await open_core(tmp_path)
     rights = await open_rights(core)
     key = tmp_path / "secrets.key"
-    key.unlink()
-    rights = await open_rights(core)  # nothing needed it yet
     await rights.add(ADMIN, kinds.CODE, "c", {"name": "C"}, "123456")
     good = key.read_bytes()
     key.unlink()
     with pytest.raises(CoreError, match="restore it from a backup"):
-        await open_rights(core)
+        await RightsService.open(core.store, core.ledger, core.directory, key)
     assert not key.exists()
     key.write_bytes(good[:-1])
     with pytest.raises(CoreError, match="damaged"):
