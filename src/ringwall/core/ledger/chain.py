@@ -54,14 +54,25 @@ def record_hash(previous: bytes, seq: int, at: str, kind: str, body: str) -> byt
     return hashlib.sha256(lengths + parts[0] + parts[1] + parts[2]).digest()
 
 
-def head_message(start: bytes, seq: int, at: str, previous: bytes, digest: bytes) -> bytes:
-    """Return the bytes that are signed for the end of the chain."""
-    return b"ringwall ledger head 1\0" + start + struct.pack("!Q", seq) + previous + digest + at.encode()
+def head_message(
+    start: bytes, seq: int, at: str, previous: bytes, digest: bytes, checkpoints: int | None
+) -> bytes:
+    """Return the bytes that are signed for the end of the chain.
+
+    `checkpoints` is how many there are; None as versions signed that did not number them.
+    """
+    if checkpoints is None:
+        return b"ringwall ledger head 1\0" + start + struct.pack("!Q", seq) + previous + digest + at.encode()
+    numbers = struct.pack("!QQ", seq, checkpoints)
+    return b"ringwall ledger head 2\0" + start + numbers + previous + digest + at.encode()
 
 
-def checkpoint_message(start: bytes, seq: int, at: str, digest: bytes) -> bytes:
-    """Return the bytes that are signed for a checkpoint."""
-    return b"ringwall ledger checkpoint 1\0" + start + struct.pack("!Q", seq) + digest + at.encode()
+def checkpoint_message(start: bytes, seq: int, at: str, digest: bytes, number: int | None) -> bytes:
+    """Return the bytes that are signed for a checkpoint; without a number as versions did that had none."""
+    if number is None:
+        return b"ringwall ledger checkpoint 1\0" + start + struct.pack("!Q", seq) + digest + at.encode()
+    numbers = struct.pack("!QQ", seq, number)
+    return b"ringwall ledger checkpoint 2\0" + start + numbers + digest + at.encode()
 
 
 def signed_by(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
@@ -106,11 +117,15 @@ def public_hex(key: Ed25519PublicKey) -> str:
 
 
 class End(NamedTuple):
-    """Where the chain stands: number and hash of the last record, the hash before it, the last checkpoint."""
+    """Where the chain stands: number and hash of the last record, the hash before it, the last checkpoint.
+
+    `checkpoints` is the number of the last checkpoint, `checkpoint_seq` the record at which it stands.
+    """
 
     seq: int
     hash: bytes
     previous: bytes
+    checkpoints: int = 0
     checkpoint_seq: int = 0
     checkpoint_at: float = float("-inf")
 
@@ -140,19 +155,23 @@ class ChainSealer:
         return _INSERT, sealed
 
     def finish(self) -> list[tuple[Executable, Rows]]:
-        """Return the signed end, and a checkpoint where one is due."""
+        """Return a checkpoint where one is due, and the signed end."""
         end, at = self._end, now()
         if end.seq == 0:
             return []
-        signature = self._key.sign(head_message(self._start, end.seq, at, end.previous, end.hash))
-        head = {"id": 1, "seq": end.seq, "at": at, "previous": end.previous, "hash": end.hash}
-        writes: list[tuple[Executable, Rows]] = [(_HEAD, [{**head, "signature": signature}])]
+        writes: list[tuple[Executable, Rows]] = []
         due = end.seq - end.checkpoint_seq >= CHECKPOINT_RECORDS
         if end.seq > end.checkpoint_seq and (due or monotonic() - end.checkpoint_at >= CHECKPOINT_SECONDS):
-            signature = self._key.sign(checkpoint_message(self._start, end.seq, at, end.hash))
-            row = {"seq": end.seq, "at": at, "hash": end.hash, "signature": signature}
+            number = end.checkpoints + 1
+            signature = self._key.sign(checkpoint_message(self._start, end.seq, at, end.hash, number))
+            row = {"seq": end.seq, "at": at, "hash": end.hash, "signature": signature, "number": number}
             writes.append((_CHECKPOINT, [row]))
-            self._end = end._replace(checkpoint_seq=end.seq, checkpoint_at=monotonic())
+            end = end._replace(checkpoints=number, checkpoint_seq=end.seq, checkpoint_at=monotonic())
+            self._end = end
+        message = head_message(self._start, end.seq, at, end.previous, end.hash, end.checkpoints)
+        head = {"id": 1, "seq": end.seq, "at": at, "previous": end.previous, "hash": end.hash}
+        signed = {"signature": self._key.sign(message), "checkpoints": end.checkpoints}
+        writes.append((_HEAD, [{**head, **signed}]))
         return writes
 
     def position(self) -> End:
@@ -170,4 +189,5 @@ class ChainSealer:
         if isinstance(highest, int) and highest > self._end.seq:
             self._end = self._end._replace(seq=highest)
         if isinstance(checkpoint, int):
+            # The number goes on from our own: one that was put in has none of ours, and is named.
             self._end = self._end._replace(checkpoint_seq=max(checkpoint, self._end.checkpoint_seq))

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from struct import error as struct_error
 from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import Column, ColumnElement, inspect, null, select, true
 from sqlalchemy.engine import Connection
 
-from ringwall.core.ledger.chain import End, head_message, signed_by
+from ringwall.core.ledger.chain import End, checkpoint_message, head_message, signed_by
 from ringwall.core.store import schema
 
 CHUNK = 2_000
 MOST_RECORDS = 1_000
+
+UNREADABLE = (TypeError, ValueError, AttributeError, struct_error)
+"""What comes of values of a wrong type, which whoever changed the database may have put anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +82,90 @@ def organisation_id(connection: Connection) -> str | None:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class SignedEnd:
+    """The signed end as it lies in the database: `checkpoints` is None where none were numbered then."""
+
+    seq: Any
+    at: Any
+    previous: Any
+    hash: Any
+    signature: Any
+    checkpoints: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint as it lies in the database. `number` is None in one of before there were numbers."""
+
+    seq: Any
+    at: Any
+    hash: Any
+    signature: Any
+    number: Any
+
+
+def signed_end(connection: Connection) -> SignedEnd | None:
+    """Return the signed end, whoever wrote it; None where there is none."""
+    table = schema.ledger_head
+    kept = (table.c.seq, table.c.at, table.c.previous, table.c.hash, table.c.signature)
+    last = table.c.checkpoints if _has(connection, table.c.checkpoints) else null()
+    row = connection.execute(select(*kept, last)).first()
+    return None if row is None else SignedEnd(*row)
+
+
+def checkpoints(connection: Connection, *, newest_first: bool = False) -> Iterator[Checkpoint]:
+    """Yield all checkpoints in the order of their records, holding few of them at a time."""
+    table = schema.ledger_checkpoints
+    kept = (table.c.seq, table.c.at, table.c.hash, table.c.signature)
+    last = table.c.number if _has(connection, table.c.number) else null()
+    query = select(*kept, last).order_by(table.c.seq.desc() if newest_first else table.c.seq)
+    for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
+        yield Checkpoint(*row)
+
+
+def _has(connection: Connection, column: Column[Any]) -> bool:
+    """Whether the database has a column: a copy may be of an older version."""
+    return any(found["name"] == column.name for found in inspect(connection).get_columns(column.table.name))
+
+
+def is_signed_end(head: SignedEnd, key: Ed25519PublicKey, start: bytes) -> bool:
+    """Whether the key signed this end of the chain that begins with `start`."""
+    try:
+        message = head_message(start, head.seq, head.at, head.previous, head.hash, head.checkpoints)
+        return signed_by(key, head.signature, message)
+    except UNREADABLE:
+        return False
+
+
+def is_signed_checkpoint(checkpoint: Checkpoint, key: Ed25519PublicKey, start: bytes) -> bool:
+    """Whether the key signed this checkpoint: with its number, or as versions did that had none."""
+    for number in (checkpoint.number, None):
+        try:
+            message = checkpoint_message(start, checkpoint.seq, checkpoint.at, checkpoint.hash, number)
+            if signed_by(key, checkpoint.signature, message):
+                return True
+        except UNREADABLE:
+            continue
+    return False
+
+
 def find_end(connection: Connection, key: Ed25519PublicKey, start: bytes) -> tuple[End, str | None]:
     """Return where the chain goes on, and what is wrong with its end, as a sentence, if something is."""
     table = schema.ledger
     query = select(table.c.seq, table.c.hash, table.c.previous).order_by(table.c.seq.desc()).limit(1)
     newest = connection.execute(query).one_or_none()
-    head = connection.execute(select(schema.ledger_head)).one_or_none()
-    checkpoint = schema.ledger_checkpoints.c.seq
-    marked = connection.execute(select(checkpoint).order_by(checkpoint.desc()).limit(1)).scalar() or 0
-    signed = head is not None and signed_by(
-        key, head.signature, head_message(start, head.seq, head.at, head.previous, head.hash)
-    )
+    head = signed_end(connection)
+    last = next(checkpoints(connection, newest_first=True), None)
+    marked = (_number(last and last.number), _number(last and last.seq))
+    signed = head is not None and is_signed_end(head, key, start)
     if head is None or not signed:
         if newest is None:
             trouble = "the signed end is not signed by this key" if head is not None else None
-            return End(0, start, b"", marked), trouble
-        end = End(newest.seq, newest.hash, newest.previous, marked)
+            return End(0, start, b"", *marked), trouble
+        end = End(newest.seq, newest.hash, newest.previous, *marked)
         return end, f"the ledger has records up to {newest.seq} but no valid signature of its end"
-    end = End(head.seq, head.hash, head.previous, marked)
+    end = End(head.seq, head.hash, head.previous, max(marked[0], head.checkpoints or 0), marked[1])
     if newest is None or newest.seq < head.seq:
         found = 0 if newest is None else newest.seq
         return end, f"the ledger ends at record {found}, but its signed end is record {head.seq}"
@@ -104,4 +174,10 @@ def find_end(connection: Connection, key: Ed25519PublicKey, start: bytes) -> tup
         return end, f"the ledger has records up to {newest.seq} behind its signed end, record {head.seq}"
     if newest.hash != head.hash:
         return end, f"the last record {head.seq} is not the one that was signed"
+    if head.checkpoints is not None and head.checkpoints != marked[0]:
+        return end, f"the last checkpoint is number {marked[0]}, but the signed end says {head.checkpoints}"
     return end, None
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0

@@ -14,31 +14,27 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain as join
 from itertools import pairwise
-from struct import error as struct_error
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ringwall.core.errors import LedgerError
-from ringwall.core.ledger.chain import (
-    checkpoint_message,
-    genesis,
-    head_message,
-    public_hex,
-    record_hash,
-    signed_by,
+from ringwall.core.ledger.chain import genesis, public_hex, record_hash
+from ringwall.core.ledger.reader import (
+    Row,
+    checkpoints,
+    is_signed_checkpoint,
+    is_signed_end,
+    organisation_id,
+    rows,
+    signed_end,
 )
-from ringwall.core.ledger.reader import CHUNK, Row, organisation_id, rows
-from ringwall.core.store import schema
 
 WINDOW = 1_000
 """How many records back (and numbers ahead) a record is looked for that lies at the wrong place."""
 
-_UNREADABLE = (TypeError, ValueError, AttributeError, struct_error)
-
-Kind = Literal["changed", "removed", "inserted", "rewritten", "unsigned"]
+Kind = Literal["changed", "removed", "inserted", "rewritten", "unsigned", "checkpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +90,7 @@ class _Mark:
     seq: int
     hash: bytes
     previous: bytes = b""
+    checkpoints: int | None = None
 
 
 class _Walk:
@@ -231,33 +228,37 @@ class _Walk:
         return None
 
     def _read_head(self) -> tuple[_Mark | None, str]:
-        head = self._connection.execute(select(schema.ledger_head)).first()
+        head = signed_end(self._connection)
         if head is None:
             return None, "The signed end of the ledger is missing: nobody can say where it ended."
-        try:
-            message = head_message(self._start, head.seq, head.at, head.previous, head.hash)
-            good = signed_by(self._key, head.signature, message)
-        except _UNREADABLE:
-            good = False
-        if not good:
+        if not is_signed_end(head, self._key, self._start):
             return None, "The signed end of the ledger was changed, or another key signed it."
-        return _Mark(head.seq, head.hash, head.previous), ""
+        return _Mark(head.seq, head.hash, head.previous, head.checkpoints), ""
 
     def _read_checkpoints(self) -> Iterator[_Mark | Finding]:
-        table = schema.ledger_checkpoints
-        query = select(table).order_by(table.c.seq)
-        for row in self._connection.execute(query, execution_options={"yield_per": CHUNK}):
-            try:
-                message = checkpoint_message(self._start, row.seq, row.at, row.hash)
-                good = signed_by(self._key, row.signature, message)
-            except _UNREADABLE:
-                good = False
-            if good:
-                yield _Mark(row.seq, row.hash)
-            else:
-                seq = row.seq if isinstance(row.seq, int) else 0
+        numbered = 0
+        for row in checkpoints(self._connection):
+            seq = row.seq if isinstance(row.seq, int) else 0
+            if not is_signed_checkpoint(row, self._key, self._start):
                 text = f"The checkpoint at record {row.seq} was changed, or another key signed it."
                 yield Finding("unsigned", seq, seq, text)
+            elif row.number is not None and row.number != numbered + 1:
+                yield _checkpoints_removed(numbered + 1, row.number, seq)
+            numbered += 1
+            yield _Mark(row.seq, row.hash)
+        told = self._head.checkpoints if self._head is not None else None
+        if self._head is not None and told is not None and told > numbered:
+            yield _checkpoints_removed(numbered + 1, told + 1, self._head.seq)
+
+
+def _checkpoints_removed(first: int, behind: int, seq: int) -> Finding:
+    """Say that the checkpoints from `first` on are missing before that which is numbered `behind`."""
+    if not isinstance(behind, int) or behind <= first:
+        return Finding(
+            "unsigned", seq, seq, f"The checkpoint at record {seq} has another number than its place."
+        )
+    which = f"Checkpoint {first} was" if behind == first + 1 else f"Checkpoints {first} to {behind - 1} were"
+    return Finding("checkpoint", seq, seq, f"{which} removed, before record {seq}.")
 
 
 def _is_record(row: Row) -> bool:

@@ -361,6 +361,7 @@ ledger = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
+# `number` is 1, 2, 3, ...: what is missing among them is seen.
 ledger_checkpoints = Table(
     "ledger_checkpoints",
     metadata,
@@ -368,9 +369,11 @@ ledger_checkpoints = Table(
     Column("at", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+    Column("number", Number, nullable=False, server_default=text("0")),
 )
 
 # One row: the signed end of the ledger, moved in the same transaction as the records it covers.
+# `checkpoints` is how many there are; nothing where a version signed that did not number them.
 ledger_head = Table(
     "ledger_head",
     metadata,
@@ -380,6 +383,7 @@ ledger_head = Table(
     Column("previous", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+    Column("checkpoints", Number),
 )
 
 Write = tuple[Executable, dict[str, Any]]

@@ -105,6 +105,27 @@ def test_an_untouched_ledger_is_proven(tampered):
     assert len(bytes.fromhex(verdict.hash)) == 32
 
 
+def test_a_ledger_of_before_checkpoints_had_numbers_is_proven_as_it_is_and_after_its_update(
+    tampered, original
+):
+    """The migration numbers them; neither their signatures nor that of the end cover it."""
+    key = load_key(original / "ledger.key")
+    start = chain.genesis(tampered.db.execute("SELECT id FROM organisations").fetchone()[0])
+    for seq, at, digest in tampered.db.execute("SELECT seq, at, hash FROM ledger_checkpoints").fetchall():
+        signature = key.sign(chain.checkpoint_message(start, seq, at, digest, None))
+        tampered.db.execute("UPDATE ledger_checkpoints SET signature = ? WHERE seq = ?", (signature, seq))
+    at, seq, previous, digest = tampered.db.execute(
+        "SELECT at, seq, previous, hash FROM ledger_head"
+    ).fetchone()
+    signature = key.sign(chain.head_message(start, seq, at, previous, digest, None))
+    tampered.db.execute("UPDATE ledger_head SET signature = ?, checkpoints = NULL", (signature,))
+    updated = verify_database(f"sqlite:///{tampered.path}", tampered.key)
+    assert (updated.ok, updated.checkpoints) == (True, 3)
+    tampered.db.execute("ALTER TABLE ledger_head DROP COLUMN checkpoints")
+    tampered.db.execute("ALTER TABLE ledger_checkpoints DROP COLUMN number")
+    assert tampered.verdict().ok
+
+
 FIELDS = st.sampled_from(["at", "kind", "body", "previous", "hash"])
 
 
@@ -202,7 +223,8 @@ def test_an_older_end_that_was_kept_does_not_outlive_a_checkpoint(original, tmp_
     asyncio.run(go_on())
     old.db.execute("DELETE FROM ledger WHERE seq > ?", (RECORDS,))
     old.db.execute(
-        "UPDATE ledger_head SET seq=?, at=?, previous=?, hash=?, signature=? WHERE id=?", (*head[1:], head[0])
+        "UPDATE ledger_head SET seq=?, at=?, previous=?, hash=?, signature=?, checkpoints=? WHERE id=?",
+        (*head[1:], head[0]),
     )
     finding = old.verdict().finding
     assert (finding.kind, finding.first) == ("removed", RECORDS + 1)
@@ -225,6 +247,37 @@ def test_a_forged_checkpoint_is_told(tampered):
     tampered.db.execute("UPDATE ledger_checkpoints SET hash = zeroblob(32) WHERE seq = 9")
     finding = tampered.verdict().finding
     assert (finding.kind, finding.first) == ("unsigned", 9)
+
+
+@pytest.mark.parametrize(
+    ("gone", "seq", "which"),
+    [
+        ("seq = 1", 9, "Checkpoint 1 was"),
+        ("seq < 17", 17, "1 to 2 were"),
+        ("seq = 17", RECORDS, "Checkpoint 3"),
+    ],
+)
+@pytest.mark.parametrize("renumbered", [False, True])
+def test_a_removed_checkpoint_is_told(tampered, gone, seq, which, renumbered):
+    """Those that are left cannot be given other numbers: their signatures cover them, and the end their count."""
+    tampered.db.execute(f"DELETE FROM ledger_checkpoints WHERE {gone}")
+    if renumbered:
+        tampered.db.execute(
+            "UPDATE ledger_checkpoints SET number ="
+            " (SELECT count(*) FROM ledger_checkpoints AS before WHERE before.seq <= ledger_checkpoints.seq)"
+        )
+    finding = tampered.verdict().finding
+    if renumbered and gone != "seq = 17":
+        assert (finding.kind, finding.first) == ("unsigned", seq)
+    else:
+        assert (finding.kind, finding.first) == ("checkpoint", seq)
+        assert which in finding.text
+
+
+def test_another_count_of_checkpoints_in_the_signed_end_is_told(tampered):
+    tampered.db.execute("DELETE FROM ledger_checkpoints WHERE seq = 17")
+    tampered.db.execute("UPDATE ledger_head SET checkpoints = 2")
+    assert tampered.verdict().finding.kind == "unsigned"
 
 
 def test_an_emptied_ledger_is_told(tampered):

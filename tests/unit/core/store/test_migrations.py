@@ -164,3 +164,19 @@ def test_keys_of_calls_of_before_are_nowhere_in_the_file_afterwards(tmp_path):
     engine.dispose()
     for file in tmp_path.iterdir():
         assert b"KEY" not in file.read_bytes().replace(b"PRIMARY KEY", b"").replace(b"FOREIGN KEY", b""), file
+
+
+@pytest.mark.req("I2")
+def test_checkpoints_of_before_get_their_numbers_in_their_order(tmp_path):
+    engine = _at(tmp_path / "ringwall.db", "0016")
+    with engine.connect() as connection, connection.begin():
+        for seq in (700, 1, 257):
+            row = {"seq": seq, "at": "2026-01-01T00:00:00.000000Z"}
+            connection.execute(text("INSERT INTO ledger_checkpoints VALUES (:seq, :at, x'00', x'01')"), row)
+        connection.execute(text("INSERT INTO ledger_head VALUES (1, 700, '', x'00', x'01', x'02')"))
+    migrate(engine)
+    with engine.connect() as connection:
+        table = schema.ledger_checkpoints
+        numbers = connection.execute(select(table.c.seq, table.c.number).order_by(table.c.seq)).all()
+        assert [tuple(row) for row in numbers] == [(1, 1), (257, 2), (700, 3)]
+        assert connection.execute(select(schema.ledger_head.c.checkpoints)).scalar_one() is None
