@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     session_wide = pytest.mark.asyncio(loop_scope="session")
     for item in items:
         if isinstance(item, pytest.Function) and not item.path.name.startswith("test_edge_"):
-            item.add_marker(pytest.mark.timeout(120))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(120))
             if inspect.iscoroutinefunction(item.obj):
                 item.add_marker(session_wide, append=False)
 

@@ -8,7 +8,10 @@ from ringwall.cli.demo import conference, reference, watched
 from ringwall.cli.demo.acts import AFTER, LIVE
 from ringwall.cli.demo.wiretap import TONES
 
-pytestmark = pytest.mark.alone  # it listens to sound of several phones at once, act by act, in real time
+pytestmark = [
+    pytest.mark.alone,  # it listens to sound of several phones at once, act by act, in real time
+    pytest.mark.timeout(450),  # the first of these tests plays all of it
+]
 
 ACTS = [name for name, _ in (*LIVE, *AFTER)]
 

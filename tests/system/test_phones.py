@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from support.core_data import open_core
 from support.vendors import Vendor
 from system.descriptions import answer_to, good
 from system.desk_phone import DeskPhone, Factory, factory_of
@@ -131,11 +132,13 @@ async def test_a_phone_without_a_user_is_refused_every_method(lobby, connect) ->
         assert (await invite.final()).status == 403
 
 
-async def test_a_phone_without_a_user_is_refused_every_route(system, plugged, lobby) -> None:
+async def test_a_phone_without_a_user_is_refused_every_route(system, plugged, lobby, tmp_path) -> None:
     from ringwall.core.api.app import create_app
     from ringwall.core.operations import Operations
 
-    app = create_app(Operations(None), None, None)  # type: ignore[arg-type]
+    data = await open_core(tmp_path)  # this application tells of its routes, and serves nobody
+    app = create_app(Operations(data.ledger), data.store, data.ledger)
+    await data.store.close()
     routes = [
         (method.upper(), path.replace("{", "").replace("}", ""))
         for path, methods in app._app.openapi()["paths"].items()  # type: ignore[attr-defined]
