@@ -303,12 +303,14 @@ class Phone:
         with suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
 
-    async def register(self, core: "Core") -> Message:
-        """Register with a core that says yes, and return what the core saw."""
+    async def register(self, core: "Core", word: str = "") -> Message:
+        """Register with a core that says yes with this header, and return what the core saw."""
         self.send(request("REGISTER", "sip:example.test", extra=REGISTER_CONTACT))
         seen = await core.next("REGISTER")
-        core.send(seen.reply(200, "OK"))
-        assert (await self.final()).status == 200
+        core.send(seen.reply(200, "OK", word))
+        answer = await self.final()
+        assert answer.status == 200
+        assert not answer.all("P-Ringwall-Device")
         return seen
 
 

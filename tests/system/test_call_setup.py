@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from ringwall.sip.message import Request
 from system.descriptions import answer_to, good
 from system.raw_phone import joined
 from system.running import until
@@ -55,6 +56,24 @@ async def test_a_caller_that_changes_his_mind_stops_the_ringing(system, connect)
     record = await system.record(before, "call.ended", caller=anna.account.extension)
     assert (record["cause"], record["by"]) == ("cancelled", "caller")
     await until(lambda: not system.ask("call.list"), "no call left")
+
+
+@pytest.mark.req("W2")
+async def test_nobody_else_stops_the_ringing(system, connect, source) -> None:
+    """Who has read the whole INVITE gets 481 for a CANCEL over his own connection, and is on record."""
+    anna, ben, eve = await connect(), await connect(), await connect(source=source)
+    before = system.seq()
+    asked = anna.invite(ben.account.extension, good())
+    await ben.ringing()
+    await asked.status(180)
+    cancel = Request("CANCEL", asked.request.uri, asked.request.headers.copy())
+    cancel.headers.set("CSeq", f"{asked.request.cseq.number} CANCEL")
+    eve.write(cancel.to_bytes())
+    await system.record(before, "security.malformed_message", source=source)
+    assert not ben.came_already("CANCEL")
+    anna.cancel(asked)
+    assert (await asked.final()).status == 487
+    await ben.came("CANCEL")
 
 
 async def test_all_phones_of_a_user_ring_and_the_first_that_answers_has_the_call(

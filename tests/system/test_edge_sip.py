@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -149,6 +150,55 @@ async def test_a_cancel_of_the_core_and_of_a_phone_reach_the_other_side(core, ph
     core.send(invite.reply(487, "Request Terminated"))
     assert (await core.next("ACK")).method == "ACK"
     assert {(await phone.final()).status, (await phone.final()).status} == {200, 487}
+
+
+@pytest.mark.req("W2")
+async def test_only_who_has_sent_an_invite_may_cancel_it(rig, core, phone) -> None:
+    """Another phone that knows the whole of it gets 481, from another address and from behind the same one."""
+    same = {"branch": f"z9hG4bK{secrets.token_hex(8)}", "call_id": secrets.token_hex(8)}
+    await phone.register(core)
+    phone.send(request("INVITE", "sip:101@example.test", **same))
+    invite = await core.next("INVITE")
+    core.send(invite.reply(180, "Ringing"))
+    while (await phone.next()).status != 180:
+        pass
+    core.offences.clear()
+    neighbour, other = await Phone.connect(rig), await Phone.connect(rig, OTHER_ADDRESS)
+    await neighbour.register(core, "P-Ringwall-Device: 2\r\n")
+    await other.register(core)
+    for stranger in (neighbour, other, await Phone.connect(rig)):
+        for extra in ("", "Route: <sip:example.test;lr>\r\n"):
+            stranger.send(request("CANCEL", "sip:101@example.test", extra=extra, **same))
+            assert (await stranger.final()).status == 481
+        await stranger.close()
+    await until(lambda: any(OTHER_ADDRESS in each and "why=cancel" in each for each in core.offences))
+    # It rings on: the core has heard of no CANCEL, and its answer arrives.
+    assert not [message for message in core.messages if message.method == "CANCEL"]
+    core.send(invite.reply(486, "Busy Here"))
+    assert (await phone.final()).status == 486
+    phone.send(request("CANCEL", "sip:101@example.test", branch="z9hG4bKnothing", call_id="nothing"))
+    assert (await phone.final()).status == 481
+
+
+async def test_a_device_that_has_come_back_on_another_connection_may_cancel(rig, core, phone) -> None:
+    """Its old connection is gone, and nobody has noticed yet. Which device it is the core says, and no phone."""
+    same = {"branch": f"z9hG4bK{secrets.token_hex(8)}", "call_id": secrets.token_hex(8)}
+    word = "P-Ringwall-Device: 7\r\n"
+    await phone.register(core, word)
+    phone.send(request("INVITE", "sip:101@example.test", **same))
+    invite = await core.next("INVITE")
+    core.send(invite.reply(180, "Ringing"))
+    again = await Phone.connect(rig)
+    await again.register(core)
+    again.send(request("CANCEL", "sip:101@example.test", **same))
+    assert (await again.final()).status == 481
+    await again.register(core, word)
+    again.send(request("CANCEL", "sip:101@example.test", **same))
+    cancel = await core.next("CANCEL")
+    assert cancel.all("P-Ringwall-Flow") == invite.all("P-Ringwall-Flow")
+    core.send(cancel.reply(200, "OK") + invite.reply(487, "Request Terminated"))
+    assert (await again.final()).status == 200
+    await again.close()
 
 
 async def test_without_a_core_every_request_gets_503_at_once_and_the_core_comes_back(rig, phone) -> None:

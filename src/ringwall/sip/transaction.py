@@ -30,7 +30,7 @@ from ringwall.sip.transaction_events import (
     TimedOut,
     TransactionFailed,
 )
-from ringwall.sip.transaction_server import ServerTransactions
+from ringwall.sip.transaction_server import MayCancel, ServerTransactions
 
 __all__ = [
     "T1",
@@ -113,6 +113,14 @@ class Transactions:
         answer.
         """
         self._clients.cancel(key, now, headers)
+
+    def let_cancel(self, may_cancel: MayCancel) -> None:
+        """Ask `may_cancel(key, INVITE, CANCEL)` before an INVITE that came in is cancelled.
+
+        The branch, the tags and the Call-ID that make a CANCEL match are seen by more than the caller, and prove
+        nothing (RFC 3261 26.3.2.4 has only the transport for it). Until this is called, matching is enough.
+        """
+        self._servers.may_cancel = may_cancel
 
     def send(self, request: Request) -> None:
         """Send a request that makes no transaction, with our Via on top of it: the ACK for a 2xx."""

@@ -5,7 +5,8 @@ Rules that this module keeps (see `transaction_states` for the tables):
 - A request belongs to a transaction if its topmost branch, the sent-by beside it and its method do; where the
   branch lacks the magic cookie, all the fields that RFC 2543 matched on take its place (RFC 3261 17.2.3).
 - Each transaction sends at most one final answer. What the user says after it is dropped.
-- A CANCEL is answered here: 200 where there is an INVITE to cancel, else 481 (RFC 3261 9.2).
+- A CANCEL is answered here: 200 where there is an INVITE to cancel and the user lets its sender cancel it,
+  else 481 (RFC 3261 9.2).
 - A request outside a dialog that reaches us twice, by two ways, is refused the second time with 482
   (8.2.2.2).
 - The number of transactions is bounded. Over `limit` a request outside a dialog is refused with 503; one
@@ -36,6 +37,9 @@ from ringwall.sip.transaction_states import (
 _RETRY_AFTER: Final = "5"  # seconds that a caller is asked to wait when the table is full
 _FIRST_SUCCESS: Final = 200
 
+MayCancel = Callable[[str, Request, Request], bool]
+"""Whether a CANCEL is of whom the INVITE is of: `may_cancel(key of the INVITE, INVITE, CANCEL)`."""
+
 
 class _Transaction:
     __slots__ = ("ack", "ends_at", "interval", "invite", "key", "last", "merge", "state", "table", "to")
@@ -56,7 +60,9 @@ class _Transaction:
 class ServerTransactions:
     """The server's half of `Transactions`."""
 
-    __slots__ = ("_awaited", "_ids", "_limit", "_merged", "_open", "_outbox", "_t1", "_t2", "_timers")
+    __slots__ = (
+        "_awaited", "_ids", "_limit", "_merged", "_open", "_outbox", "_t1", "_t2", "_timers", "may_cancel"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class ServerTransactions:
         self._open: dict[str, _Transaction] = {}
         self._merged: set[str] = set()
         self._awaited: dict[str, _Transaction] = {}  # by what the ACK of a 2xx will carry
+        self.may_cancel: MayCancel = lambda _key, _invite, _cancel: True
 
     def __len__(self) -> int:
         return len(self._open)
@@ -153,7 +160,10 @@ class ServerTransactions:
 
     def _receive_cancel(self, request: Request, now: float) -> list[Event]:
         transaction = self._open.get(_key_of(request, "INVITE"))
-        if transaction is None:
+        invite = None if transaction is None else transaction.invite
+        if transaction is None or (
+            invite is not None and not self.may_cancel(transaction.key, invite, request)
+        ):
             self._refuse(request, 481)
             return []
         # RFC 3261 9.2: the answer to the CANCEL should have the tag that the answers to the INVITE have.

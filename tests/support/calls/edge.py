@@ -18,6 +18,7 @@ class Connection:
         self.open = True
         self.slot = 0  # of a carrier's connection
         self.registered = False
+        self.device: str | None = None  # as which it may speak
         self.parser = StreamParser()
 
     @property
@@ -234,4 +235,6 @@ class Edge:
             self._send_core(Request("ACK", "sip:core", Headers(fields)))
         if response.cseq.method == "REGISTER" and response.status == 200:
             connection.registered = True
+            connection.device = response.headers.get("P-Ringwall-Device")
+            response.headers.remove("P-Ringwall-Device")
         self._send_phone(connection, self._popped(response))

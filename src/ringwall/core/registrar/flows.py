@@ -13,6 +13,8 @@ from ringwall.sip.errors import ParseError
 
 FLOW_HEADER = "P-Ringwall-Flow"
 EVENT_HEADER = "P-Ringwall-Event"
+DEVICE_HEADER = "P-Ringwall-Device"
+"""In the answer to a REGISTER, and for the edge alone: as which device the flow may speak from now on."""
 
 
 @dataclass(frozen=True, slots=True)

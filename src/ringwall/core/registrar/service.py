@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.core.registrar.authenticator import Authenticator, Challenge, Refusal
 from ringwall.core.registrar.bindings import Binding, Bindings
-from ringwall.core.registrar.flows import Flow
+from ringwall.core.registrar.flows import DEVICE_HEADER, Flow
 from ringwall.core.store.schema import binding_delete, binding_upsert
 from ringwall.infra.settings import Sip
 from ringwall.sip.errors import ParseError
@@ -171,6 +171,8 @@ class Registrar:
         if outbound:
             headers.append(("Require", "outbound"))
         headers.extend(("Path", value) for value in request.headers.all("path"))
+        if self._authenticator.speaks_for(flow, device.id):
+            headers.append((DEVICE_HEADER, str(device.id)))
         return request.response(200, headers=headers)
 
     def note_suites(self, binding: Binding, suites: tuple[str, ...]) -> None:

@@ -113,6 +113,16 @@ def test_a_forged_nonce_and_another_realm_or_target_are_refused(world: World) ->
     assert phone.ask(request).status == 400
 
 
+@pytest.mark.req("W2")
+def test_the_edge_alone_is_told_which_device_a_flow_has_become(world: World) -> None:
+    """It lets the same device cancel what it asked over a connection that is gone; `World` sees that no phone is told."""
+    phone = world.phone("201")
+    [binding] = world.bindings.of_device(1)
+    assert phone.connection.device == str(binding.device_id)
+    phone.register(0)
+    assert phone.connection.device is None
+
+
 def test_nobody_signs_in_at_somebody_elses_address(world: World) -> None:
     phone = world.phone("201", register=False)
     world.phone("202", register=False)

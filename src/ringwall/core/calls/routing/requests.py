@@ -3,6 +3,7 @@
 Rules that this module keeps:
 - Every request of an end point names its flow; what is said within a dialog is taken only from the flow of
   that party, or from another flow on which the same device has signed in.
+- So is a CANCEL: what makes it match an INVITE (branch, tags, Call-ID) is no secret.
 - What nobody here understands is refused with what would be understood (405, Allow).
 - The edge itself speaks with P-Ringwall-Event and without a flow; the edge removes that header from
   everything that comes from outside.
@@ -42,6 +43,7 @@ _OFFENCES: Final[Mapping[str, str]] = {
     "unread": "The edge cannot read the message",
     "headers": "A header is missing, doubled or malformed",
     "http": "HTTP where only SIP is spoken",
+    "cancel": "A CANCEL for what another connection has asked",
     "silent": "A connection that said nothing that the edge understands",
 }
 
@@ -197,6 +199,29 @@ def _speaks_for(switch: Switch, sender: Flow | TrunkLine, leg: Leg) -> bool:
         line = switch.trunks.of_source(sender.source)
         return line is not None and line.id == leg.trunk and sender.transport == "tls"
     return switch.authenticator.speaks_for(sender, leg.device_id)
+
+
+def may_cancel(switch: Switch, key: str, invite: Request, cancel: Request) -> bool:
+    """Whether a CANCEL is said by who has sent the INVITE: over its connection, or as its device."""
+    if all(cancel.headers.get(name) == invite.headers.get(name) for name in (FLOW_HEADER, TRUNK_HEADER)):
+        return True
+    slot = cancel.headers.get(TRUNK_HEADER)
+    sender: Flow | TrunkLine | None
+    try:
+        sender = switch.trunks.of_slot(slot) if slot else Flow.parse(cancel.headers.get(FLOW_HEADER))
+    except ParseError:
+        sender = None
+    found = switch.server_invites.get(key)
+    if sender is not None and found is not None and _speaks_for(switch, sender, found[1]):
+        return True
+    switch.watch.note(
+        "security.foreign_dialog",
+        sender.source if isinstance(sender, Flow) else f"trunk {sender.id}" if sender else "unknown",
+        switch.now(),
+        method="CANCEL",
+        call=found[0].id if found is not None else "",
+    )
+    return False
 
 
 def _edge_event(switch: Switch, text: str) -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from ringwall.sip.message import Request
 from support.calls.media import keys
+from support.calls.phone import PhoneCall
 from support.calls.world import World
 
 
@@ -138,6 +140,50 @@ def test_the_caller_cancels(world: World) -> None:
     assert bob.last.state == "cancelled"
     [record] = world.told("call.ended")
     assert (record["cause"], record["by"], record["status"]) == ("cancelled", "caller", 487)
+
+
+def cancel_of(call: PhoneCall) -> bytes:
+    """What everybody can write who has seen the INVITE."""
+    cancel = Request("CANCEL", call.invite.uri, call.invite.headers.copy())
+    cancel.headers.set("CSeq", f"{call.invite.cseq.number} CANCEL")
+    return cancel.to_bytes()
+
+
+@pytest.mark.req("W2")
+def test_nobody_else_cancels_who_knows_all_of_the_invite(world: World) -> None:
+    alice, bob, mallory = world.phone("201"), world.phone("202"), world.phone("203")
+    bob.on_invite = "ring"
+    a = alice.call("202")
+    world.run()
+    stranger = world.edge.connect(mallory, "198.51.100.9:9")
+    for connection in (mallory.connection, stranger, world.edge.connect(mallory, alice.connection.peer)):
+        connection.write(cancel_of(a))
+        world.run()
+        assert (world.edge.from_core_log[-1].status, world.edge.from_core_log[-1].cseq.method) == (
+            481,
+            "CANCEL",
+        )
+    assert bob.last.state == "ringing"
+    assert world.told("security.foreign_dialog")[0]["method"] == "CANCEL"
+    a.cancel()
+    world.run()
+    assert a.statuses[-1] == 487
+    assert bob.last.state == "cancelled"
+
+
+def test_a_device_that_has_come_back_on_another_connection_may_cancel(world: World) -> None:
+    alice, bob = world.phone("201"), world.phone("202")
+    bob.on_invite = "ring"
+    a = alice.call("202")
+    world.run()
+    alice.connect()
+    alice.connection.write(cancel_of(a))
+    world.run()
+    assert world.edge.from_core_log[-1].status == 481
+    alice.register()
+    alice.connection.write(cancel_of(a))
+    world.run()
+    assert bob.last.state == "cancelled"
 
 
 def test_the_caller_cancels_while_the_relay_is_being_made(world: World) -> None:
