@@ -117,8 +117,8 @@ class Transactions:
     def let_cancel(self, may_cancel: MayCancel) -> None:
         """Ask `may_cancel(key, INVITE, CANCEL)` before an INVITE that came in is cancelled.
 
-        The branch, the tags and the Call-ID that make a CANCEL match are seen by more than the caller, and prove
-        nothing (RFC 3261 26.3.2.4 has only the transport for it). Until this is called, matching is enough.
+        The branch, the tags and the Call-ID that make a CANCEL match are seen by more than the caller, and
+        prove nothing, and it cannot be challenged (RFC 3261 22.1). Until this is called, matching is enough.
         """
         self._servers.may_cancel = may_cancel
 
