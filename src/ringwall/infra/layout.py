@@ -194,6 +194,11 @@ class Layout:
         return self.agent / "trunks.json"
 
     @property
+    def ledger_marks_file(self) -> Path:
+        """How far the ledgers of the cores have come that this edge is a witness of."""
+        return self.agent / "ledger-marks.json"
+
+    @property
     def trunk_token(self) -> Path:
         """The word by which Kamailio knows the agent's connections for carriers."""
         return self.agent / "trunk.token"
@@ -254,6 +259,11 @@ class Layout:
     def ledger_key(self) -> Path:
         """The key that signs the ledger's checkpoints."""
         return self.core / "ledger.key"
+
+    @property
+    def ledger_mark(self) -> Path:
+        """How far the ledger has come and what was ever found wrong with it, signed, beside its key."""
+        return self.core / "ledger.mark"
 
     @property
     def secrets_key(self) -> Path:

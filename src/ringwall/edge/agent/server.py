@@ -14,6 +14,7 @@ from typing import Any, cast
 from ringwall.edge.agent import health
 from ringwall.edge.agent.bans import Bans, acl_file
 from ringwall.edge.agent.http_join import Joiner
+from ringwall.edge.agent.ledger_marks import LedgerMarks
 from ringwall.edge.agent.ng import NgClient, NgRefused
 from ringwall.edge.agent.trunk_line import Ends, LineKeeper
 from ringwall.edge.agent.trunk_wire import HaproxyLog
@@ -146,6 +147,7 @@ class Agent:
             self._haproxy,
             own=frozenset({settings.address}),
         )
+        self.ledgers = LedgerMarks(layout.ledger_marks_file)
         self._outcomes = HaproxyLog()
         keeper = LineKeeper(_ends(layout, settings), self._outcomes, self._trust)
         self.trunks = Trunks(layout.trunks_file, keeper.keep, keeper.check)
@@ -156,6 +158,7 @@ class Agent:
         """Serve until cancelled. OSError when a socket cannot be made."""
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.bans.load)
+        await asyncio.to_thread(self.ledgers.load)
         async with AsyncExitStack() as stack:
             address = (LOOPBACK, self._settings.ports.ng)
             transport, ng = await loop.create_datagram_endpoint(NgClient, remote_addr=address)
@@ -169,6 +172,7 @@ class Agent:
                 "engines": self._engines,
                 "trunks": self._set_trunks,
                 "trunk-states": self._trunk_states,
+                "ledger-witness": self.ledgers.witness,
             }
             for path, factory in (
                 (self._layout.agent_http_socket, self.joiner.outside),
