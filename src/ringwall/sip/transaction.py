@@ -114,6 +114,14 @@ class Transactions:
         """
         self._clients.cancel(key, now, headers)
 
+    def explain(self, key: str, *, explained: bool) -> None:
+        """Say whether the answers to the request `key` tell why.
+
+        If not, they go out with the usual reason phrase of their status and without a Warning, whatever the
+        user gives to `respond`. Until this is called they tell all.
+        """
+        self._servers.explain(key, explained)
+
     def let_cancel(self, may_cancel: MayCancel) -> None:
         """Ask `may_cancel(key, INVITE, CANCEL)` before an INVITE that came in is cancelled.
 

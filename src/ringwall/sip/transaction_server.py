@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ringwall.sip.message import Request, Response
+from ringwall.sip.reasons import reason_of
 from ringwall.sip.timers import TimerQueue
 from ringwall.sip.transaction_client import MAGIC_COOKIE, stored_request
 from ringwall.sip.transaction_events import AckMissing, AckReceived, Cancelled, Event, RequestReceived
@@ -42,7 +43,9 @@ MayCancel = Callable[[str, Request, Request], bool]
 
 
 class _Transaction:
-    __slots__ = ("ack", "ends_at", "interval", "invite", "key", "last", "merge", "state", "table", "to")
+    __slots__ = (
+        "ack", "ends_at", "interval", "invite", "key", "last", "merge", "state", "table", "terse", "to"
+    )  # fmt: skip
 
     def __init__(self, key: str, state: State, table: Table) -> None:
         self.key = key
@@ -50,6 +53,7 @@ class _Transaction:
         self.table = table
         self.invite: Request | None = None  # until its final answer
         self.merge: str | None = None  # what the same request would have in common that came another way
+        self.terse = False  # whether its answers are a status and nothing about why
         self.last: bytes | None = None  # the last answer, as long as it may have to be sent again
         self.to: str | None = None  # the To of the last answer: a CANCEL is answered with the same tag
         self.ack: str | None = None  # by which the ACK of the 2xx is known
@@ -132,6 +136,8 @@ class ServerTransactions:
         row = transaction.table[transaction.state].get(happening_of(response.status))
         if row is None:
             return
+        if transaction.terse:
+            response = _without_why(response)
         transaction.last = response.to_bytes()
         invite = transaction.invite
         if invite is not None:
@@ -142,6 +148,12 @@ class ServerTransactions:
             if response.status >= _FIRST_SUCCESS:
                 transaction.invite = None
         self._take(transaction, row, now, None)
+
+    def explain(self, key: str, explained: bool) -> None:
+        """Say whether the answers to the request `key` tell why."""
+        transaction = self._open.get(key)
+        if transaction is not None:
+            transaction.terse = not explained
 
     def expire(self, key: str, now: float) -> list[Event]:
         """Take note that the timer of `key` has come due."""
@@ -241,6 +253,7 @@ class ServerTransactions:
                 if transaction.invite is None
                 else transaction.invite.to_bytes().decode("latin-1"),
                 "merge": transaction.merge,
+                "terse": transaction.terse,
                 "last": None if transaction.last is None else transaction.last.decode("latin-1"),
                 "to": transaction.to,
                 "ack": transaction.ack,
@@ -258,6 +271,7 @@ class ServerTransactions:
             if value["invite"] is not None:
                 transaction.invite = stored_request(value["invite"])
             transaction.merge = value["merge"]
+            transaction.terse = value["terse"]
             transaction.last = None if value["last"] is None else value["last"].encode("latin-1")
             transaction.to = value["to"]
             transaction.ack = value["ack"]
@@ -281,6 +295,13 @@ def _key_of(request: Request, method: str) -> str:
         f"{request.uri}|{request.headers.get('Via')}|{request.call_id}|{request.from_.tag}|"
         f"{request.cseq.number}|{method}"
     )
+
+
+def _without_why(response: Response) -> Response:
+    """The same answer, with the usual reason phrase and no Warning."""
+    headers = response.headers.copy()
+    headers.remove("Warning")
+    return Response(response.status, reason_of(response.status), headers, response.body)
 
 
 def _ack_key(request: Request, to_tag: str | None) -> str:

@@ -26,7 +26,8 @@ from ringwall.core.trunks.trunks import Trunks
 from ringwall.infra.settings import Settings
 from ringwall.policy.usage import Use
 from ringwall.sip.digest import ha1
-from ringwall.sip.message import Request
+from ringwall.sip.message import Request, Response
+from ringwall.sip.reasons import reason_of
 from ringwall.sip.transaction import Transactions
 from support.calls.carrier import Carrier, line
 from support.calls.clock import VirtualLoop
@@ -93,6 +94,9 @@ class _Errors(logging.Handler):
 
     def emit(self, record) -> None:
         self.records.append(self.format(record))
+
+
+TOLD = {"", '"Call completed elsewhere"', '"Call forwarded"'}
 
 
 class World:
@@ -230,6 +234,10 @@ class World:
             self.witness.saw(message.call_id, "to phone", message.body, clear=clear)
         hidden = [n for n, _ in message.headers.items() if n.startswith("P-Ringwall")]
         assert not hidden, f"the phone sees {hidden}"
+        # Why something is refused or ends is for the record: it may name what is inside.
+        assert (message.headers.get("Reason") or "").partition("text=")[2] in TOLD, message
+        if isinstance(message, Response) and isinstance(phone, Carrier):
+            assert (message.reason, message.headers.get("Warning")) == (reason_of(message.status), None)
 
     def phone(
         self, extension: str, *, suites=BOTH, dtls=False, register=True, legacy=False, name=None

@@ -111,7 +111,7 @@ class Dispatcher:
         self._switch.offenders.note(self._sender(error.head), error.reason, self._loop.time())
         request = error.request
         if request is not None:
-            response = request.response(error.status, error.reason, to_tag=self._switch.new_tag())
+            response = request.response(error.status, to_tag=self._switch.new_tag())
             self._switch.tx.outbox.append(response.to_bytes())
 
     def _sender(self, head: str) -> str:

@@ -22,7 +22,7 @@ def test_a_malformed_request_is_refused_and_noted(world: World) -> None:
     data = raw("OPTIONS", "Contact: <sip:broken", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4")
     assert world.dispatcher.data(data)
     world.run()
-    assert world.edge.from_core_log[-1].status == 400
+    assert (world.edge.from_core_log[-1].status, world.edge.from_core_log[-1].reason) == (400, "Bad Request")
     assert len(world.told("security.malformed_message")) == 1
 
 

@@ -111,7 +111,7 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
         switch.acknowledge(leg, request.cseq.number)
     leg.apply(LegEvent.ACCEPTED)
     if not call.apply(CallEvent.ANSWERED):
-        teardown.send_bye(switch, leg, "answered elsewhere")
+        teardown.send_bye(switch, leg)
         return
     call.answered_by(leg)
     relay = leg.give_relay()
@@ -121,7 +121,7 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
     switch.timers.cancel(("ring", call))
     for branch in call.branches:
         if branch is not leg and branch.state is LegState.SETUP:
-            teardown.cancel_branch(switch, branch, "Call completed elsewhere", 200)
+            teardown.cancel_branch(switch, branch, 200)
     session.start_from_answer(switch, leg, response)
     switch.spawn(
         call,

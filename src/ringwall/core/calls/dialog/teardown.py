@@ -4,6 +4,7 @@ Whatever happens, both parties are told, the relay goes and one record stays.
 """
 
 import time
+from typing import Final
 
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -18,16 +19,18 @@ from ringwall.sip.syntax import quote
 
 def warning(text: str) -> tuple[str, str]:
     """A Warning header that tells the caller why (RFC 3261 20.43)."""
-    return ("Warning", f"399 ringwall {quote(_one_line(text))}")
+    return ("Warning", f"399 ringwall {quote(' '.join(text.split())[:200])}")
 
 
-def reason_header(status: int, text: str) -> tuple[str, str]:
-    """A Reason header for a BYE or CANCEL (RFC 3326)."""
-    return ("Reason", f"SIP;cause={status};text={quote(_one_line(text))}")
+_CANCELLED: Final = {200: "Call completed elsewhere", 302: "Call forwarded"}
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
+def reason_header(status: int, text: str = "") -> tuple[str, str]:
+    """A Reason header for a BYE or CANCEL (RFC 3326), whoever is on the other side.
+
+    Why the call ends, in the words of the record, is nothing for it.
+    """
+    return ("Reason", f"SIP;cause={status};text={quote(text)}" if text else f"SIP;cause={status}")
 
 
 def bye_received(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
@@ -64,11 +67,11 @@ def end(
         elif leg is caller and leg.state is LegState.SETUP:
             _refuse_caller(switch, leg, status, reason, cause)
         elif leg.state is LegState.SETUP:
-            cancel_branch(switch, leg, cause)
+            cancel_branch(switch, leg)
         elif leg.state is LegState.ANSWERED and leg is caller:
             leg.bye_wanted = cause  # RFC 3261 15: no BYE before the ACK; `acknowledged` sends it
         else:
-            send_bye(switch, leg, cause)
+            send_bye(switch, leg)
     for relay in {call.relay, *(leg.relay for leg in (caller, *call.branches))}:
         if relay is not None:
             switch.relays.delete(relay)
@@ -96,23 +99,23 @@ def _forget(switch: Switch, leg: Leg) -> None:
     switch.drop_leg(leg)
 
 
-def cancel_branch(switch: Switch, leg: Leg, cause: str, status: int = 487) -> None:
+def cancel_branch(switch: Switch, leg: Leg, status: int = 487) -> None:
     """Stop a branch from ringing. If its answer crosses the CANCEL, `stray_answer` hangs it up.
 
     A phone that hears the status 200 as the reason shows no missed call (RFC 3326 2).
     """
     if leg.key:
-        switch.tx.cancel(leg.key, switch.now(), [reason_header(status, cause)])
+        switch.tx.cancel(leg.key, switch.now(), [reason_header(status, _CANCELLED.get(status, ""))])
     relay = leg.give_relay()
     if relay is not None:
         switch.relays.delete(relay)
     switch.drop_leg(leg)
 
 
-def send_bye(switch: Switch, leg: Leg, cause: str) -> None:
+def send_bye(switch: Switch, leg: Leg) -> None:
     """Hang up on a party; what it answers changes nothing."""
     if leg.dialog is not None:
-        switch.send_only(leg, leg.dialog.request("BYE", contact=None, headers=[reason_header(200, cause)]))
+        switch.send_only(leg, leg.dialog.request("BYE", contact=None, headers=[reason_header(200)]))
     _forget(switch, leg)
 
 
@@ -120,7 +123,7 @@ def acknowledged(switch: Switch, leg: Leg) -> bool:
     """The caller's ACK is here, or never comes: hang up now if that was waiting. Returns whether it was."""
     if not leg.bye_wanted:
         return False
-    send_bye(switch, leg, leg.bye_wanted)
+    send_bye(switch, leg)
     return True
 
 

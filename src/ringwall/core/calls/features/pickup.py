@@ -69,7 +69,7 @@ async def _pick_up(switch: Switch, call: Call, ringing: Call, target: str) -> No
     switch.timers.cancel(("ring", ringing))
     for branch in ringing.branches:
         if branch.state is LegState.SETUP:
-            teardown.cancel_branch(switch, branch, "Call completed elsewhere", 200)
+            teardown.cancel_branch(switch, branch, 200)
     try:
         told = await _join(switch, call, ringing)
     except _TROUBLE as error:

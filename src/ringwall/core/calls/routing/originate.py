@@ -168,8 +168,8 @@ def hang_up_leg(switch: Switch, call: Call, leg: Leg, why: str) -> None:
     if leg.state is LegState.ENDED or call.state is CallState.ENDED:
         return
     if leg.state is LegState.SETUP:
-        teardown.cancel_branch(switch, leg, why)
+        teardown.cancel_branch(switch, leg)
     else:
-        teardown.send_bye(switch, leg, why)
+        teardown.send_bye(switch, leg)
     if all(branch.state is LegState.ENDED for branch in call.branches):
         teardown.end(switch, call, why, status=480)

@@ -4,6 +4,8 @@ Rules that this module keeps:
 - Every request of an end point names its flow; what is said within a dialog is taken only from the flow of
   that party, or from another flow on which the same device has signed in.
 - So is a CANCEL: what makes it match an INVITE (branch, tags, Call-ID) is no secret.
+- Why something is refused is for the record. Only who has proven to be a device of ours is told, too:
+  reasons name extensions, trunks and classes of service.
 - What nobody here understands is refused with what would be understood (405, Allow).
 - The edge itself speaks with P-Ringwall-Event and without a flow; the edge removes that header from
   everything that comes from outside.
@@ -55,6 +57,7 @@ def received(switch: Switch, key: str, request: Request) -> None:
         _edge_event(switch, event)
         switch.respond(key, request.response(200, to_tag=switch.new_tag()))
         return
+    switch.tx.explain(key, explained=False)
     slot = request.headers.get(TRUNK_HEADER)
     if slot is not None:
         _request_of_carrier(switch, key, request, switch.trunks.of_slot(slot), slot)
@@ -64,12 +67,15 @@ def received(switch: Switch, key: str, request: Request) -> None:
     except ParseError as error:
         switch.respond(key, request.response(error.status, "No Flow", to_tag=switch.new_tag()))
         return
+    if switch.authenticator.knows(flow):
+        switch.tx.explain(key, explained=True)
     apart = switch.hooks.out_of_dialog.get(request.method)
     if apart is not None:
         apart(key, request, flow)
     elif request.to.tag:
         _in_dialog(switch, key, request, flow)
     elif request.method == "REGISTER":
+        switch.tx.explain(key, explained=True)  # the registrar's words are about the request alone
         switch.respond(key, switch.registrar.register(request, flow, switch.now()))
     elif request.method == "INVITE":
         _initial_invite(switch, key, request, flow)
@@ -140,6 +146,7 @@ def _initial_invite(switch: Switch, key: str, request: Request, flow: Flow) -> N
         response = request.response(found.status, found.reason, to_tag=switch.new_tag(), headers=headers)
         switch.respond(key, response)
     else:
+        switch.tx.explain(key, explained=True)
         try:
             setup.invited(switch, key, request, found, flow)
         except ParseError as error:
@@ -163,6 +170,7 @@ def _in_dialog(switch: Switch, key: str, request: Request, sender: Flow | TrunkL
         )
         switch.respond(key, request.response(403))
         return
+    switch.tx.explain(key, explained=not leg.trunk)
     # A leg that was made over a trunk's slot stays there, whatever way the carrier's own words take.
     by_slot = leg.trunk and leg.flow is None
     if isinstance(sender, Flow) and not by_slot and (sender != leg.flow or switch.is_lost(leg)):

@@ -103,7 +103,7 @@ def leave_phones(switch: Switch, call: Call) -> None:
     """The call goes on elsewhere: nothing rings for it any more."""
     for branch in call.branches:
         if branch.state is LegState.SETUP:
-            teardown.cancel_branch(switch, branch, "Call forwarded", 302)
+            teardown.cancel_branch(switch, branch, 302)
     switch.timers.cancel(("ring", call))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from ringwall.core.calls.media.descriptions import GCM_256
 from ringwall.policy import CallCos, CallRules, Scope, TrunkGroup, UserGroup
+from ringwall.sip.reasons import reason_of
 from support.calls.media import describe
 from support.calls.world import World, invites
 
@@ -106,6 +107,49 @@ def test_a_call_from_a_stranger_is_refused_and_on_record(world: World) -> None:
     [event] = world.told("security.foreign_call")
     assert event["claimed"] == "+442079460000@carrier.example"
     assert event["source"].startswith("192.0.2.")
+
+
+@pytest.mark.req("C5")
+@pytest.mark.parametrize("slot", [True, False])
+@pytest.mark.parametrize(
+    ("called", "body", "status", "words"),
+    [
+        ("+14155550123", None, 404, "may not dial out again"),
+        ("+14085550277", None, 404, "may not dial out again"),
+        ("+14085550202", None, 480, "has no phone"),
+        ("+14085550201", b"v=0", 488, ""),
+        ("+14085550201", describe((), protocol="RTP/AVP"), 488, "not encrypted"),
+    ],
+)
+def test_a_carrier_is_told_a_status_and_the_record_why(
+    world: World, called: str, body: bytes | None, status: int, words: str, *, slot: bool
+) -> None:
+    world.phone("201").on_invite = 486
+    world.phone("202", register=False)
+    carrier = world.carrier("t1", slot=slot, sources=() if slot else ("192.0.2.0/24",))
+    c = carrier.bring(called, body)
+    world.run()
+    answer = c.responses[-1]
+    assert (answer.status, answer.reason, answer.headers.get("Warning")) == (status, reason_of(status), None)
+    [record] = [body for kind, body in world.records if kind.endswith(("refused", "denied"))]
+    assert words in record.get("why", "")
+
+
+@pytest.mark.req("C5")
+def test_what_a_phone_says_with_its_refusal_does_not_leave_the_house(world: World) -> None:
+    anna, carrier = world.phone("201"), world.carrier()
+    anna.on_invite = "ring"
+    c = carrier.bring("+14085550201")
+    world.run()
+    busy = anna.last.invite.response(486, "At The Dentist", to_tag=anna.last.tag)
+    anna.respond(anna.last.key, busy)
+    world.run()
+    assert (c.responses[-1].status, c.responses[-1].reason) == (486, "Busy Here")
+    b = world.phone("203").call("201")
+    world.run()
+    anna.respond(anna.last.key, anna.last.invite.response(486, "At The Dentist", to_tag=anna.last.tag))
+    world.run()
+    assert b.responses[-1].reason == "At The Dentist"
 
 
 @pytest.mark.req("C5")
