@@ -51,7 +51,7 @@ Allow: INVITE,ACK,BYE,CANCEL,OPTIONS,REFER,NOTIFY,INFO,UPDATE,PRACK
 Supported: timer,100rel,replaces
 Session-Expires: 1800
 Content-Type: application/sdp
-P-Ringwall-Flow: 192.0.2.41:52344;proto=tls;id=17
+P-Ringwall-Flow: 192.0.2.41:52344;proto=tls;id=17;run=2f
 """
 
 UUID = "00000000-0000-1000-8000-0004f2"
@@ -73,7 +73,7 @@ Contact: <sip:1001@192.0.2.41:52344;transport=tls>;reg-id=1;+sip.instance="<urn:
 Expires: 600
 Authorization: Digest username="d7f3k2m9", realm="pbx.example.com", nonce="AAYnc0{n:06d}", {digest}
 Supported: path,outbound
-P-Ringwall-Flow: 192.0.2.41:52344;proto=tls;id=17
+P-Ringwall-Flow: 192.0.2.41:52344;proto=tls;id=17;run=2f
 """
 
 OK = """SIP/2.0 200 OK

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ringwall.core.links.sip_link import SipLink
+from ringwall.core.links.sip_link import LINK_HEADER, SipLink
 from ringwall.core.links.tls import Dialler
 from ringwall.edge import engines
 from ringwall.infra import accounts, pki
@@ -257,13 +258,15 @@ class Phone:
         self._messages: list[Message] = []
 
     @classmethod
-    async def connect(cls, rig: Rig, source: str = ADDRESS, context: ssl.SSLContext | None = None) -> "Phone":
+    async def connect(
+        cls, rig: Rig, source: str = ADDRESS, context: ssl.SSLContext | None = None, port: int = 0
+    ) -> "Phone":
         reader, writer = await asyncio.open_connection(
             ADDRESS,
             rig.settings.ports.sips,
             ssl=context or rig.world_context(),
             server_hostname="example.test",
-            local_addr=(source, 0),
+            local_addr=(source, port),
         )
         return cls(reader, writer)
 
@@ -271,6 +274,13 @@ class Phone:
     def local(self) -> str:
         host, port = self.writer.get_extra_info("sockname")[:2]
         return f"{host}:{port}"
+
+    def vanish(self) -> None:
+        """End the connection with a reset: its port is free again at once."""
+        self.writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self.writer.transport.abort()
 
     def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -410,10 +420,18 @@ class Core:
     def _down(self) -> None:
         self.downs += 1
 
+    async def restarted(self, rig: Rig) -> None:
+        """Restart Kamailio, and wait until the link leads to the new one."""
+        before = self.link.edge_run
+        rig.stop("kamailio")
+        rig.start("kamailio")
+        rig.wait_ready()
+        await until(lambda: self.link.up and self.link.edge_run != before)
+
     def _data(self, data: bytes) -> None:
         for message in self._stream.feed(data):
             if message.status and message.get("Call-ID") == self.link.hello_call_id:
-                self.link.hello_answered(message.status)
+                self.link.hello_answered(message.status, ",".join(message.all(LINK_HEADER)))
                 continue
             if message.method == "INFO" and "offence;" in ",".join(message.all("P-Ringwall-Event")):
                 # Tests make many; who wants to know looks here.
@@ -439,14 +457,15 @@ class Core:
                 await self.arrived.wait()
 
     async def reports_until(self, flow: str) -> list[str]:
-        """Answer the edge's reports of closed flows until that of ``flow``, and return all of them."""
+        """Answer the edge's reports of closed flows until that from address and port ``flow``, and return all of them."""
         seen: list[str] = []
         while flow not in seen:
             info = await self.next("INFO")
             assert info.start == "INFO sip:edge@ringwall.internal SIP/2.0"
             kind, _, closed = info.get("P-Ringwall-Event").partition(";flow=")
             assert kind == "flow-closed"
-            seen.append(closed)
+            assert re.fullmatch(r"[0-9.:]+;proto=(tls|wss);id=\d+;run=" + self.link.edge_run, closed), closed
+            seen.append(closed.partition(";")[0])
             self.send(info.reply(200, "OK"))
         return seen
 

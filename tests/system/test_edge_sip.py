@@ -51,7 +51,9 @@ async def test_a_request_reaches_the_core_with_its_true_flow_and_a_forged_one_do
     core.send(seen.reply(401, "Unauthorized"))
     assert (await phone.final()).status == 401
     assert len(seen.all("P-Ringwall-Flow")) == 1
-    assert re.fullmatch(re.escape(phone.local) + r";proto=tls;id=\d+", seen.get("P-Ringwall-Flow"))
+    assert re.fullmatch(
+        re.escape(phone.local) + r";proto=tls;id=\d+;run=[0-9a-f]{32}", seen.get("P-Ringwall-Flow")
+    )
     assert "Forged" not in seen.head
 
 

@@ -32,7 +32,7 @@ from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.ledger.chain import load_key
 from ringwall.core.links.control import ControlLink
 from ringwall.core.links.http_pool import HttpPool
-from ringwall.core.links.sip_link import SipLink
+from ringwall.core.links.sip_link import LINK_HEADER, SipLink
 from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
 from ringwall.core.lockout.alarm import GuessingAlarm
 from ringwall.core.lockout.gate import DEVICE_LIMITS, Lockout
@@ -66,6 +66,7 @@ from ringwall.core.voice_mail import VoiceMailHouse
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from ringwall.policy import PolicySnapshot
+from ringwall.sip.message import Response
 from ringwall.sip.transaction import Transactions
 
 log = logging.getLogger(__name__)
@@ -231,6 +232,7 @@ class Core:
             self.sip.drop("the SIP stream cannot be read")
 
     def _sip_up(self) -> None:
+        self.switch.registrar.edge_is(self.sip.edge_run)
         self._dispatcher.link_up()
         self.slots.changed()
         self.ledger.record("system.link_up", link="sip")
@@ -239,10 +241,10 @@ class Core:
         self._dispatcher.link_down()
         self.ledger.record("system.link_down", link="sip")
 
-    def _hello_answered(self, call_id: str, status: int) -> bool:
-        if call_id != self.sip.hello_call_id:
+    def _hello_answered(self, response: Response) -> bool:
+        if response.call_id != self.sip.hello_call_id:
             return False
-        self.sip.hello_answered(status)
+        self.sip.hello_answered(response.status, response.headers.get(LINK_HEADER))
         return True
 
     # Rights and the directory

@@ -33,6 +33,7 @@ _UNREGISTERED_SECONDS = 60
 _FLOOD_SECONDS = 30
 _OFFENDERS_WAITING = 1000
 _OFFENDERS_TOLD = 20  # each half second
+_CLOSED_TOLD = 200  # each tenth of a second
 _URL_BYTES = 4096
 _CERTIFICATE_BYTES = 6000  # of a phone: as a header it has to fit into HAProxy's buffer
 _FLOW_MARGIN_SECONDS = 100
@@ -127,6 +128,7 @@ class Edge:
     message_bytes: int = MESSAGE_BYTES
     offenders_waiting: int = _OFFENDERS_WAITING
     offenders_told: int = _OFFENDERS_TOLD
+    closed_told: int = _CLOSED_TOLD
     url_bytes: int = _URL_BYTES
     certificate_bytes: int = _CERTIFICATE_BYTES
     max_forwards: int = _MAX_FORWARDS

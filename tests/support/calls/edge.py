@@ -15,6 +15,7 @@ class Connection:
 
     def __init__(self, edge: "Edge", phone, peer: str, transport: str, number: int) -> None:
         self.edge, self.phone, self.peer, self.transport, self.number = edge, phone, peer, transport, number
+        self.id, self.run = next(edge.ids), edge.run  # as the edge names it
         self.open = True
         self.slot = 0  # of a carrier's connection
         self.registered = False
@@ -23,7 +24,7 @@ class Connection:
 
     @property
     def flow(self) -> str:
-        return f"{self.peer};proto={self.transport};id={self.number}"
+        return f"{self.peer};proto={self.transport};id={self.id};run={self.run}"
 
     @property
     def token(self) -> str:
@@ -43,6 +44,8 @@ class Edge:
         self.trunks: dict[int, Connection] = {}  # by slot
         self.parser = StreamParser()
         self.numbers = itertools.count(1)
+        self.starts = itertools.count(1)
+        self.restart()
         self.invites: dict[str, str] = {}  # a phone's INVITE branch: the edge's
         self.branches: dict[str, Connection] = {}  # the edge's branch: who sent the request
         self.cancels: dict[
@@ -52,6 +55,12 @@ class Edge:
         self.silent: dict[str, Response] = {}  # what the core is told if the phone says nothing
         self.lose = []  # predicates: messages (direction, message) that get lost
         self.from_core_log: list[Request | Response] = []
+
+    def restart(self) -> None:
+        """A new run of Kamailio: nobody is told that the connections are gone, numbers begin with 1 again."""
+        for connection in self.connections.values():
+            connection.open = False
+        self.run, self.ids = f"{next(self.starts):032x}", itertools.count(1)
 
     def connect(self, phone, peer: str, transport: str = "tls") -> Connection:
         connection = Connection(self, phone, peer, transport, next(self.numbers))
@@ -65,7 +74,7 @@ class Edge:
             fields = [
                 ("Via", f"{_VIA}{branch}"), ("From", f"<sip:edge@ringwall.internal>;tag=e{connection.number}"),
                 ("To", "<sip:edge@ringwall.internal>"), ("Call-ID", branch), ("CSeq", "1 INFO"),
-                ("P-Ringwall-Event", f"flow-closed;flow={connection.peer}"),
+                ("P-Ringwall-Event", f"flow-closed;flow={connection.flow}"),
             ]  # fmt: skip
             self._send_core(Request("INFO", "sip:edge@ringwall.internal", Headers(fields)))
 

@@ -168,10 +168,10 @@ class World:
             call_keys=self.call_keys,
             media=Media([self.media_server]),
         )
-        self.dispatcher = Dispatcher(self.switch, self.loop, lambda _call_id, _status: False)
+        self.dispatcher = Dispatcher(self.switch, self.loop, lambda _response: False)
         self.dispatcher.arm()
         if self.edge.core_up:
-            self.dispatcher.link_up()
+            self.link_up()
 
     def media_up(self) -> None:
         """The link to the media server comes up."""
@@ -219,8 +219,15 @@ class World:
         self.edge.core_up = False
         self.dispatcher.link_down()
 
+    def restart_edge(self) -> None:
+        """A new run of Kamailio: the link and all connections are lost, and nobody is told of the phones'."""
+        self.link_down()
+        self.edge.restart()
+        self.link_up()
+
     def link_up(self) -> None:
         self.edge.core_up = True
+        self.registrar.edge_is(self.edge.run)
         self.dispatcher.link_up()
 
     def from_phone(self, phone: Phone, data: bytes) -> None:

@@ -44,9 +44,9 @@ class Dispatcher:
     """Feeds one edge link's bytes to the transactions, their events to call control; owns the one timer."""
 
     def __init__(
-        self, switch: Switch, loop: asyncio.AbstractEventLoop, hello: Callable[[str, int], bool]
+        self, switch: Switch, loop: asyncio.AbstractEventLoop, hello: Callable[[Response], bool]
     ) -> None:
-        """`hello(call_id, status)` tells whether a response was for a hello of the link."""
+        """`hello(response)` tells whether a response was for a hello of the link."""
         self._switch = switch
         self._loop = loop
         self._hello = hello
@@ -78,7 +78,7 @@ class Dispatcher:
         now = self._loop.time()
         for message in messages:
             if isinstance(message, Request | Response):
-                if isinstance(message, Response) and self._hello(message.call_id, message.status):
+                if isinstance(message, Response) and self._hello(message):
                     continue
                 for event in switch.tx.receive(message, now):
                     self._event(event)

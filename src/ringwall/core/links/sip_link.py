@@ -8,6 +8,7 @@ twice.
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from typing import cast
@@ -17,10 +18,12 @@ from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailabl
 log = logging.getLogger(__name__)
 
 ALPN = "ringwall-sip"
+LINK_HEADER = "P-Ringwall-Link"
 
 _WRITE_LIMIT = 8 * 1024 * 1024
 _UNANSWERED_HELLOS = 3
 _OK = 200
+_RUN = re.compile(r"run=([0-9a-f]{16,64})")
 
 
 class SipLink(asyncio.Protocol):
@@ -60,6 +63,8 @@ class SipLink(asyncio.Protocol):
         self.up = False
         self.dropped = 0
         """Writes that were thrown away because the link was down."""
+        self.edge_run = ""
+        """The name of the run of Kamailio that this connection leads to; each start has another one."""
         self.hello_call_id = ""
         """The Call-ID of this connection's hellos; an answer with it is for the link."""
 
@@ -93,13 +98,21 @@ class SipLink(asyncio.Protocol):
         if transport.get_write_buffer_size() > _WRITE_LIMIT:
             self.drop("the edge does not read")
 
-    def hello_answered(self, status: int = _OK) -> None:
-        """Take the answer to a hello: the link is up, or, with another status than 200, was refused."""
+    def hello_answered(self, status: int, said: str | None) -> None:
+        """Take the answer to a hello: the link is up, or, with another status than 200, was refused.
+
+        `said` is the answer's `LINK_HEADER`.
+        """
         if self._transport is None:
             return
         if status != _OK:
             self.drop(f"the edge refused the hello with {status}: its link token is another one")
             return
+        run = _RUN.fullmatch(said or "")
+        if run is None:
+            self.drop("the edge did not say which run of it this is: it is of another version")
+            return
+        self.edge_run = run[1]
         self._unanswered = 0
         if not self.up:
             self.up = True
@@ -159,6 +172,6 @@ def hello(host: str, call_id: str, sequence: int, token: str) -> bytes:
         "To: <sip:hello@ringwall.internal>\r\n"
         f"Call-ID: {call_id}\r\n"
         f"CSeq: {sequence} OPTIONS\r\n"
-        f"P-Ringwall-Link: {token}\r\n"
+        f"{LINK_HEADER}: {token}\r\n"
         "Content-Length: 0\r\n\r\n"
     ).encode()

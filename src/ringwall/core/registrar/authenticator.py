@@ -82,7 +82,6 @@ class Authenticator:
         self._lockout = lockout
         self._submit = submit
         self._trusted: dict[Flow, dict[int, DeviceEntry]] = {}
-        self._flows_of_peer: dict[str, set[Flow]] = {}
         # A device nobody has: unknown users are checked against its secret, so that they cost the same time.
         self._nobody_sha256 = secrets.token_hex(32)
         self._nobody_md5 = secrets.token_hex(16)
@@ -94,12 +93,15 @@ class Authenticator:
     def trust(self, flow: Flow, device: DeviceEntry) -> None:
         """Let the flow speak for the device from now on."""
         self._trusted.setdefault(flow, {})[device.id] = device
-        self._flows_of_peer.setdefault(flow.peer, set()).add(flow)
 
-    def forget_peer(self, peer: str) -> None:
-        """The connection from "address:port" is gone."""
-        for flow in self._flows_of_peer.pop(peer, ()):
-            self._trusted.pop(flow, None)
+    def forget_flow(self, flow: Flow) -> None:
+        """The connection is gone."""
+        self._trusted.pop(flow, None)
+
+    def forget_other_runs(self, run: str) -> None:
+        """The edge is in this run of it: connections of all others are gone."""
+        for flow in [flow for flow in self._trusted if flow.run != run]:
+            del self._trusted[flow]
 
     def forget_device(self, device_id: int, flow: Flow | None = None) -> None:
         """The device lost its rights (removed, or logged out on that flow)."""
@@ -108,10 +110,6 @@ class Authenticator:
             devices = self._trusted.get(each)
             if devices is not None and devices.pop(device_id, None) is not None and not devices:
                 del self._trusted[each]
-                of_peer = self._flows_of_peer[each.peer]
-                of_peer.discard(each)
-                if not of_peer:
-                    del self._flows_of_peer[each.peer]
 
     def knows(self, flow: Flow) -> bool:
         """Whether any device has proven itself on the flow."""
@@ -119,7 +117,7 @@ class Authenticator:
 
     def is_signed_in_at(self, source: str) -> bool:
         """Whether any flow from an address has proven itself. Looks at all flows: not for every message."""
-        return any(peer.rpartition(":")[0].strip("[]") == source for peer in self._flows_of_peer)
+        return any(flow.source == source for flow in self._trusted)
 
     def speaks_for(self, flow: Flow, device_id: int) -> bool:
         """Whether the flow has proven to be that device's."""

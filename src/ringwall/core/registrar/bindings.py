@@ -55,7 +55,7 @@ class Bindings:
         self._all: dict[tuple[int, str, int], Binding] = {}
         self._by_extension: dict[str, dict[tuple[int, str, int], Binding]] = {}
         self._by_device: dict[int, dict[tuple[int, str, int], Binding]] = {}
-        self._by_flow: dict[str, set[tuple[int, str, int]]] = {}
+        self._by_flow: dict[Flow, set[tuple[int, str, int]]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
@@ -77,9 +77,9 @@ class Bindings:
         """Return all bindings of a device."""
         return list(self._by_device.get(device_id, {}).values())
 
-    def of_flow(self, peer: str) -> list[Binding]:
-        """Return the bindings that came over the connection from "address:port"."""
-        return [self._all[key] for key in self._by_flow.get(peer, ())]
+    def of_flow(self, flow: Flow) -> list[Binding]:
+        """Return the bindings that came over the connection."""
+        return [self._all[key] for key in self._by_flow.get(flow, ())]
 
     def put(self, binding: Binding) -> Binding | None:
         """Add or replace; returns the binding that had to go because the device had too many, if any."""
@@ -92,7 +92,7 @@ class Bindings:
         self._all[binding.key] = binding
         self._by_extension.setdefault(binding.extension, {})[binding.key] = binding
         self._by_device.setdefault(binding.device_id, {})[binding.key] = binding
-        self._by_flow.setdefault(binding.flow.peer, set()).add(binding.key)
+        self._by_flow.setdefault(binding.flow, set()).add(binding.key)
         return dropped
 
     def remove(self, key: tuple[int, str, int]) -> Binding | None:
@@ -108,10 +108,10 @@ class Bindings:
         del of_device[key]
         if not of_device:
             del self._by_device[binding.device_id]
-        on_flow = self._by_flow[binding.flow.peer]
+        on_flow = self._by_flow[binding.flow]
         on_flow.discard(key)
         if not on_flow:
-            del self._by_flow[binding.flow.peer]
+            del self._by_flow[binding.flow]
         return binding
 
     def expired(self, now: float) -> list[Binding]:

@@ -5,6 +5,8 @@ Rules that this module keeps:
   from outside, so what it says is the edge's word, never the end point's.
 - The name of a flow carries the edge's connection number as well as address and port: a port that is used
   again by another connection is another flow.
+- The edge counts its connections anew with each start, so the name carries a random number of that start
+  too: no flow has the name of another one, ever.
 """
 
 from dataclasses import dataclass
@@ -16,35 +18,47 @@ EVENT_HEADER = "P-Ringwall-Event"
 DEVICE_HEADER = "P-Ringwall-Device"
 """In the answer to a REGISTER, and for the edge alone: as which device the flow may speak from now on."""
 
+_LONGEST = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One connection between an end point and an edge.
 
     `peer` is "address:port" as the outer wall sees it, `transport` is "tls" or "wss", `number` the edge's
-    connection number, unique for the life of that edge process.
+    connection number, unique for the life of that edge process, which `run` names.
     """
 
     peer: str
     transport: str
     number: str
+    run: str
 
     @classmethod
     def parse(cls, text: str | None) -> "Flow":
-        """Read the edge's header, "address:port;proto=tls;id=17". Raises ParseError 400 if missing or odd."""
+        """Read the edge's header, "address:port;proto=tls;id=17;run=9f2c".
+
+        Raises ParseError 400 if it is missing, or anything in it is.
+        """
+        flow = cls.remembered(text)
+        if not flow.run:
+            raise ParseError(400, "the edge did not say which run of it this connection belongs to")
+        return flow
+
+    @classmethod
+    def remembered(cls, text: str | None) -> "Flow":
+        """Read a name that was written down, maybe by a version that knew no runs: no connection has it.
+
+        Raises ParseError 400 if it is missing or odd.
+        """
         if text is None:
             raise ParseError(400, "the edge did not say which connection this came from")
-        peer, proto, number = "", "", ""
-        for place, part in enumerate(text.split(";")):
-            if place == 0:
-                peer = part.strip()
-            elif part.startswith("proto="):
-                proto = part[6:]
-            elif part.startswith("id="):
-                number = part[3:]
-        if not peer or not number or len(text) > 200:
+        peer, *parts = (part.strip() for part in text.split(";"))
+        told = dict(part.split("=", 1) for part in parts if "=" in part)
+        number = told.get("id", "")
+        if not peer or not number or len(text) > _LONGEST:
             raise ParseError(400, "the edge's name of the connection is not complete")
-        return cls(peer, proto, number)
+        return cls(peer, told.get("proto", ""), number, told.get("run", ""))
 
     @property
     def source(self) -> str:
@@ -52,4 +66,4 @@ class Flow:
         return self.peer.rpartition(":")[0].strip("[]")
 
     def __str__(self) -> str:
-        return f"{self.peer};proto={self.transport};id={self.number}"
+        return f"{self.peer};proto={self.transport};id={self.number};run={self.run}"

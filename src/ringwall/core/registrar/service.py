@@ -47,6 +47,8 @@ class Registrar:
         self._store = store
         self._record = record
         self.on_return: list[Callable[[Binding], None]] = []
+        self._edge_run = ""
+        self._taken_up: list[tuple[Binding, DeviceEntry]] = []
 
     def register(self, request: Request, flow: Flow, now: float) -> Response:
         """Return the answer to a REGISTER; `now` in monotonic seconds."""
@@ -186,12 +188,31 @@ class Registrar:
 
     # What ends bindings
 
-    def flow_closed(self, peer: str) -> list[Binding]:
-        """The connection from "address:port" is gone; returns the bindings that went with it."""
-        gone = self._bindings.of_flow(peer)
+    def edge_is(self, run: str) -> None:
+        """The edge has said which run of it this is, by the name that is in the names of its flows.
+
+        All connections of another run have ended, and others may have their addresses now. What was taken up
+        from the store speaks for its device again if it is of this run.
+        """
+        taken_up, self._taken_up = self._taken_up, []
+        for binding, device in taken_up:
+            current = self._bindings.get(binding.key)
+            if current is not None and current.flow == binding.flow and binding.flow.run == run:
+                self._authenticator.trust(binding.flow, device)
+        if run == self._edge_run:
+            return
+        self._edge_run = run
+        for binding in self._bindings:
+            if binding.flow.run != run:
+                self._drop(binding, "the edge was restarted")
+        self._authenticator.forget_other_runs(run)
+
+    def flow_closed(self, flow: Flow) -> list[Binding]:
+        """The connection is gone; returns the bindings that went with it."""
+        gone = self._bindings.of_flow(flow)
         for binding in gone:
             self._drop(binding, "connection closed")
-        self._authenticator.forget_peer(peer)
+        self._authenticator.forget_flow(flow)
         return gone
 
     def device_removed(self, device_id: int) -> None:
@@ -206,7 +227,10 @@ class Registrar:
             self._drop(binding, "expired")
 
     def restore(self, rows: list[dict[str, Any]], devices: Iterable[DeviceEntry]) -> int:
-        """Take up the bindings of the process before this one; returns how many are still good."""
+        """Take up the bindings of the process before this one; returns how many are still good.
+
+        Their flows speak for nobody until the edge has said that they are still the same: `edge_is`.
+        """
         wall, count = time.time(), 0
         known = {device.id: device for device in devices}
         for row in rows:
@@ -234,7 +258,7 @@ class Registrar:
                 suites=tuple(s for s in row["capabilities"].split(",") if s),
             )
             self._bindings.put(binding)
-            self._authenticator.trust(flow, device)
+            self._taken_up.append((binding, device))
             count += 1
         return count
 

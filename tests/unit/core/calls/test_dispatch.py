@@ -19,7 +19,7 @@ def raw(
 
 
 def test_a_malformed_request_is_refused_and_noted(world: World) -> None:
-    data = raw("OPTIONS", "Contact: <sip:broken", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4")
+    data = raw("OPTIONS", "Contact: <sip:broken", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f")
     assert world.dispatcher.data(data)
     world.run()
     assert (world.edge.from_core_log[-1].status, world.edge.from_core_log[-1].reason) == (400, "Bad Request")
@@ -27,7 +27,7 @@ def test_a_malformed_request_is_refused_and_noted(world: World) -> None:
 
 
 def test_a_malformed_response_is_dropped_and_noted(world: World) -> None:
-    flow = "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4\r\n"
+    flow = "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f\r\n"
     assert world.dispatcher.data(f"SIP/2.0 200 OK\r\n{flow}Content-Length: 0\r\n\r\n".encode())
     world.run()
     assert not world.edge.from_core_log
@@ -47,7 +47,7 @@ def test_a_malformed_response_is_dropped_and_noted(world: World) -> None:
     ],
 )
 def test_one_bad_message_does_not_cost_the_link(world: World, bad: tuple[str, ...]) -> None:
-    flow = "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4"
+    flow = "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f"
     world.loop.call_soon(world.dispatcher.data, raw("OPTIONS", *bad, flow) + raw("OPTIONS", flow, cseq=2))
     world.run()
     assert world.edge.from_core_log[-1].status == 200
@@ -56,7 +56,7 @@ def test_one_bad_message_does_not_cost_the_link(world: World, bad: tuple[str, ..
 
 def test_bad_messages_of_one_source_are_one_record_and_then_a_ban(world: World) -> None:
     for number in range(30):
-        flow = f"P-Ringwall-Flow: 192.0.2.9:{5000 + number};proto=tls;id={number}"
+        flow = f"P-Ringwall-Flow: 192.0.2.9:{5000 + number};proto=tls;id={number};run=2f"
         world.loop.call_soon(world.dispatcher.data, raw("OPTIONS", "Expires: x", flow, cseq=number + 1))
     world.run(5)
     assert [record["source"] for record in world.told("security.malformed_message")] == ["192.0.2.9"]
@@ -85,7 +85,7 @@ def test_what_the_edge_refuses_is_counted_and_a_carrier_is_named(world: World) -
 
 def test_an_offence_over_a_flow_is_none(world: World) -> None:
     event = "P-Ringwall-Event: offence;source=192.0.2.9;times=99;why=head"
-    world.dispatcher.data(raw("INFO", event, "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4"))
+    world.dispatcher.data(raw("INFO", event, "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f"))
     world.run()
     assert not world.told("security.malformed_message")
 
@@ -95,18 +95,18 @@ def test_a_ping_is_answered_and_a_stream_that_cannot_be_cut_is_given_up(world: W
     world.switch._write = written.append
     assert world.dispatcher.data(b"\r\n\r\n")
     assert written == [b"\r\n"]
-    good = raw("OPTIONS", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4")
+    good = raw("OPTIONS", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f")
     assert not world.dispatcher.data(
         good + raw("OPTIONS", cseq=2).replace(b"Content-Length: 0", b"Content-Length: x")
     )
     assert b"200 OK" in written[1]
     world.dispatcher.link_up()
-    assert world.dispatcher.data(raw("OPTIONS", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4", cseq=3))
+    assert world.dispatcher.data(raw("OPTIONS", "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f", cseq=3))
 
 
 def test_a_hello_is_for_the_link(world: World) -> None:
     heard: list[tuple[str, int]] = []
-    world.dispatcher._hello = lambda call_id, status: not heard.append((call_id, status))
+    world.dispatcher._hello = lambda response: not heard.append((response.call_id, response.status))
     answer = raw("OPTIONS").replace(b"OPTIONS sip:201@voice.example SIP/2.0", b"SIP/2.0 200 OK")
     assert world.dispatcher.data(answer)
     assert heard == [("raw1", 200)]
@@ -133,13 +133,15 @@ def test_responses_of_nobody_are_on_record_once_for_their_source(world: World) -
 
 def test_an_event_that_comes_over_a_flow_is_none(world: World) -> None:
     phone = world.phone("201")
-    event = f"P-Ringwall-Event: flow-closed;flow={phone.connection.peer}"
+    event = f"P-Ringwall-Event: flow-closed;flow={phone.connection.flow}"
     world.dispatcher.data(raw("INFO", event, f"P-Ringwall-Flow: {phone.connection.flow}"))
     world.run()
     assert world.bindings.of_device(1)
 
 
-@pytest.mark.parametrize("flow", ["", "192.0.2.9:5;proto=tls", "x" * 300 + ";id=1"])
+@pytest.mark.parametrize(
+    "flow", ["", "192.0.2.9:5;proto=tls;run=2f", "192.0.2.9:5;proto=tls;id=1", "x" * 300 + ";id=1;run=2f"]
+)
 def test_a_flow_that_is_not_whole_is_none(world: World, flow: str) -> None:
     world.dispatcher.data(raw("OPTIONS", f"P-Ringwall-Flow: {flow}"))
     world.run()

@@ -29,14 +29,18 @@ class User:
 
     def on_data(self, data: bytes) -> None:
         self.data += data
-        for status in re.findall(rb"SIP/2.0 (\d+) hello", data):
-            self.link.hello_answered(int(status))
+        for status, said in re.findall(rb"SIP/2.0 (\d+) hello([^\r]*)", data):
+            self.link.hello_answered(int(status), said.decode().strip() or None)
 
 
-def answering(status: int = 200):
+RUN = "run=" + "a" * 32
+ANSWER = f"SIP/2.0 200 hello {RUN}\r\n".encode()
+
+
+def answering(answer: bytes = ANSWER):
     def on_data(peer, data: bytes) -> None:
         for _ in range(data.count(b"OPTIONS sip:hello@")):
-            peer.transport.write(b"SIP/2.0 %d hello\r\n" % status)
+            peer.transport.write(answer)
 
     return on_data
 
@@ -48,9 +52,10 @@ async def test_the_link_is_up_when_the_first_hello_was_answered(edge) -> None:
         assert not user.link.up
         user.link.write(b"too early")
         assert user.link.dropped == 1
-        edge.peers[0].transport.write(b"SIP/2.0 200 hello\r\n")
+        edge.peers[0].transport.write(ANSWER)
         await until(lambda: user.link.up)
         assert user.log == ["up"]
+        assert user.link.edge_run == "a" * 32
         user.link.write(b"in time")
         await until(lambda: edge.peers[0].received.endswith(b"in time"))
         assert b"too early" not in edge.peers[0].received
@@ -70,13 +75,22 @@ async def test_a_lost_link_is_told_and_dialled_again(edge) -> None:
 
 
 async def test_a_refused_hello_never_makes_the_link_up(edge, caplog) -> None:
-    edge.on_data = answering(403)
+    edge.on_data = answering(b"SIP/2.0 403 hello\r\n")
     user = User(edge.dialler)
     async with running(user.link.run()):
         await until(lambda: len(edge.peers) >= 3)
     assert user.log == []
     assert "link token" in caplog.text
     assert "the-token" not in caplog.text
+
+
+@pytest.mark.parametrize("said", [b"", b"run=", b"run=1", b"run=" + b"g" * 32, b"run=" + b"a" * 65])
+async def test_an_edge_that_does_not_say_which_run_it_is_never_makes_the_link_up(edge, said: bytes) -> None:
+    edge.on_data = answering(b"SIP/2.0 200 hello " + said + b"\r\n")
+    user = User(edge.dialler)
+    async with running(user.link.run()):
+        await until(lambda: len(edge.peers) >= 3)
+    assert user.log == []
 
 
 async def test_an_edge_that_stops_answering_is_given_up(edge) -> None:

@@ -297,7 +297,6 @@ def test_a_binding_goes_with_its_connection(world: World) -> None:
     assert not len(world.bindings)
     assert not world.store.bindings
     assert not world.authenticator._trusted
-    assert not world.authenticator._flows_of_peer
 
 
 def test_a_device_that_moves_leaves_no_trust_behind(world: World) -> None:
@@ -309,7 +308,7 @@ def test_a_device_that_moves_leaves_no_trust_behind(world: World) -> None:
     phone.connect()
     phone.register(contact=contact)
     assert [flow.peer for flow in world.authenticator._trusted] == [phone.connection.peer]
-    assert old.peer not in world.authenticator._flows_of_peer
+    assert old.peer != phone.connection.peer
 
 
 def test_a_device_that_is_removed_is_signed_out(world: World) -> None:
@@ -345,6 +344,45 @@ def test_bindings_outlive_the_process(world: World) -> None:
     world.run()
     assert a.statuses == [404]  # and not 401: the connection is still known
     assert bob.connection.open
+
+
+@pytest.mark.req("P4")
+@pytest.mark.parametrize(
+    "restarts", [("edge",), ("edge", "core"), ("core", "edge"), ("core", "edge", "core")]
+)
+def test_after_a_restart_of_the_edge_nobody_inherits_a_flow(world: World, restarts: tuple[str, ...]) -> None:
+    world.phone("202")
+    phone = world.phone("201")
+    old = phone.connection
+    for part in restarts:
+        world.restart_edge() if part == "edge" else world.restart_core()
+    stranger = world.phone("201", register=False)
+    # From the same address and port, with the same number.
+    for _ in range(old.id):
+        mine = world.edge.connect(stranger, old.peer)
+    stranger.connection = mine
+    assert (mine.peer, mine.id) == (old.peer, old.id)
+    a = stranger.call("202")
+    world.run()
+    assert a.statuses == [401]
+    assert not len(world.bindings)
+    assert not world.store.bindings
+    assert {told["why"] for told in world.told("registration.ended")} == {"the edge was restarted"}
+    assert not world.authenticator._trusted
+
+
+@pytest.mark.req("P4")
+def test_what_is_taken_up_speaks_for_nobody_before_the_edge_has_said_which_run_it_is(world: World) -> None:
+    phone = world.phone("201")
+    world.edge.core_up = False
+    world.restart_core()
+    assert [b.extension for b in world.bindings] == ["201"]
+    assert not world.authenticator._trusted
+    world.link_up()
+    assert [str(flow) for flow in world.authenticator._trusted] == [phone.connection.flow]
+    world.link_down()
+    world.link_up()
+    assert len(world.authenticator._trusted) == 1
 
 
 def test_texts_that_are_no_utf8_do_not_break_the_store(world: World) -> None:

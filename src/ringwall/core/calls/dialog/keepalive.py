@@ -16,6 +16,7 @@ from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.core.registrar.bindings import Binding
+from ringwall.core.registrar.flows import Flow
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
 from ringwall.sip.offer_answer import glare_pause
@@ -95,9 +96,9 @@ def expired(switch: Switch, call: Call, leg: Leg) -> None:
         teardown.party_lost(switch, call, leg)
 
 
-def flow_closed(switch: Switch, peer: str) -> None:
-    """The connection from "address:port" is gone."""
-    for leg in list(switch.flows.get(peer, ())):
+def flow_closed(switch: Switch, flow: Flow) -> None:
+    """The connection is gone."""
+    for leg in list(switch.flows.get(flow, ())):
         found = switch.legs.get((leg.sip_call_id, leg.tag))
         if found is None:
             continue
@@ -107,7 +108,7 @@ def flow_closed(switch: Switch, peer: str) -> None:
             # The phone may have come back before its old connection was seen to end.
             if leg.trunk:
                 continue
-            others = [b for b in switch.bindings.of_device(leg.device_id) if b.flow.peer != peer]
+            others = [b for b in switch.bindings.of_device(leg.device_id) if b.flow != flow]
             if others:
                 phone_returned(switch, max(others, key=lambda binding: binding.expires_at))
         elif leg is call.caller:

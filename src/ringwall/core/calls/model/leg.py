@@ -196,7 +196,7 @@ class Leg(Observed):
             device_id=value["device_id"],
             extension=value["extension"],
             device=value["device"],
-            flow=Flow.parse(value["flow"]) if value["flow"] else None,
+            flow=Flow.remembered(value["flow"]) if value["flow"] else None,
             contact=value["contact"],
             profile=profile,
             trunk=value.get("trunk", ""),

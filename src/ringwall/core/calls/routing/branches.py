@@ -175,8 +175,8 @@ def refused(switch: Switch, call: Call, leg: Leg, response: Response) -> None:
         status, reason = 480, "Temporarily Unavailable"
     teardown.branch_failed(switch, call, leg, status, reason)
     if status == 430 and flow is not None:
-        keepalive.flow_closed(switch, flow.peer)
-        switch.registrar.flow_closed(flow.peer)
+        keepalive.flow_closed(switch, flow)
+        switch.registrar.flow_closed(flow)
 
 
 def provisional(switch: Switch, call: Call, leg: Leg, request: Request, response: Response) -> None:

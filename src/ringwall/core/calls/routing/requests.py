@@ -233,12 +233,12 @@ def may_cancel(switch: Switch, key: str, invite: Request, cancel: Request) -> bo
 
 
 def _edge_event(switch: Switch, text: str) -> None:
-    kind, *parts = (part.strip() for part in text.split(";"))
-    told = dict(part.split("=", 1) for part in parts if "=" in part)
-    if kind == "flow-closed" and "flow" in told:
-        keepalive.flow_closed(switch, told["flow"])
-        switch.registrar.flow_closed(told["flow"])
-    elif kind in {"stray-responses", "offence"} and ("source" in told or "trunk" in told):
+    kind, _, rest = text.partition(";")
+    if kind == "flow-closed":
+        _flow_closed(switch, rest.removeprefix("flow="))
+        return
+    told = dict(part.strip().split("=", 1) for part in rest.split(";") if "=" in part)
+    if kind in {"stray-responses", "offence"} and ("source" in told or "trunk" in told):
         source = (switch.trunks.named(told["trunk"]) if "trunk" in told else told["source"])[:64]
         times = told.get("times", "")
         count = max(1, int(times)) if times.isascii() and times.isdigit() and len(times) < 8 else 1
@@ -249,3 +249,13 @@ def _edge_event(switch: Switch, text: str) -> None:
             switch.watch.note("security.stray_response", source, switch.now(), count)
     else:
         log.warning("the edge told of something unknown: %s", kind[:40])
+
+
+def _flow_closed(switch: Switch, name: str) -> None:
+    try:
+        flow = Flow.parse(name)
+    except ParseError as error:
+        log.warning("the edge told of the end of a connection, but not of which: %s", error)
+        return
+    keepalive.flow_closed(switch, flow)
+    switch.registrar.flow_closed(flow)

@@ -112,7 +112,7 @@ class Switch(Wire):
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], tuple[Call, Leg]] = {}  # by SIP Call-ID and our tag
         self.server_invites: dict[str, tuple[Call, Leg]] = {}  # by transaction key, until the ACK
-        self.flows: dict[str, set[Leg]] = {}  # legs by "address:port" of their connection
+        self.flows: dict[Flow, set[Leg]] = {}  # legs by their connection
         self.devices: dict[int, set[Leg]] = {}  # legs by device
         self.room_updates = Latest()
         self.rooms: dict[str, dict[str, Leg]] = {}  # legs by their tags, in the rooms of the media server
@@ -180,7 +180,7 @@ class Switch(Wire):
         if not leg.trunk:
             self.devices.setdefault(leg.device_id, set()).add(leg)
         if leg.flow is not None:
-            self.flows.setdefault(leg.flow.peer, set()).add(leg)
+            self.flows.setdefault(leg.flow, set()).add(leg)
 
     def mark_lost(self, leg: Leg) -> None:
         """The party's connection is gone; it has a while to come back on another one."""
@@ -195,12 +195,12 @@ class Switch(Wire):
         """The party speaks over another connection now."""
         self._leave_flow(leg)
         leg.flow = flow
-        self.flows.setdefault(flow.peer, set()).add(leg)
+        self.flows.setdefault(flow, set()).add(leg)
         self.timers.cancel(("lost", leg))
 
     def _leave_flow(self, leg: Leg) -> None:
         if leg.flow is not None:
-            _discard(self.flows, leg.flow.peer, leg)
+            _discard(self.flows, leg.flow, leg)
 
     def drop_leg(self, leg: Leg) -> None:
         """The leg is over: no table, no timer, no task knows it any longer."""
