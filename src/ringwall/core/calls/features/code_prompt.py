@@ -25,8 +25,7 @@ from ringwall.core.media.interaction import Interaction, Typed
 from ringwall.core.media.items import Item, Prompt
 from ringwall.core.media.menu import HangUp, Next, Visitor
 from ringwall.policy import codes as policy_codes
-from ringwall.policy.actions import Action, Context
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 from ringwall.policy.rules import RULES, Rule
 
@@ -73,8 +72,7 @@ async def _ask(
         if not answer.again:
             break
         items = _WRONG
-    said = {**denial.record(), "rule": rule.id, "because": rule.sentence}
-    switch.record("call.denied", call=call.id, **_who(call), **said)
+    switch.denied(denial, of=call, rule=rule)
     if rule.id == "code.unknown":
         await party.play(*_NO_MORE, stop_on="")
     else:
@@ -112,20 +110,9 @@ async def _connect(
 ) -> Next:
     """The service's group is asked, and the original number called."""
     others = max(router.calls_of(switch, call.caller.extension) - 1, 0)
-    context = Context(time.time(), switch.usage, count=others)
-    answer = may(switch.rights.snapshot, accepted.subject, Action.DIAL, number=dialled, context=context)
+    answer = switch.ask(accepted.subject, Action.DIAL, number=dialled, count=others, of=call)
     if isinstance(answer, Denial):
-        switch.record("call.denied", call=call.id, **_who(call), **answer.record())
         await party.play(*treatment.items_for(answer.heard, answer.rule.id), stop_on="")
         return HangUp(answer.rule.sentence)
     await ivr.call_target(switch, call, answer, party, "")
     return HangUp("connected")
-
-
-def _who(call: Call) -> dict[str, object]:
-    caller = call.caller
-    return {
-        "caller": caller.extension,
-        "caller_device": caller.device,
-        "source": caller.flow.peer if caller.flow else None,
-    }

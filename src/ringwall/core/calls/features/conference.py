@@ -8,7 +8,6 @@ Rules that this module keeps:
 """
 
 import asyncio
-import time
 from functools import partial
 from typing import Final
 
@@ -21,8 +20,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Prompt, Tone
 from ringwall.core.media.menu import HANG_UP, Next, Visitor
-from ringwall.policy.actions import Action, Context
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 
 FEATURE: Final = "conference"
@@ -128,11 +126,9 @@ def _ended(switch: Switch, call: Call, _status: int) -> None:
         return
     if any(not leg.trunk for _, leg in there) or gone.trunk:
         return
-    context = Context(time.time(), switch.usage, insiders=0, outsiders=len(there))
     subject = dialling.subject_of_leg(switch, gone)
-    decided = may(switch.rights.snapshot, subject, Action.CONFERENCE_LEAVE, context=context)
+    decided = switch.ask(subject, Action.CONFERENCE_LEAVE, insiders=0, outsiders=len(there), of=call)
     if isinstance(decided, Denial):
-        switch.record("call.denied", call=call.id, caller=gone.extension, **decided.record())
         one = there[0][0]
         switch.spawn(one, _warned_end(switch, room, decided.rule.sentence), lambda _error: None)
 

@@ -9,7 +9,6 @@ Rules that this module keeps:
 - An emergency call is never made part of a conference.
 """
 
-import time
 from typing import Final
 
 from ringwall.core.calls.bridging import active_calls, bridge, joining
@@ -26,8 +25,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Tone
-from ringwall.policy.actions import Action, Context
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial, Grant
 
 BEEP: Final = (Tone("beep"),)
@@ -101,9 +99,8 @@ def own_conference(switch: Switch, extension: str) -> str:
 
 def allowed(switch: Switch, starter: Leg, number: str, count: int) -> Grant | Denial:
     """Whether one more party may be added, where `count` are there with the starter."""
-    context = Context(time.time(), switch.usage, count=count)
     subject = dialling.subject_of_leg(switch, starter)
-    return may(switch.rights.snapshot, subject, Action.CONFERENCE_ADD, number=number, context=context)
+    return switch.ask(subject, Action.CONFERENCE_ADD, number=number, count=count, quietly=True)
 
 
 def take_part(call: Call, room: str, starter: str) -> None:

@@ -11,7 +11,6 @@ Rules that this module keeps:
 """
 
 import asyncio
-import time
 from typing import Final
 
 from ringwall.core.calls.bridging import bridge
@@ -29,8 +28,7 @@ from ringwall.core.media import saying
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Item, Prompt, Silence
 from ringwall.core.media.menu import HangUp, Next, Visitor
-from ringwall.policy.actions import Action, Context, UserSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Denial
 
 FEATURE: Final = "find me"
@@ -106,11 +104,9 @@ class _Try:
     async def at(self, number: str) -> str:
         """Call the number and ask who answers there; return the key that was pressed, if any."""
         switch, call = self._switch, self._call
-        context = Context(time.time(), switch.usage, calling_number=call.caller.party)
-        subject = UserSubject(self._extension)
-        answer = may(switch.rights.snapshot, subject, Action.FIND_ME, number=number, context=context)
+        subject, calling = UserSubject(self._extension), call.caller.party
+        answer = switch.ask(subject, Action.FIND_ME, number=number, calling_number=calling, of=call)
         if isinstance(answer, Denial):
-            switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
             return ""
         if answer.way is None and answer.canonical in call.route_history:
             return ""  # it has rung there already

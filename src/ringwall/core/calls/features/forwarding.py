@@ -6,15 +6,13 @@ Rules that this module keeps:
 - A forward that is refused is on record as a denied call; the call then goes on as if there were none.
 """
 
-import time
 from typing import Final
 
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.settings import NO_FORWARDING
 from ringwall.core.calls.routing import outside, router
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.policy.actions import Action, Context, UserSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Grant
 
 MOST: Final = 5
@@ -67,10 +65,10 @@ def _granted(switch: Switch, call: Call, extension: str, action: Action) -> Gran
             "call.forward_refused", call=call.id, extension=extension, why="it was forwarded too often"
         )
         return None
-    context = Context(time.time(), switch.usage, calling_number=call.caller.party)
-    answer = may(switch.rights.snapshot, UserSubject(extension), action, number=number, context=context)
+    answer = switch.ask(
+        UserSubject(extension), action, number=number, calling_number=call.caller.party, of=call
+    )
     if not isinstance(answer, Grant):
-        switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
         return None
     if answer.way is None and answer.canonical in call.route_history:
         switch.record("call.forward_refused", call=call.id, extension=extension, why="it goes in a circle")

@@ -9,7 +9,6 @@ Rules that this module keeps:
   record.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +24,7 @@ from ringwall.core.errors import CoreError
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Prompt, Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
-from ringwall.policy.actions import Action, Context, ObjectSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, ObjectSubject
 from ringwall.policy.grant import Denial
 from ringwall.policy.groups import InsideObject, ObjectKind, Ringing
 
@@ -144,11 +142,9 @@ class HuntGroups:
         target = thing.no_answer_to if hunt.rang else thing.busy_to
         if not target or target in call.route_history or len(call.route_history) >= MOST_GROUPS:
             return False
-        context = Context(time.time(), switch.usage, calling_number=call.caller.party)
         subject = ObjectSubject(thing.extension)
-        answer = may(switch.rights.snapshot, subject, case, number=target, context=context)
+        answer = switch.ask(subject, case, number=target, calling_number=call.caller.party, of=call)
         if isinstance(answer, Denial):
-            switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
             return False
         switch.record(
             "call.forwarded", call=call.id, by=thing.extension, to=answer.canonical, case=case.value,
@@ -164,8 +160,8 @@ class HuntGroups:
 def _dialled(switch: Switch, toggle: Toggle, call: Call, extension: str) -> None:
     call.details.feature = FEATURE
     caller = call.caller
-    subject, context = dialling.subject_of_leg(switch, caller), Context(time.time(), switch.usage)
-    decided = may(switch.rights.snapshot, subject, Action.HUNT_GROUP_BUSY, target=extension, context=context)
+    subject = dialling.subject_of_leg(switch, caller)
+    decided = switch.ask(subject, Action.HUNT_GROUP_BUSY, target=extension, quietly=True)
     if isinstance(decided, Denial):
         rejection.deny_call(switch, call, decided)
         return

@@ -11,7 +11,6 @@ Rules that this module keeps:
 """
 
 import asyncio
-import time
 from functools import partial
 from typing import Final
 
@@ -26,8 +25,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Tone
 from ringwall.core.registrar.bindings import Binding
-from ringwall.policy.actions import Action, Context
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial, Grant
 from ringwall.policy.rules import Heard
 
@@ -53,10 +51,9 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
 
 
 def ask(switch: Switch, leg: Leg, action: Action, target: str, *, conference: bool = False) -> Grant | Denial:
-    """Whether a party may do this to that extension."""
-    context = Context(time.time(), switch.usage, conference=conference)
+    """Whether a party may do this to that extension; a denial is kept by who answers the party."""
     subject = dialling.subject_of_leg(switch, leg)
-    return may(switch.rights.snapshot, subject, action, target=target, context=context)
+    return switch.ask(subject, action, target=target, conference=conference, quietly=True)
 
 
 def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> None:

@@ -13,7 +13,6 @@ Rules that this module keeps:
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -34,8 +33,7 @@ from ringwall.core.media.errors import MediaError
 from ringwall.core.media.interaction import HungUp, Interaction
 from ringwall.core.media.items import Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
-from ringwall.policy.actions import Action, Context
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial, Grant
 
 KEYS: Final[Mapping[str, WatchMode]] = MappingProxyType(
@@ -86,9 +84,14 @@ def ask(
     emergency = found is not None and bridge.is_emergency(found[0])
     # Who watches already is one of those who are heard.
     conference = found is not None and found[0].watch is None and active_calls.in_conference(switch, *found)
-    context = Context(time.time(), switch.usage, emergency_call=emergency, conference=conference)
-    subject = dialling.subject_of_leg(switch, by)
-    return may(switch.rights.snapshot, subject, _ACTIONS[mode], target=extension, context=context)
+    return switch.ask(
+        dialling.subject_of_leg(switch, by),
+        _ACTIONS[mode],
+        target=extension,
+        emergency_call=emergency,
+        conference=conference,
+        quietly=True,
+    )
 
 
 def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> WhyNot | None:
@@ -150,8 +153,7 @@ async def move(switch: Switch, call: Call, watch: Watch, mode: WatchMode) -> Gra
     """Go on in another mode, if the policy allows it; the same one again changes nothing."""
     decided = ask(switch, watch.by, mode, watch.target.extension, (call, watch.target))
     if isinstance(decided, Denial):
-        facts = {**decided.record(), "because": decided.rule.sentence}
-        switch.record("call.denied", **facts, call=watch.own.id, caller=watch.by.extension)
+        switch.denied(decided, of=watch.own, by=watch.by)
     elif mode is not watch.mode:
         before, watch.mode = watch.mode, mode
         switch.record("watch.moved", **_facts(call, watch), before=before.value, rule=decided.rule.id)

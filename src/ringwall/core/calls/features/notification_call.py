@@ -8,7 +8,6 @@ Rules that this module keeps:
 - There are few of them at a time, and one for a mailbox.
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,8 +16,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.details import CallDetails
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.menu import Menu
-from ringwall.policy.actions import Action, Context, MailboxSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, MailboxSubject
 from ringwall.policy.grant import Denial
 
 MOST: Final = 20
@@ -41,11 +39,8 @@ class MessageNotices:
         if mailbox in self._under_way or len(self._under_way) >= MOST:
             told("another notice is under way")
             return
-        context = Context(time.time(), switch.usage)
-        subject = MailboxSubject(mailbox, from_outside=False)
-        answer = may(switch.rights.snapshot, subject, Action.NOTIFY, number=to, context=context)
+        answer = switch.ask(MailboxSubject(mailbox, from_outside=False), Action.NOTIFY, number=to)
         if isinstance(answer, Denial):
-            switch.record("call.denied", caller=mailbox, **answer.record())
             told(answer.rule.sentence)
             return
         self._under_way.add(mailbox)

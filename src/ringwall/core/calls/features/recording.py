@@ -6,7 +6,6 @@ Rules that this module keeps:
 - Where none begins, whoever asked is told why, and the call stays as it is.
 """
 
-import time
 from functools import partial
 from typing import Final
 
@@ -21,8 +20,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Silence, Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
-from ringwall.policy.actions import Action, Context
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial, Grant
 from ringwall.sip.message import Request
 
@@ -77,8 +75,7 @@ class RecordingService:
             return True
         decided = self.ask(leg, leg.extension, (call, leg))
         if isinstance(decided, Denial):
-            facts = {**decided.record(), "because": decided.rule.sentence}
-            self._switch.record("call.denied", **facts, call=call.id, caller=leg.extension)
+            self._switch.denied(decided, of=call, by=leg)
             headers = [teardown.warning(decided.rule.sentence)]
             self._switch.respond(key, request.response(decided.status or 403, headers=headers))
             return True
@@ -121,16 +118,13 @@ class RecordingService:
     def ask(self, by: Leg, extension: str, found: tuple[Call, Leg] | None) -> Grant | Denial:
         """Whether a party may record a call of this extension."""
         switch, own = self._switch, extension == by.extension
-        context = Context(
-            time.time(),
-            switch.usage,
+        return switch.ask(
+            dialling.subject_of_leg(switch, by),
+            Action.RECORD_OWN if own else Action.RECORD_OTHER,
+            target=None if own else extension,
             emergency_call=found is not None and bridge.is_emergency(found[0]),
             coached=own and found is not None and active_calls.is_coached(*found),
-        )
-        action = Action.RECORD_OWN if own else Action.RECORD_OTHER
-        subject = dialling.subject_of_leg(switch, by)
-        return may(
-            switch.rights.snapshot, subject, action, target=None if own else extension, context=context
+            quietly=True,
         )
 
 

@@ -8,7 +8,6 @@ Rules that this module keeps:
 - Whoever is outside transfers nobody, and nobody transfers a call in which he is being coached.
 """
 
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -26,8 +25,7 @@ from ringwall.core.calls.routing import dialling, handover
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
-from ringwall.policy.actions import Action, Context, Party
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, Party
 from ringwall.policy.grant import Denial, Grant
 from ringwall.sip.errors import ParseError
 from ringwall.sip.headers import NameAddr
@@ -99,12 +97,16 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
             refuse(480, "the second call is not answered yet")
             return
         number = other.party
-    answer = _ask(switch, leg, party, number, attended=second is not None)
+    answer = switch.ask(
+        dialling.subject_of_leg(switch, leg),
+        Action.BLIND_TRANSFER if second is None else Action.ATTENDED_TRANSFER,
+        number=number,
+        party=Party.OUTSIDE if party.trunk else Party.INSIDE,
+        of=call,
+        by=leg,
+    )
     if isinstance(answer, Denial):
         refuse(answer.status or 403, answer.rule.sentence, answer.reason or None)
-        switch.record(
-            "call.denied", call=call.id, caller=leg.extension, caller_device=leg.device, **answer.record()
-        )
         return
     told = (request.headers.get("refer-sub") or "true").strip().lower() != "false"
     switch.respond(key, request.response(202, headers=[] if told else [("Refer-Sub", "false")]))
@@ -149,14 +151,6 @@ def _target(switch: Switch, request: Request) -> tuple[str, tuple[str, str] | No
                 raise ParseError(400, "Replaces has no to-tag")
             return "", (call_id.strip(), tag)
     return uri.user.replace("%23", "#"), None
-
-
-def _ask(switch: Switch, leg: Leg, party: Leg, number: str, *, attended: bool) -> Grant | Denial:
-    action = Action.ATTENDED_TRANSFER if attended else Action.BLIND_TRANSFER
-    where = Party.OUTSIDE if party.trunk else Party.INSIDE
-    context = Context(time.time(), switch.usage, party=where)
-    policy = switch.rights.snapshot
-    return may(policy, dialling.subject_of_leg(switch, leg), action, number=number, context=context)
 
 
 def _rule(grant: Grant) -> dict[str, object]:

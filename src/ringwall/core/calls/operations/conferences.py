@@ -61,7 +61,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
         starter = _starter(switch, args.conference)
         why_not = conference_calls.add(switch, args.conference, starter, args.number)
         if isinstance(why_not, Denial):
-            switch.record("call.denied", caller=starter.extension, actor=actor.to_dict(), **why_not.record())
+            switch.denied(why_not, by=starter, actor=actor.to_dict())
             raise OperationError("refused", why_not.rule.sentence, "number")
         if why_not is not None:
             raise OperationError("refused", f"Nobody was added: {why_not[2]}.", "number")

@@ -24,8 +24,7 @@ from ringwall.core.errors import OperationError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.operations import Actor, Arguments, Operations
 from ringwall.core.registrar.bindings import Binding
-from ringwall.policy.actions import Action, Context, UserSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Denial
 from ringwall.policy.groups import PAGED
 from ringwall.policy.rules import Heard
@@ -58,7 +57,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
     """Offer call.feature and call.whisper.mute."""
 
     async def feature(actor: Actor, args: Feature) -> dict[str, Any]:
-        _allowed(switch, args)
+        _allowed(switch, actor, args)
         phones = _phones(switch, args.extension)
         call = _begin(switch, args, phones)
         switch.record(
@@ -86,17 +85,16 @@ def add_operations(operations: Operations, switch: Switch) -> None:
     operations.add("call.whisper.mute", Mute, mute, changes=True)
 
 
-def _allowed(switch: Switch, args: Feature) -> None:
+def _allowed(switch: Switch, actor: Actor, args: Feature) -> None:
     """Raise OperationError (refused) where the user may not, or nobody could be reached."""
     policy, action = switch.rights.snapshot, _ACTIONS[args.feature]
     thing = policy.objects.get(args.target)
     if action is Action.DIAL and (thing is None or thing.kind not in PAGED):
         raise OperationError("not_found", f"There is no paging group {args.target}.", "target")
-    what = {"number": args.target} if action is Action.DIAL else {"target": args.target}
-    context = Context(time.time(), switch.usage)
-    decided = may(policy, UserSubject(args.extension), action, context=context, **what)
+    number, target = (args.target, None) if action is Action.DIAL else (None, args.target)
+    decided = switch.ask(UserSubject(args.extension), action, number=number, target=target, quietly=True)
     if isinstance(decided, Denial) and decided.heard is not Heard.ORDINARY_CALL:
-        switch.record("call.denied", caller=args.extension, **decided.record())
+        switch.denied(decided, actor=actor.to_dict())
         raise OperationError("refused", decided.rule.sentence, "extension")
 
 

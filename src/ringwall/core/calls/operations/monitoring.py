@@ -85,8 +85,7 @@ async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -
         by = joining.without_dialog(switch, args.by)
         decided = monitor.ask(switch, by, mode, args.of, found)
         if isinstance(decided, Denial):
-            facts = {**decided.record(), "because": decided.rule.sentence}
-            switch.record("call.denied", call=call.id, caller=args.by, **facts)
+            switch.denied(decided, of=call, by=by, actor=actor.to_dict())
         granted = _allowed(decided)
         why_not = monitor.hindrance(args.by, args.of, found)
         if why_not is not None:
@@ -116,8 +115,7 @@ async def _record(
         who = target if by == args.of else joining.without_dialog(switch, by)
         decided = recordings.ask(who, args.of, found)
         if isinstance(decided, Denial):
-            facts = {**decided.record(), "because": decided.rule.sentence}
-            switch.record("call.denied", call=call.id, caller=by, **facts)
+            switch.denied(decided, of=call, by=who, actor=actor.to_dict())
         granted = _allowed(decided)
         why_not = hindrance(by, args.of, found)
         if why_not is not None:

@@ -12,8 +12,7 @@ from ringwall.core.calls.routing import router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.policy import codes as policy_codes
-from ringwall.policy.actions import Action, Context, PhoneSubject, Subject, UserSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, PhoneSubject, Subject, UserSubject
 from ringwall.policy.grant import Denial, Grant
 from ringwall.policy.groups import CodeMode
 from ringwall.policy.rules import Rule
@@ -46,20 +45,19 @@ def user_of(leg: Leg) -> UserSubject:
 
 
 def authorize(switch: Switch, device: DeviceEntry, dialled: str) -> Grant | Denial | WrongCode:
-    """Whether the device may call what it dialled."""
+    """Whether the device may call what it dialled; a denial is kept by who answers the device."""
     policy, now = switch.rights.snapshot, time.time()
-    subject = subject_of(switch, device)
-    context = Context(now, switch.usage, count=router.calls_of(switch, device.extension))
+    subject, count = subject_of(switch, device), router.calls_of(switch, device.extension)
     with_code = codes.split(dialled)
     number = dialled if with_code is None else with_code.number
-    answer = may(policy, subject, Action.DIAL, number=number, context=context)
+    answer = switch.ask(subject, Action.DIAL, number=number, count=count, quietly=True)
     if isinstance(answer, Grant) or with_code is None or answer.codes is CodeMode.DISABLED:
         return answer
     checked = policy_codes.check(
         policy, answer, with_code.code, find=switch.rights.find_code, tried=0, use=switch.usage, now=now
     )
     if isinstance(checked, policy_codes.Accepted):
-        return may(policy, checked.subject, Action.DIAL, number=number, context=context)
+        return switch.ask(checked.subject, Action.DIAL, number=number, count=count, quietly=True)
     if checked.rule.id == "code.unknown":
         note_wrong_code(switch, subject, checked, now)
     return WrongCode(answer, checked.rule)

@@ -7,8 +7,6 @@ Rules that this module keeps:
 - On to the outside goes a call only with a grant of the policy, which asks the trunk's group.
 """
 
-import time
-
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.routing import setup
@@ -18,8 +16,7 @@ from ringwall.core.registrar.flows import Flow
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks import numbers
 from ringwall.core.trunks.clear_text import clear_text_of
-from ringwall.policy.actions import Action, Context, TrunkSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, TrunkSubject
 from ringwall.policy.grant import Denial
 from ringwall.sip.errors import ParseError
 from ringwall.sip.headers import NameAddr
@@ -44,12 +41,8 @@ def invited(switch: Switch, key: str, request: Request, line: TrunkLine, flow: F
     offer = setup.admitted(switch, key, request, refuse, clear_text=clear_text_of(line))
     if offer is None:
         return
-    answer = may(
-        switch.rights.snapshot,
-        TrunkSubject(line.id),
-        Action.DIAL,
-        number=_inside(switch, line, called) or called,
-        context=Context(time.time(), switch.usage),
+    answer = switch.ask(
+        TrunkSubject(line.id), Action.DIAL, number=_inside(switch, line, called) or called, quietly=True
     )
     if isinstance(answer, Denial):
         refuse.by_policy(answer)

@@ -10,7 +10,6 @@ Rules that this module keeps:
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final
@@ -33,8 +32,6 @@ from ringwall.core.media.interaction import HungUp
 from ringwall.core.media.items import Tone
 from ringwall.core.media.menu import Connect, HangUp, Menu, Next, Visitor
 from ringwall.core.trunks import numbers
-from ringwall.policy.actions import Context
-from ringwall.policy.decide import may
 from ringwall.policy.grant import Denial, Grant
 
 log = logging.getLogger(__name__)
@@ -207,12 +204,8 @@ async def _listen(switch: Switch, call: Call, talk: Awaitable[Next], longest: fl
 async def _connect(switch: Switch, call: Call, wanted: Connect, conversation: Conversation) -> None:
     """The party is to talk with somebody inside."""
     others = max(router.calls_of(switch, call.caller.extension) - 1, 0)
-    context = Context(time.time(), switch.usage, count=others)
-    answer = may(
-        switch.rights.snapshot, wanted.subject, wanted.action, number=wanted.extension, context=context
-    )
+    answer = switch.ask(wanted.subject, wanted.action, number=wanted.extension, count=others, of=call)
     if isinstance(answer, Denial):
-        switch.record("call.denied", call=call.id, caller=call.caller.party, **answer.record())
         teardown.end(switch, call, answer.rule.sentence)
     elif answer.way is not None:
         teardown.end(switch, call, "a menu connects with nobody outside")

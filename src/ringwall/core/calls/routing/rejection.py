@@ -37,16 +37,28 @@ class InviteRejection:
         status: int,
         reason: str,
         why: str,
-        *,
-        kind: str = "call.refused",
-        rule: str = "",
         **more: object,
     ) -> None:
         """Tell the caller and the record."""
+        self._switch.record("call.refused", status=status, why=why, **self._fields(more))
+        self._answer(status, reason, why)
+
+    def by_policy(self, denial: Denial, rule: Rule | None = None) -> None:
+        """What the policy said, with its rule, or with another one that came after it."""
+        last = rule or denial.rule
+        self._switch.denied(denial, rule=last, told=self._fields({"status": RULES[last.id].status}))
+        self._answer(RULES[last.id].status, RULES[last.id].reason, last.sentence, last.id)
+
+    def by_rule(self, rule: Rule) -> None:
+        """What a rule says, without a question to the policy."""
+        self._switch.denied_by(rule, **self._fields({}))
+        self._answer(RULES[rule.id].status, RULES[rule.id].reason, rule.sentence, rule.id)
+
+    def _fields(self, more: dict[str, object]) -> dict[str, object]:
+        return {"dialled": (self._request.to.uri.user or "")[:64], **self.who, **more}
+
+    def _answer(self, status: int, reason: str, why: str, rule: str = "") -> None:
         switch, request = self._switch, self._request
-        fields = {**self.who, **more, **({"rule": rule} if rule else {})}
-        fields.setdefault("dialled", (request.to.uri.user or "")[:64])
-        switch.record(kind, status=status, why=why, **fields)
         if self._made is not None:
             heard = RULES[rule].heard if rule else _HEARD.get(status, Heard.NOTHING)
             party = str(self.who.get("caller") or self.who.get("caller_device", ""))
@@ -56,53 +68,40 @@ class InviteRejection:
         headers = [teardown.warning(why)]
         switch.respond(self._key, request.response(status, reason, to_tag=switch.new_tag(), headers=headers))
 
-    def by_policy(self, denial: Denial, rule: Rule | None = None) -> None:
-        """What the policy said, with its rule, or with another one that came after it."""
-        said = denial.record()
-        del said["status"]
-        self.by_rule(rule or denial.rule, **said)
-
-    def by_rule(self, rule: Rule, /, **said: object) -> None:
-        """What a rule says."""
-        status, reason = RULES[rule.id].status, RULES[rule.id].reason
-        fields = {**said, "because": rule.sentence, **self.who, "rule": rule.id}
-        self(status, reason, rule.sentence, kind="call.denied", **fields)  # type: ignore[arg-type]
-
 
 def deny_call(switch: Switch, call: Call, denial: Denial) -> None:
     """The policy does not let a caller do what was dialled, and the call has been let in for it already."""
-    fields = {**denial.record(), "because": denial.rule.sentence}
-    answer = denial.status or 403, denial.reason, denial.rule.sentence
+    call.on_record = False
+    switch.denied(denial, of=call, told={"dialled": call.dialled[:64]})
     # What a screen does not show can still be dialled: that is heard.
     heard = Heard.ERROR_TONE if denial.heard is Heard.HIDDEN else denial.heard
-    _refuse(switch, call, "call.denied", answer, heard, denial.rule.id, fields)
+    status, rule = denial.status or 403, denial.rule
+    said = Refusal(status, denial.reason, rule.sentence, rule.id, heard, _party(call), lambda: call)
+    _end(switch, call, said)
 
 
 def refuse_call(switch: Switch, call: Call, status: int, reason: str, why: str) -> None:
     """Refuse a call that was let in already: its caller hears why, the record keeps it."""
-    heard = _HEARD.get(status, Heard.ERROR_TONE)
-    _refuse(switch, call, "call.refused", (status, reason, why), heard, "", {})
-
-
-def _refuse(
-    switch: Switch,
-    call: Call,
-    kind: str,
-    answer: tuple[int, str, str],
-    heard: Heard,
-    rule: str,
-    fields: dict[str, object],
-) -> None:
-    caller, (status, reason, why) = call.caller, answer
+    caller = call.caller
     call.on_record = False
-    who = {
-        "call": call.id,
-        "caller": caller.extension,
-        "caller_device": caller.device,
-        "source": caller.flow.peer if caller.flow else None,
-        "dialled": call.dialled[:64],
-    }
-    switch.record(kind, **{**fields, **who, "status": status, "why": why})
-    refusal = Refusal(status, reason, why, rule, heard, caller.extension or caller.device, lambda: call)
-    if caller.invite is None or not any(heard_first(refusal) for heard_first in switch.hooks.refused):
-        teardown.end(switch, call, why, status=status, reason=reason)
+    switch.record(
+        "call.refused",
+        call=call.id,
+        caller=caller.extension,
+        caller_device=caller.device,
+        source=caller.flow.peer if caller.flow else None,
+        dialled=call.dialled[:64],
+        status=status,
+        why=why,
+    )
+    heard = _HEARD.get(status, Heard.ERROR_TONE)
+    _end(switch, call, Refusal(status, reason, why, "", heard, _party(call), lambda: call))
+
+
+def _party(call: Call) -> str:
+    return call.caller.extension or call.caller.device
+
+
+def _end(switch: Switch, call: Call, said: Refusal) -> None:
+    if call.caller.invite is None or not any(heard_first(said) for heard_first in switch.hooks.refused):
+        teardown.end(switch, call, said.why, status=said.status, reason=said.reason)

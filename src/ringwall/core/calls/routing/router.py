@@ -6,8 +6,6 @@ Rules that this module keeps:
 - What ends without an answer goes elsewhere, if something of `hooks.diverters` takes it in that case.
 """
 
-import time
-
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.states import CallState, LegState
@@ -15,8 +13,7 @@ from ringwall.core.calls.routing import branches, outside
 from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.hooks import Arriving
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.policy.actions import Action, Context, TrunkSubject, UserSubject
-from ringwall.policy.decide import may
+from ringwall.policy.actions import Action, TrunkSubject, UserSubject
 from ringwall.policy.grant import Grant
 from ringwall.policy.groups import InsideObject
 
@@ -89,10 +86,9 @@ def may_receive(switch: Switch, call: Call, extension: str) -> bool:
     """Whether one more call may come to an extension."""
     caller = call.caller
     subject = TrunkSubject(caller.trunk) if caller.trunk else UserSubject(caller.extension)
-    context = Context(time.time(), switch.usage, count=calls_of(switch, extension))
-    return may(
-        switch.rights.snapshot, subject, Action.RECEIVE_CALL, target=extension, context=context
-    ).allowed
+    count = calls_of(switch, extension)
+    # Who has no room is busy, which is no denial to be kept.
+    return switch.ask(subject, Action.RECEIVE_CALL, target=extension, count=count, quietly=True).allowed
 
 
 def _goes_elsewhere(switch: Switch, call: Call, extension: str, case: Action) -> bool:

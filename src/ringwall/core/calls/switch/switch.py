@@ -20,6 +20,7 @@ from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.seizure import SpentGrants
 from ringwall.core.calls.model.settings import Forwardings
 from ringwall.core.calls.model.states import CallState, LegEvent
+from ringwall.core.calls.switch.asking import Asking
 from ringwall.core.calls.switch.latest import Latest
 from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.core.calls.switch.wire import LegGone, Wire
@@ -64,7 +65,7 @@ class CallStore(Protocol):
         """Make the next group commit now."""
 
 
-class Switch(Wire):
+class Switch(Wire, Asking):
     """The ground that the transitions stand on; one for each edge link."""
 
     def __init__(
@@ -89,7 +90,8 @@ class Switch(Wire):
         call_keys: CallKeys,
         media: Media | None = None,
     ) -> None:
-        super().__init__(transactions, write, rights, trunks, loop)
+        Wire.__init__(self, transactions, write, rights, trunks, loop)
+        Asking.__init__(self, rights, record)
         self.settings = settings
         self.domain = settings.organisation.domain
         # We refresh where we may choose: then we notice the lost phone.
@@ -101,7 +103,6 @@ class Switch(Wire):
         self.bindings = bindings
         self.store = store
         self.call_keys = call_keys
-        self.record = record
         self.watch = watch
         self.offenders = offenders
         self.forwardings = forwardings
