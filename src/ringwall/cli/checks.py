@@ -67,6 +67,8 @@ def suite(folder: Path, name: str, processors: int) -> list[list[Check]]:
     ]
     if (folder / "tools" / "requirements.py").is_file():
         fast.append(Check("requirements table", ("tools/requirements.py", "--check")))
+    if (folder / "tools" / "events.py").is_file():
+        fast.append(Check("table of events", ("tools/events.py", "--check")))
     # Each worker has a system of its own. Files stay together, because they share what takes long to make.
     systems = min(processors, _MOST_SYSTEMS)
     stages = [

@@ -10,6 +10,7 @@ from ringwall.core.ledger.chain import ChainSealer, End, genesis, public_hex
 from ringwall.core.ledger.record import canonical, check_kind, now
 from ringwall.core.store import Store
 from ringwall.core.store.grouping import Statement
+from ringwall.events import Event
 
 Write = tuple[Statement, dict[str, Any]]
 
@@ -54,21 +55,23 @@ class Ledger:
         start = genesis(organisation_id)
         return cls(store, key, start, End(0, start, b""))
 
-    def entry(self, kind: str, **fields: Any) -> Write:
+    def entry(self, kind: str | Event, **fields: Any) -> Write:
         """Return a record as a write for `Store.commit`, for one transaction with what it is about."""
+        if isinstance(kind, Event):
+            return self.entry(kind.kind, **kind.to_body())
         if kind not in self._kinds:
             check_kind(kind)
             self._kinds.add(kind)
         return self._sealer, {"at": now(), "kind": kind, "body": canonical(fields)}
 
-    def record(self, kind: str, **fields: Any) -> None:
+    def record(self, kind: str | Event, **fields: Any) -> None:
         """Queue a record, in order with everything else that is queued; never blocks.
 
         Raises StoreError where the store takes nothing more.
         """
         self._store.submit(*self.entry(kind, **fields))
 
-    async def record_durably(self, kind: str, **fields: Any) -> None:
+    async def record_durably(self, kind: str | Event, **fields: Any) -> None:
         """Return when the record is on the disk; raise StoreError where it is not."""
         await self._store.commit([self.entry(kind, **fields)])
 
