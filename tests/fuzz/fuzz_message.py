@@ -1,4 +1,4 @@
-"""Any bytes are a message or one ParseError, and what is read is written and read again the same.
+"""Any bytes are a message or one that is malformed, and what is read is written and read again the same.
 
 `python tests/fuzz/fuzz_message.py -max_total_time=20`, in CI `-runs=...`; see harness.py.
 """
@@ -7,15 +7,14 @@ import atheris
 import harness
 
 with atheris.instrument_imports(include=["ringwall"]):
-    from ringwall.sip.errors import ParseError
     from ringwall.sip.message import Request
-    from ringwall.sip.parser import parse_message
+    from ringwall.sip.parser import MalformedMessage, parse_message
 
 
 def target(data: bytes) -> None:
     try:
         message = parse_message(data)
-    except ParseError as error:
+    except MalformedMessage as error:
         if error.request is not None:
             error.request.response(error.status, to_tag="x").to_bytes()
         return

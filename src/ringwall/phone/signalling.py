@@ -20,9 +20,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ringwall.sip.errors import FramingError, ParseError
+from ringwall.sip.errors import FramingError
 from ringwall.sip.message import Request, Response
-from ringwall.sip.parser import Ping, Pong, StreamParser
+from ringwall.sip.parser import MalformedMessage, Ping, Pong, StreamParser
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Signalling:
                         to_stack.write(item.to_bytes())
                     case Ping():
                         to_server.write(b"\r\n")
-                    case Pong() | ParseError():
+                    case Pong() | MalformedMessage():
                         continue
             await to_stack.drain()
 

@@ -111,7 +111,7 @@ class Dialog:
         """
         target = _target(request)
         if target is None:
-            raise ParseError(400, "An INVITE needs a Contact", request)
+            raise ParseError(400, "An INVITE needs a Contact")
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,

@@ -245,6 +245,19 @@ def _lengths(lines: list[str]) -> list[str]:
     return found
 
 
+class MalformedMessage(ParseError):  # noqa: N818 - an item of a stream as much as an error
+    """A whole message that breaks the grammar or a limit.
+
+    `head` is its head as it came. `request` holds what a reply needs (Via, From, To, Call-ID, CSeq) where
+    that much could be read; it is None for an ACK and for a response, which are dropped without a word.
+    """
+
+    def __init__(self, fault: ParseError, head: str) -> None:
+        super().__init__(fault.status, fault.reason)
+        self.head = head
+        self.request = answerable(head)
+
+
 def answerable(text: str) -> Request | None:
     """What a refused request needs for its reply, where that much can be read; None for ACK and responses.
 

@@ -1,7 +1,7 @@
 """From bytes to messages: one message at a time, or a stream cut by Content-Length (RFC 3261 7, 18.3).
 
 Rules that this module keeps:
-- Any bytes give messages, ParseErrors or one FramingError, never another exception.
+- Any bytes give messages, malformed ones or one FramingError, never another exception.
 - A stream gives the same results however it is cut into chunks.
 - Lines end with CRLF and nothing else: a lone CR or LF is refused, because two parsers that disagree about
   line ends can be played against each other. For the same reason a message on a stream must say its length
@@ -20,7 +20,7 @@ from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.head import (
     DEFAULT_LIMITS,
     Limits,
-    answerable,
+    MalformedMessage,
     claimed_length,
     read_head,
     written_length,
@@ -32,6 +32,7 @@ __all__ = [
     "PING",
     "PONG",
     "Limits",
+    "MalformedMessage",
     "Ping",
     "Pong",
     "StreamItem",
@@ -53,31 +54,31 @@ class Pong:
 PING: Final = Ping()
 PONG: Final = Pong()
 
-StreamItem = Request | Response | ParseError | Ping | Pong
+StreamItem = Request | Response | MalformedMessage | Ping | Pong
 
 
 def parse_message(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     """The one message that these bytes are; CRLFs before it are skipped (RFC 3261 7.5).
 
-    Raises ParseError: 400 for a malformed message, 505 for another version, 416 for an unsupported scheme of
-    the Request-URI, 414 and 513 for sizes. Without a Content-Length the body is all that follows the head.
+    Raises MalformedMessage: 400 for a malformed message, 505 for another version, 416 for an unsupported
+    scheme of the Request-URI, 414 and 513 for sizes. Without a Content-Length the body is all that follows
+    the head.
     """
     start = 0
     while data.startswith(b"\r\n", start):
         start += 2
     end = data.find(b"\r\n\r\n", start)
     if end < 0:
-        raise ParseError(400, "The headers have no end")
+        raise MalformedMessage(ParseError(400, "The headers have no end"), "")
     if end + 4 - start > limits.head:
-        raise _too_long("headers", limits.head)
+        raise MalformedMessage(_too_long("headers", limits.head), "")
     text = data[start:end].decode("utf-8", "surrogateescape")
     body = data[end + 4 :]
     try:
         message, length = read_head(text, limits)
         _check_body(body, length, limits)
     except ParseError as error:
-        error.request = answerable(text)
-        raise
+        raise MalformedMessage(error, text) from None
     message.body = body
     return message
 
@@ -107,7 +108,7 @@ class StreamParser:
         self._buffer = bytearray()
         self._searched = 0
         self._half_ping = False
-        self._pending: Request | Response | ParseError | None = None
+        self._pending: Request | Response | MalformedMessage | None = None
         self._body_length = 0
         self._broken = False
 
@@ -161,7 +162,7 @@ class StreamParser:
                 return position
             item = self._pending
             self._pending = None
-            if isinstance(item, ParseError):
+            if isinstance(item, MalformedMessage):
                 items.append(item)
             elif item is not None:
                 item.body = bytes(buffer[position:end])
@@ -210,12 +211,11 @@ class StreamParser:
             assert length is not None
             self._pending, self._body_length = message, length
             return
-        fault.head = text
-        fault.request = answerable(text)
+        malformed = MalformedMessage(fault, text)
         if length is None or length > limits.skipped:
-            items.append(fault)
+            items.append(malformed)
             raise FramingError(fault.reason)
-        self._pending, self._body_length = fault, length
+        self._pending, self._body_length = malformed, length
 
 
 def _too_long(what: str, limit: int) -> ParseError:

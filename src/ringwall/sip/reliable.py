@@ -46,7 +46,7 @@ def parse_rack(request: Request) -> RAck:
     """The RAck of a PRACK. Raises ParseError(400) where it is missing or malformed."""
     parts = (request.headers.get("RAck") or "").split()
     if len(parts) != _RACK_PARTS or not is_token(parts[2]):
-        raise ParseError(400, "A PRACK needs a RAck of two numbers and a method", request)
+        raise ParseError(400, "A PRACK needs a RAck of two numbers and a method")
     return RAck(parse_number(parts[0], _LARGEST, "RAck"), parse_number(parts[1], _LARGEST, "RAck"), parts[2])
 
 

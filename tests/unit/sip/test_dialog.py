@@ -90,9 +90,8 @@ def test_a_request_outside_any_dialog_names_none():
 def test_an_invite_without_contact_makes_no_dialog():
     invite = request(branch="z9hG4bKx")
     invite.headers.remove("Contact")
-    with pytest.raises(ParseError, match="400") as caught:
+    with pytest.raises(ParseError, match="400"):
         Dialog.from_invite_received(invite, "bob")
-    assert caught.value.request is invite
 
 
 def test_a_request_in_the_dialog_is_complete():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringwall.sip.errors import OfferError, ParseError
+from ringwall.sip.errors import ParseError
 from ringwall.sip.message import REASONS, Headers, Request, Response
 from ringwall.sip.parser import parse_message
 
@@ -207,9 +207,3 @@ def test_the_repr_shows_neither_values_nor_body() -> None:
     request.headers.set("Authorization", "Digest response=secret")
     assert "secret" not in repr(request)
     assert "body" not in repr(request)
-
-
-def test_an_offer_error_is_a_parse_error_with_a_warning() -> None:
-    error = OfferError("No keys")
-    assert isinstance(error, ParseError)
-    assert (error.status, error.warning, error.code) == (488, "No keys", 399)

@@ -14,7 +14,7 @@ from ringwall.sip.digest import Challenge, parse_authorization
 from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.headers import AuthValue, CSeq, NameAddr, Via, parse_params, split_values
 from ringwall.sip.message import Headers, Request, Response
-from ringwall.sip.parser import Limits, StreamParser, parse_message
+from ringwall.sip.parser import Limits, MalformedMessage, StreamParser, parse_message
 from ringwall.sip.sdes import KEY_LENGTHS, Crypto
 from ringwall.sip.sdp import DIRECTIONS, Connection, Media, Origin, SessionDescription
 from ringwall.sip.uri import Uri
@@ -248,7 +248,7 @@ def touch(message: Request | Response) -> None:
 def test_any_bytes_are_a_message_or_one_parse_error(data: bytes) -> None:
     try:
         message = parse_message(data)
-    except ParseError as error:
+    except MalformedMessage as error:
         if error.request is not None:
             error.request.response(error.status, to_tag="x").to_bytes()
         return

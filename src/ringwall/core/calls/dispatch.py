@@ -23,7 +23,7 @@ from ringwall.core.registrar.flows import FLOW_HEADER, Flow
 from ringwall.core.trunks.trunks import TRUNK_HEADER
 from ringwall.sip.errors import FramingError, ParseError
 from ringwall.sip.message import Request, Response
-from ringwall.sip.parser import Ping, StreamParser
+from ringwall.sip.parser import MalformedMessage, Ping, StreamParser
 from ringwall.sip.transaction import (
     AckMissing,
     AckReceived,
@@ -82,7 +82,7 @@ class Dispatcher:
                     continue
                 for event in switch.tx.receive(message, now):
                     self._event(event)
-            elif isinstance(message, ParseError):
+            elif isinstance(message, MalformedMessage):
                 self._malformed(message)
             elif isinstance(message, Ping):
                 switch.tx.outbox.append(b"\r\n")
@@ -107,7 +107,7 @@ class Dispatcher:
             self._event(event)
         self._switch.flush()
 
-    def _malformed(self, error: ParseError) -> None:
+    def _malformed(self, error: MalformedMessage) -> None:
         self._switch.offenders.note(self._sender(error.head), error.reason, self._loop.time())
         request = error.request
         if request is not None:
