@@ -10,6 +10,13 @@ from ringwall.sip.sdp import Crypto, SessionDescription
 BOTH = (AES_CM, GCM_256)
 _KEY = re.compile(rb"a=crypto:\d+ (\S+) inline:([A-Za-z0-9+/]+)")
 _PLAIN = re.compile(rb"^m=\S+ (?!0 )\d+ (?!RTP/SAVPF?|UDP/TLS/RTP/SAVPF?)\S*", re.MULTILINE)
+# What may leave; the phones and carriers of the rig say more than that.
+_STRANGE = re.compile(
+    rb"^(v=0|o=- \d+ \d+ IN IP4 203\.0\.113\.1|s=-|c=IN IP4 203\.0\.113\.1|t=0 0|m=[^\r\n]*|"
+    rb"a=(?:rtpmap|fmtp|ptime|crypto|fingerprint|setup|rtcp|mid|ice-\w+|candidate):[^\r\n]*|"
+    rb"a=(?:sendrecv|sendonly|recvonly|inactive|rtcp-mux|end-of-candidates))\r\n",
+    re.MULTILINE,
+)
 _FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["1F"] * 32)
 
 
@@ -40,7 +47,11 @@ def describe(
         lines += [_FINGERPRINT, "a=setup:actpass", "a=mid:0", "a=rtcp-mux"]
     else:
         lines += [crypto_line(tag, suite) for tag, suite in zip(tags or range(1, 9), suites, strict=False)]
-    head = f"v=0\r\no=phone 77 {version} IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n"
+    head = (
+        f"v=0\r\no=phone 77 {version} IN IP4 198.51.100.9\r\ns=Desk of Anna\r\ni=3rd floor\r\nc=IN IP4 198.51.100.9\r\n"
+        "b=AS:84\r\nt=0 0\r\na=tool:desk phone 1.2.3\r\n"
+    )
+    lines += ["a=ssrc:1 cname:anna@10.1.2.3", "a=x-house:upstairs"]
     return (head + before + "\r\n".join(lines) + "\r\n" + after).encode()
 
 
@@ -77,10 +88,15 @@ class Witness:
     def __init__(self) -> None:
         self.owner: dict[str, tuple[str, str]] = {}
         self.faults: list[str] = []
+        self.said: dict[str, tuple[str, dict[int, bytes]]] = {}  # session and its versions, by Call-ID
 
     def saw(self, call_id: str, direction: str, body: bytes, *, clear: bool = False) -> None:
         if not body.startswith(b"v=0"):
             return
+        if direction == "to phone" and (strange := _STRANGE.sub(b"", body)):
+            self.faults.append(f"a party was sent what nobody here says: {strange!r}")
+        if direction == "to phone":
+            self._next(call_id, body)
         if clear and keys(body):
             self.faults.append("a carrier in clear text was sent a key")
         if direction == "to phone" and not clear and _PLAIN.search(body):
@@ -91,3 +107,15 @@ class Witness:
             owner = self.owner.setdefault(key, (call_id, direction))
             if direction == "to phone" and owner != (call_id, direction):
                 self.faults.append(f"a key of {owner} was seen at {(call_id, direction)}")
+
+    def _next(self, call_id: str, body: bytes) -> None:
+        """The origin stays; what is new has a higher version, and what has an old one is the same (RFC 3264 8)."""
+        match = re.search(rb"o=- (\d+) (\d+)", body)
+        assert match is not None
+        session, version = match[1].decode(), int(match[2])
+        was, said = self.said.setdefault(call_id, (session, {}))
+        if session != was or (said.get(version, b"") != body and version <= max(said, default=0)):
+            self.faults.append(
+                f"the versions {list(said)} of session {was} are followed by {version} of {session}"
+            )
+        said[version] = body

@@ -144,4 +144,6 @@ class Rtpengine:
             attributes=keep,
             cryptos=() if dtls else cryptos,
         )
-        return sdp.replace(media=(media,), connection=None).to_bytes()
+        assert {b"origin", b"session-connection"} <= set(command[b"replace"])
+        origin = sdp.origin._replace(address="203.0.113.1")
+        return sdp.replace(origin=origin, media=(media,), connection=None).to_bytes()

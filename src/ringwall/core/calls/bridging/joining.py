@@ -15,7 +15,7 @@ import re
 from typing import Final
 
 from ringwall.core.calls.dialog import agreement, session
-from ringwall.core.calls.media import descriptions, server_leg
+from ringwall.core.calls.media import descriptions, leaving, server_leg
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay, Side
@@ -88,7 +88,7 @@ def offer_of(leg: Leg) -> descriptions.Checked:
 
 async def reinvite(switch: Switch, leg: Leg, body: bytes) -> Response:
     """Offer a party other media; returns its 2xx. Raises NotJoined, LegGone."""
-    body = descriptions.continued(body, leg.local_sdp)
+    body = leaving.offer(leg, body)
     for _ in range(_TRIES):
         if leg.dialog is None or leg.state is not LegState.TALKING:
             break
@@ -124,7 +124,9 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg, *, answers
         relay, Side.A, offer.for_relay, second.profile, descriptions.between_relays, first=True
     )
     others = (given, first.remote_sdp, first.local_sdp, second.remote_sdp, second.local_sdp)
-    body = descriptions.outgoing_offer(made, second.profile, *others, used=second.suite)
+    body = leaving.offer(
+        second, descriptions.outgoing_offer(made, second.profile, *others, used=second.suite)
+    )
     response = await reinvite(switch, second, body)
     answer = descriptions.check_answer(
         response.body, response.headers.get("content-type"), second.local_sdp, second.clear_text
@@ -134,7 +136,7 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg, *, answers
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, first.profile)
     declined = offer.rejected_streams if answers else ("",)
     told = (offer.for_relay, answer.for_relay, body)
-    return descriptions.outgoing_answer(made, first.profile, declined, *told)
+    return leaving.answer(first, descriptions.outgoing_answer(made, first.profile, declined, *told))
 
 
 async def switch_media(switch: Switch, call: Call, leg: Leg, body: bytes) -> None:

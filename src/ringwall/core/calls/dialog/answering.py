@@ -10,7 +10,7 @@ Rules that this module keeps:
 import secrets
 
 from ringwall.core.calls.dialog import agreement, session, teardown
-from ringwall.core.calls.media import descriptions
+from ringwall.core.calls.media import descriptions, leaving
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -180,9 +180,10 @@ async def join_answer(switch: Switch, call: Call, leg: Leg, response: Response) 
     leg.suite = answer.suite
     leg.offers.received_answer()
     made = await switch.relays.answer(relay, Side.A, answer.for_relay, caller.profile)
-    return descriptions.outgoing_answer(
+    body = descriptions.outgoing_answer(
         made, caller.profile, caller.rejected_streams, call.offer, answer.for_relay, leg.local_sdp
     )
+    return leaving.answer(caller, body)
 
 
 def _accept(switch: Switch, call: Call) -> None:

@@ -13,7 +13,7 @@ RFC 3261 14, RFC 3311. Rules that this module keeps:
 from typing import Final
 
 from ringwall.core.calls.dialog import agreement, glare, session, teardown
-from ringwall.core.calls.media import descriptions, server_leg
+from ringwall.core.calls.media import descriptions, leaving, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -121,7 +121,7 @@ async def _change_alone(
             failure = 503, "the media relay is not available"
         else:
             if call.talks() and leg.state is not LegState.ENDED:
-                agreed(switch, call, leg, key, request, offer, descriptions.continued(back, leg.local_sdp))
+                agreed(switch, call, leg, key, request, offer, back)
                 for told in switch.hooks.media_changed:
                     told(call, leg)
             return
@@ -163,6 +163,7 @@ async def _change(
         body = descriptions.outgoing_offer(
             made, other.profile, given, leg.remote_sdp, leg.local_sdp, used=other.suite
         )
+        body = leaving.offer(other, body)
     except (EdgeRefused, EdgeUnavailable) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         failure = 503, "the media relay is not available"
@@ -214,6 +215,7 @@ async def _joined(
         back = descriptions.outgoing_answer(
             made, leg.profile, offer.rejected_streams, offer.for_relay, answer.for_relay, body
         )
+        back = leaving.answer(leg, back)
     except MediaRefused as error:
         # The other party has switched to something that must not be relayed: there is no way back but the
         # end.

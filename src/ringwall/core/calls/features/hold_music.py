@@ -97,7 +97,6 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
     if not call.talks() or leg.state is LegState.ENDED:
         return
     call.bridge_holds.add(REASON)
-    back = descriptions.continued(back, leg.local_sdp)
     renegotiation.agreed(switch, call, leg, key, request, offer, back)
     await _update(switch, call)
 

@@ -19,6 +19,7 @@ Rules that this module keeps:
 import re
 from dataclasses import dataclass, field
 
+from ringwall.core.calls.media import leaving
 from ringwall.core.calls.model.relay import Profile
 from ringwall.core.trunks.clear_text import PROTOCOL, ClearText
 from ringwall.sip.errors import ParseError
@@ -40,7 +41,6 @@ _CRYPTO_LINE = re.compile(
 _MEDIA_LINE = re.compile(rb"^m=audio (\d{1,5}) (\S+)", re.MULTILINE)
 _NOT_SDES: tuple[bytes, ...] = (b"a=crypto:", b"a=fingerprint:", b"a=setup:")
 _NOT_DTLS: tuple[bytes, ...] = (b"a=crypto:",)
-_ORIGIN = re.compile(rb"^o=(\S+ \S+) (\d{1,18}) ([^\r\n]*)", re.MULTILINE)
 _ANY_MEDIA_LINE = re.compile(rb"^m=\S+ (\d{1,5})\S* (\S+)", re.MULTILINE)
 
 
@@ -167,6 +167,7 @@ def outgoing_offer(made: bytes, profile: Profile | ClearText, *others: bytes, us
     relay may still have keys of the other side in them. Raises MediaRefused.
     """
     _check_made(made, profile)
+    made = leaving.known_only(made)
     if profile is not Profile.SDES:
         return _with_cryptos(made, set())
     fresh = _fresh_cryptos(made, set().union(*map(keys_of, others)))
@@ -181,6 +182,7 @@ def outgoing_answer(
 ) -> bytes:
     """The answer that a party gets; no key of the `others` may be in it. Raises MediaRefused."""
     _check_made(made, profile)
+    made = leaving.known_only(made)
     if profile is not Profile.SDES:
         made = _with_cryptos(made, set())
     else:
@@ -204,15 +206,6 @@ def retagged(answer: bytes, made: bytes) -> bytes:
         return answer
     tag, suite, _ = lines[0]
     return answer.replace(b"a=crypto:%b %b " % (tag, suite), b"a=crypto:%b %b " % (tags[suite], suite))
-
-
-def continued(description: bytes, before: bytes) -> bytes:
-    """The description as the next one of a session whose last one was `before` (RFC 3264 8)."""
-    last, own = _ORIGIN.search(before), _ORIGIN.search(description)
-    if last is None or own is None:
-        return description
-    line = b"o=%b %d %b" % (last[1], int(last[2]) + 1, last[3])
-    return description[: own.start()] + line + description[own.end() :]
 
 
 def keys_of(sdp: bytes) -> set[bytes]:

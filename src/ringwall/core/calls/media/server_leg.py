@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ringwall.core.calls.media import descriptions
+from ringwall.core.calls.media import descriptions, leaving
 from ringwall.core.calls.media.descriptions import AES_CM, GCM_256, SUITES, Checked, MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -84,6 +84,7 @@ async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Ite
     )
     told = await switch.relays.answer(relay, Side.A, ours, leg.profile)
     body = descriptions.outgoing_answer(told, leg.profile, offer.rejected_streams, offer.for_relay, ours)
+    body = leaving.answer(leg, body)
     _still_there(switch, leg, relay)
     before.suite, before.key = crypto.suite, key
     await switch.media.connect(leg.tag, _wiring(audio, crypto, key))
@@ -106,9 +107,8 @@ async def offer(switch: Switch, call: Call, leg: Leg, server: int) -> Offered:
         relay, Side.B, ours, leg.profile, descriptions.between_relays, first=True
     )
     others = (given, leg.remote_sdp, leg.local_sdp)
-    return Offered(
-        relay, media, ours, descriptions.outgoing_offer(made, leg.profile, *others, used=leg.suite)
-    )
+    body = descriptions.outgoing_offer(made, leg.profile, *others, used=leg.suite)
+    return Offered(relay, media, ours, leaving.offer(leg, body))
 
 
 async def taken(switch: Switch, leg: Leg, offered: Offered, response: Response) -> None:

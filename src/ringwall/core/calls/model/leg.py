@@ -71,6 +71,7 @@ class Leg(Observed):
     relay: Relay | None = None  # a relay of its own: of a branch until it answers, or to the media server
     media: MediaLeg | None = None  # its leg at the media server, if its media goes there
     local_sdp: bytes = field(default=b"", repr=False)  # what we sent last
+    sdp_version: int = 0  # of the last offer that was made for it, taken or not
     remote_sdp: bytes = field(default=b"", repr=False)  # what it sent last, as it came
     rejected_streams: tuple[
         str, ...
@@ -159,6 +160,7 @@ class Leg(Observed):
             "answered_at": self.answered_at,
             "dialog": each_text(self.dialog.to_value(), stored),
             "declined": [stored(line) for line in self.rejected_streams],
+            "sdp_version": self.sdp_version,
             "suite": self.suite,
             "timer": self.timer.to_value() if self.timer else None,
             "allows_update": self.allows_update,
@@ -207,6 +209,7 @@ class Leg(Observed):
             state=LegState.TALKING,
             dialog=Dialog.from_value(each_text(value["dialog"], restored)),
             offers=OfferAnswer(OfferState.STABLE, agreed=True),
+            sdp_version=value.get("sdp_version", 0),
             local_sdp=secrets["local_sdp"].encode("latin-1"),
             remote_sdp=secrets["remote_sdp"].encode("latin-1"),
             rejected_streams=tuple(restored(line) for line in value["declined"]),

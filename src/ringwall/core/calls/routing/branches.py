@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ringwall.core.calls.dialog import answering, keepalive, session, teardown
-from ringwall.core.calls.media import descriptions
+from ringwall.core.calls.media import descriptions, leaving
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Continuation, Leg
@@ -93,7 +93,7 @@ async def _ring(switch: Switch, call: Call, leg: Leg, build: Build, then: Contin
         given, made = await switch.relays.offer(
             relay, Side.A, call.offer, leg.profile, descriptions.between_relays, first=True
         )
-        body = descriptions.outgoing_offer(made, leg.profile, given)
+        body = leaving.offer(leg, descriptions.outgoing_offer(made, leg.profile, given))
     except (EdgeRefused, EdgeUnavailable) as error:
         teardown.branch_failed(switch, call, leg, 503, "Media Relay Unavailable")
         switch.record("system.relay_failed", call=call.id, why=str(error))
