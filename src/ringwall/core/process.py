@@ -17,6 +17,7 @@ from ringwall.core.calls.features import hunting
 from ringwall.core.calls.operations import conferences, features, monitoring
 from ringwall.core.calls.operations.calls import add_operations as add_call_operations
 from ringwall.core.calls.resume import load_use, recall_use, take_up
+from ringwall.core.calls.switch.own_addresses import OwnAddressBook
 from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.control_socket import ControlSocket
@@ -188,6 +189,7 @@ class Core:
             forwardings=self.forwarding,
             loop=loop,
             call_keys=self.call_keys,
+            own_addresses=OwnAddressBook(settings),
             media=Media(self.media_links),
         )
         notices = EmergencyNotices(

@@ -8,6 +8,7 @@ from unittest import mock
 
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.resume import recall_use, take_up
+from ringwall.core.calls.switch.own_addresses import OwnAddressBook
 from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry, UserEntry
@@ -23,6 +24,7 @@ from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.call_keys import CallKeys
 from ringwall.core.trunks.trunks import Trunks
+from ringwall.infra.host_addresses import HostAddresses
 from ringwall.infra.settings import Settings
 from ringwall.policy.usage import Use
 from ringwall.sip.digest import ha1
@@ -166,6 +168,7 @@ class World:
             forwardings=self.rights,
             loop=self.loop,
             call_keys=self.call_keys,
+            own_addresses=OwnAddressBook(self.settings, HostAddresses),
             media=Media([self.media_server]),
         )
         self.dispatcher = Dispatcher(self.switch, self.loop, lambda _response: False)

@@ -15,7 +15,7 @@ import re
 from typing import Final
 
 from ringwall.core.calls.dialog import agreement, session
-from ringwall.core.calls.media import descriptions, leaving, server_leg
+from ringwall.core.calls.media import descriptions, leaving, media_places, server_leg
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay, Side
@@ -23,7 +23,6 @@ from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.sip.message import Response
 
-SDP: Final = "application/sdp"
 _DIRECTION: Final = re.compile(rb"^a=(?:sendonly|recvonly|inactive)(?=\r?$)", re.MULTILINE)
 _TRIES: Final = 4
 _PAUSE: Final = 0.7  # seconds between them, while the party changes something itself
@@ -83,7 +82,7 @@ def placeholder_of(switch: Switch, leg: Leg) -> Leg:
 
 def offer_of(leg: Leg) -> descriptions.Checked:
     """What a party would offer somebody else: what it said last. Raises MediaRefused."""
-    return descriptions.check_offer(active(leg.remote_sdp), SDP, prefer=leg.suite, clear_text=leg.clear_text)
+    return descriptions.said_before(active(leg.remote_sdp), prefer=leg.suite, clear_text=leg.clear_text)
 
 
 async def reinvite(switch: Switch, leg: Leg, body: bytes) -> Response:
@@ -129,7 +128,11 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg, *, answers
     )
     response = await reinvite(switch, second, body)
     answer = descriptions.check_answer(
-        response.body, response.headers.get("content-type"), second.local_sdp, second.clear_text
+        response.body,
+        response.headers.get("content-type"),
+        second.local_sdp,
+        second.clear_text,
+        places=media_places.of_leg(switch, second),
     )
     second.remote_sdp, second.suite = response.body, answer.suite
     server_leg.leave(switch, second)

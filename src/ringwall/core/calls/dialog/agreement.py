@@ -10,8 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ringwall.core.calls.dialog import glare, teardown
-from ringwall.core.calls.dialog.glare import SDP
-from ringwall.core.calls.media import descriptions, server_leg
+from ringwall.core.calls.media import descriptions, media_places, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -34,11 +33,9 @@ async def resync_relay(switch: Switch, call: Call, relay: Relay) -> None:
     assert first is not None
     assert second is not None
     try:
-        offer = descriptions.check_offer(
-            first.remote_sdp, SDP, prefer=first.suite, clear_text=first.clear_text
-        )
-        answer = descriptions.check_offer(
-            second.remote_sdp, SDP, prefer=second.suite, clear_text=second.clear_text
+        offer = descriptions.said_before(first.remote_sdp, prefer=first.suite, clear_text=first.clear_text)
+        answer = descriptions.said_before(
+            second.remote_sdp, prefer=second.suite, clear_text=second.clear_text
         )
         _, made = await switch.relays.offer(
             relay, first.side, offer.for_relay, second.profile, between(second)
@@ -60,7 +57,9 @@ def reanswered(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: 
     if body == leg.remote_sdp:
         return True
     try:
-        answer = descriptions.check_answer(body, content_type, leg.local_sdp, leg.clear_text)
+        answer = descriptions.check_answer(
+            body, content_type, leg.local_sdp, leg.clear_text, places=media_places.of_leg(switch, leg)
+        )
     except MediaRefused as error:
         glare.media_refused(switch, call, leg, error.why, "answer")
         teardown.end(switch, call, error.why)

@@ -10,7 +10,7 @@ Rules that this module keeps:
 import secrets
 
 from ringwall.core.calls.dialog import agreement, session, teardown
-from ringwall.core.calls.media import descriptions, leaving
+from ringwall.core.calls.media import descriptions, leaving, media_places
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -174,7 +174,11 @@ async def join_answer(switch: Switch, call: Call, leg: Leg, response: Response) 
     if response.body and response.body == leg.remote_sdp and caller.local_sdp:
         return caller.local_sdp  # the answer says again what the early media said
     answer = descriptions.check_answer(
-        response.body, response.headers.get("content-type"), leg.local_sdp, leg.clear_text
+        response.body,
+        response.headers.get("content-type"),
+        leg.local_sdp,
+        leg.clear_text,
+        places=media_places.of_leg(switch, leg),
     )
     leg.remote_sdp = response.body
     leg.suite = answer.suite

@@ -13,7 +13,7 @@ RFC 3261 14, RFC 3311. Rules that this module keeps:
 from typing import Final
 
 from ringwall.core.calls.dialog import agreement, glare, session, teardown
-from ringwall.core.calls.media import descriptions, leaving, server_leg
+from ringwall.core.calls.media import descriptions, leaving, media_places, server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -68,6 +68,7 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
         offer = descriptions.check_offer(
             request.body,
             request.headers.get("content-type"),
+            places=media_places.of_leg(switch, leg),
             prefer=leg.suite,
             avoid=_avoided(call, leg),
             clear_text=leg.clear_text,
@@ -209,7 +210,11 @@ async def _joined(
     assert call.relay is not None
     try:
         answer = descriptions.check_answer(
-            response.body, response.headers.get("content-type"), body, other.clear_text
+            response.body,
+            response.headers.get("content-type"),
+            body,
+            other.clear_text,
+            places=media_places.of_leg(switch, other),
         )
         made = await switch.relays.answer(call.relay, leg.side, answer.for_relay, leg.profile)
         back = descriptions.outgoing_answer(

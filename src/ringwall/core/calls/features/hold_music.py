@@ -66,9 +66,7 @@ def _holding(
 async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> None:
     other = call.other(leg)
     assert other is not None
-    offer = descriptions.check_offer(
-        request.body, request.headers.get("content-type"), prefer=leg.suite, clear_text=leg.clear_text
-    )
+    offer = descriptions.said_before(request.body, prefer=leg.suite, clear_text=leg.clear_text)
     call.begin_move()
     try:
         back = await server_leg.answer(switch, call, leg, offer)
@@ -80,12 +78,8 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
             call.end_move()
             # The suite may have to be another one beside that of the other party.
             avoid = "" if call.relay is not None and call.relay.chained else other.suite
-            offer = descriptions.check_offer(
-                request.body,
-                request.headers.get("content-type"),
-                prefer=leg.suite,
-                avoid=avoid,
-                clear_text=leg.clear_text,
+            offer = descriptions.said_before(
+                request.body, prefer=leg.suite, avoid=avoid, clear_text=leg.clear_text
             )
             await renegotiation.pass_on(switch, call, leg, other, key, request, offer)
         return

@@ -83,9 +83,7 @@ def _answer(switch: Switch, call: Call, refusal: Refusal) -> None:
 async def _play(switch: Switch, call: Call, refusal: Refusal, items: tuple[Item, ...]) -> None:
     caller = call.caller
     try:
-        offer = descriptions.check_offer(
-            caller.remote_sdp, "application/sdp", prefer=caller.suite, clear_text=caller.clear_text
-        )
+        offer = descriptions.said_before(caller.remote_sdp, prefer=caller.suite, clear_text=caller.clear_text)
         body = await server_leg.answer(switch, call, caller, offer)
     except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError):
         _answer(switch, call, refusal)

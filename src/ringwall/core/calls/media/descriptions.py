@@ -14,15 +14,19 @@ Rules that this module keeps:
   other side gets. What leaves is checked for that, so a mistake of the relay refuses the call instead of
   sharing a key.
 - Only one audio stream is carried; other streams of an offer are declined in their place (RFC 3264 6).
+- Where media would be sent to is held against what the party may name (`media_places`) when a description
+  comes, and only then: what passed is read again without that, also for a party that is away.
 """
 
 import re
 from dataclasses import dataclass, field
 
 from ringwall.core.calls.media import leaving
+from ringwall.core.calls.media.media_places import MediaPlaces
 from ringwall.core.calls.model.relay import Profile
 from ringwall.core.trunks.clear_text import PROTOCOL, ClearText
 from ringwall.sip.errors import ParseError
+from ringwall.sip.media_address import Kind, candidate_place, kind_of
 from ringwall.sip.sdp import Crypto, Media, SessionDescription
 
 AES_CM = "AES_CM_128_HMAC_SHA1_80"
@@ -41,6 +45,8 @@ _CRYPTO_LINE = re.compile(
 _MEDIA_LINE = re.compile(rb"^m=audio (\d{1,5}) (\S+)", re.MULTILINE)
 _NOT_SDES: tuple[bytes, ...] = (b"a=crypto:", b"a=fingerprint:", b"a=setup:")
 _NOT_DTLS: tuple[bytes, ...] = (b"a=crypto:",)
+_CANDIDATE = b"a=candidate:"
+_SDP = "application/sdp"
 _ANY_MEDIA_LINE = re.compile(rb"^m=\S+ (\d{1,5})\S* (\S+)", re.MULTILINE)
 
 
@@ -72,17 +78,42 @@ def check_offer(
     body: bytes,
     content_type: str | None,
     *,
+    places: MediaPlaces,
     prefer: str = "",
     avoid: str = "",
     clear_text: ClearText | None = None,
 ) -> Checked:
     """Check an offer and choose the suite that the relay sees.
 
-    `prefer` is the suite that the leg uses already, `avoid` the one of the other leg. With `clear_text` plain
-    RTP is taken where the offer has nothing better. Raises MediaRefused.
+    `places` is where the party may have media sent to, `prefer` the suite that the leg uses already, `avoid`
+    the one of the other leg. With `clear_text` plain RTP is taken where the offer has nothing better. Raises
+    MediaRefused.
     """
     description = _description(body, content_type)
     place, audio = _audio(description)
+    checked = _offer(body, description, place, audio, prefer, avoid, clear_text)
+    _check_places(description, place, places)
+    return checked
+
+
+def said_before(
+    body: bytes, *, prefer: str = "", avoid: str = "", clear_text: ClearText | None = None
+) -> Checked:
+    """Read again, as an offer, what a party said and what passed then. Raises MediaRefused."""
+    description = _description(body, _SDP)
+    place, audio = _audio(description)
+    return _offer(body, description, place, audio, prefer, avoid, clear_text)
+
+
+def _offer(
+    body: bytes,
+    description: SessionDescription,
+    place: int,
+    audio: Media,
+    prefer: str,
+    avoid: str,
+    clear_text: ClearText | None,
+) -> Checked:
     plain = clear_text is not None and audio.protocol == PROTOCOL
     if not plain:
         _no_plain_rtp(description)
@@ -102,11 +133,20 @@ def check_offer(
 
 
 def check_answer(
-    body: bytes, content_type: str | None, offered: bytes, clear_text: ClearText | None = None
+    body: bytes,
+    content_type: str | None,
+    offered: bytes,
+    clear_text: ClearText | None = None,
+    *,
+    places: MediaPlaces,
 ) -> Checked:
-    """Check the answer to the offer that we sent as `offered`, in clear text if so. Raises MediaRefused."""
+    """Check the answer to the offer that we sent as `offered`, in clear text if so.
+
+    `places` is where the party may have media sent to. Raises MediaRefused.
+    """
     description = _description(body, content_type)
     place, audio = _audio(description)
+    _check_places(description, place, places)
     if clear_text is None:
         _no_plain_rtp(description)
     lines = _ANY_MEDIA_LINE.findall(offered)
@@ -216,12 +256,21 @@ def keys_of(sdp: bytes) -> set[bytes]:
 def _description(body: bytes, content_type: str | None) -> SessionDescription:
     if not body:
         raise MediaRefused("a session description with SRTP is needed")
-    if content_type is None or content_type.partition(";")[0].strip().lower() != "application/sdp":
+    if content_type is None or content_type.partition(";")[0].strip().lower() != _SDP:
         raise MediaRefused("the body must be application/sdp")
     try:
         return SessionDescription.parse(body)
     except ParseError as error:
         raise MediaRefused(error.reason) from error
+
+
+def _check_places(description: SessionDescription, place: int, places: MediaPlaces) -> None:
+    try:
+        fault = places.fault(description, place)
+    except ParseError as error:
+        raise MediaRefused(error.reason) from error
+    if fault:
+        raise MediaRefused(fault)
 
 
 def _audio(description: SessionDescription) -> tuple[int, Media]:
@@ -282,11 +331,22 @@ def _only(body: bytes, place: int, keep: Crypto | None) -> bytes:
     for line in body.replace(b"\r\n", b"\n").split(b"\n"):
         if line.startswith(b"m="):
             stream += 1
+        if line.startswith(_CANDIDATE) and _is_link_local(line):
+            continue
         if stream in {-1, place} and (line == key or not line.startswith(unwanted)):
             lines.append(line)
     if lines[-1]:
         lines.append(b"")
     return b"\r\n".join(lines)
+
+
+def _is_link_local(line: bytes) -> bool:
+    """Whether an ICE candidate is of a link that the relay is not on."""
+    try:
+        place = candidate_place(line.removeprefix(_CANDIDATE).decode("utf-8", "surrogateescape"))
+    except ParseError:
+        return True
+    return kind_of(place.address) is Kind.LINK_LOCAL
 
 
 def _check_made(made: bytes, profile: Profile | ClearText) -> None:

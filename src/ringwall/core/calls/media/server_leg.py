@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ringwall.core.calls.media import descriptions, leaving
+from ringwall.core.calls.media import descriptions, leaving, media_places
 from ringwall.core.calls.media.descriptions import AES_CM, GCM_256, SUITES, Checked, MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -117,7 +117,11 @@ async def taken(switch: Switch, leg: Leg, offered: Offered, response: Response) 
     Raises MediaRefused, EdgeRefused, EdgeUnavailable, MediaError.
     """
     answered = descriptions.check_answer(
-        response.body, response.headers.get("content-type"), leg.local_sdp, leg.clear_text
+        response.body,
+        response.headers.get("content-type"),
+        leg.local_sdp,
+        leg.clear_text,
+        places=media_places.of_leg(switch, leg),
     )
     leg.remote_sdp, leg.suite = response.body, answered.suite
     await _answered(switch, leg, offered.relay, offered.media, answered.for_relay)
@@ -128,7 +132,7 @@ async def reanswered(switch: Switch, leg: Leg, body: bytes) -> None:
     relay, media = leg.relay, leg.media
     if relay is None or media is None:
         return
-    answered = descriptions.check_offer(body, "application/sdp", prefer=leg.suite, clear_text=leg.clear_text)
+    answered = descriptions.said_before(body, prefer=leg.suite, clear_text=leg.clear_text)
     crypto = Crypto(1, media.suite, f"inline:{media.key}")
     ours = _description(media.place, crypto, ["0", "8", _EVENTS], _EVENTS)
     _, made = await switch.relays.offer(relay, Side.B, ours, leg.profile, descriptions.between_relays)

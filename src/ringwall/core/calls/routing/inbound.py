@@ -38,7 +38,7 @@ def invited(switch: Switch, key: str, request: Request, line: TrunkLine, flow: F
     if switch.trunks.is_full(line):
         refuse(503, "Trunk Full", f"the trunk {line.name} carries as many calls as it may")
         return
-    offer = setup.admitted(switch, key, request, refuse, clear_text=clear_text_of(line))
+    offer = setup.admitted(switch, key, request, flow or line, refuse, clear_text=clear_text_of(line))
     if offer is None:
         return
     answer = switch.ask(

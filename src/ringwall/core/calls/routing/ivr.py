@@ -110,9 +110,7 @@ async def hear_caller(
         return b""
     why_not = 503, "Media Server Unavailable", "the media server is not available"
     try:
-        offer = descriptions.check_offer(
-            caller.remote_sdp, "application/sdp", prefer=caller.suite, clear_text=caller.clear_text
-        )
+        offer = descriptions.said_before(caller.remote_sdp, prefer=caller.suite, clear_text=caller.clear_text)
         body = await server_leg.answer(switch, call, caller, offer, switch.rooms.get(room, ()))
     except MediaRefused as error:
         why_not = 488, "Not Acceptable Here", error.why

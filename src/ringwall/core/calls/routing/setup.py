@@ -10,7 +10,7 @@ Rules that this module keeps:
 from functools import partial
 
 from ringwall.core.calls.dialog import answering, session, teardown
-from ringwall.core.calls.media import descriptions
+from ringwall.core.calls.media import descriptions, media_places
 from ringwall.core.calls.media.descriptions import Checked, MediaRefused
 from ringwall.core.calls.model import codes, star_codes
 from ringwall.core.calls.model.call import Call
@@ -22,6 +22,7 @@ from ringwall.core.calls.routing.rejection import InviteRejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
 from ringwall.core.registrar.flows import Flow
+from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks.clear_text import ClearText
 from ringwall.policy.actions import PhoneSubject
 from ringwall.policy.grant import Denial, Grant
@@ -49,7 +50,7 @@ def invited(switch: Switch, key: str, request: Request, device: DeviceEntry, flo
     emergency = isinstance(answer, Grant) and answer.number_class is NumberClass.EMERGENCY
     if not emergency and not has_room(switch, refuse):
         return
-    offer = admitted(switch, key, request, refuse, emergency=emergency)
+    offer = admitted(switch, key, request, flow, refuse, emergency=emergency)
     if offer is None:
         return
     made = partial(_let_in_phone, switch, key, request, device, flow, offer, codes.hidden(dialled))
@@ -103,7 +104,7 @@ def _feature(
     nobody = isinstance(dialling.subject_of(switch, device), PhoneSubject)
     if not has_room(switch, refuse):
         return
-    offer = admitted(switch, key, request, refuse)
+    offer = admitted(switch, key, request, flow, refuse)
     if offer is None:
         return
     if answers is None or (typed and not code.takes):
@@ -129,6 +130,7 @@ def admitted(
     switch: Switch,
     key: str,
     request: Request,
+    sender: Flow | TrunkLine,
     refuse: InviteRejection,
     *,
     clear_text: ClearText | None = None,
@@ -146,8 +148,12 @@ def admitted(
         switch.respond(key, too_small)
         return None
     try:
-        content_type = request.headers.get("content-type")
-        return descriptions.check_offer(request.body, content_type, clear_text=clear_text)
+        return descriptions.check_offer(
+            request.body,
+            request.headers.get("content-type"),
+            places=media_places.of_sender(switch, sender),
+            clear_text=clear_text,
+        )
     except MediaRefused as error:
         headers = [teardown.warning(error.why)]
         switch.respond(key, request.response(488, to_tag=switch.new_tag(), headers=headers))

@@ -22,6 +22,7 @@ from ringwall.core.calls.model.settings import Forwardings
 from ringwall.core.calls.model.states import CallState, LegEvent
 from ringwall.core.calls.switch.asking import Asking
 from ringwall.core.calls.switch.latest import Latest
+from ringwall.core.calls.switch.own_addresses import OwnAddressBook
 from ringwall.core.calls.switch.relay_control import RelayControl
 from ringwall.core.calls.switch.wire import LegGone, Wire
 from ringwall.core.media.control import Media
@@ -88,6 +89,7 @@ class Switch(Wire, Asking):
         forwardings: Forwardings,
         loop: asyncio.AbstractEventLoop,
         call_keys: CallKeys,
+        own_addresses: OwnAddressBook,
         media: Media | None = None,
     ) -> None:
         Wire.__init__(self, transactions, write, rights, trunks, loop)
@@ -106,6 +108,7 @@ class Switch(Wire, Asking):
         self.watch = watch
         self.offenders = offenders
         self.forwardings = forwardings
+        self.own_addresses = own_addresses
         self.media = media or Media()
         self.usage = rights.use  # of outside calls, for the limits of the policy
         self.spent_grants = SpentGrants()

@@ -1,15 +1,22 @@
 """The checks of offers and answers as functions (T5)."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ringwall.core.calls.media import descriptions, leaving
 from ringwall.core.calls.media.descriptions import AES_CM, GCM_128, GCM_256, SUITES, MediaRefused, keys_of
+from ringwall.core.calls.media.media_places import MediaPlaces
 from ringwall.core.calls.model.relay import Profile
+from ringwall.core.calls.switch.own_addresses import OwnAddresses
 from support.calls.media import answer_to, crypto_line, describe
 
 SDP = "application/sdp"
+ANYWHERE = MediaPlaces(OwnAddresses(frozenset(), frozenset(), ()), "198.51.100.9")
+checked_offer = partial(descriptions.check_offer, places=ANYWHERE)
+checked_answer = partial(descriptions.check_answer, places=ANYWHERE)
 ALL = (*SUITES, "AES_CM_128_HMAC_SHA1_32", "F8_128_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_80")
 
 
@@ -24,11 +31,9 @@ def test_exactly_one_accepted_suite_is_shown_to_the_relay(suites, other, chained
     good = [s for s in suites if s in SUITES]
     if not good:
         with pytest.raises(MediaRefused):
-            descriptions.check_offer(offer, SDP)
+            checked_offer(offer, SDP)
         return
-    checked = descriptions.check_offer(
-        offer, SDP, prefer=other if chained else "", avoid="" if chained else other
-    )
+    checked = checked_offer(offer, SDP, prefer=other if chained else "", avoid="" if chained else other)
     assert len(keys_of(checked.for_relay)) == 1
     assert keys_of(checked.for_relay) <= keys_of(offer)
     assert checked.suite in good
@@ -47,7 +52,7 @@ def test_no_bytes_make_the_check_fail_in_another_way(data) -> None:
         at = data.draw(st.integers(0, len(body) - 1))
         body[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
     try:
-        checked = descriptions.check_offer(bytes(body), SDP)
+        checked = checked_offer(bytes(body), SDP)
     except MediaRefused:
         return
     assert b"RTP/AVP" not in checked.for_relay
@@ -64,19 +69,19 @@ def test_a_parameter_that_turns_protection_off_refuses_the_whole_offer(parameter
         + (crypto_line(2, GCM_256) + f" {parameter}\r\n").encode()
     )
     with pytest.raises(MediaRefused, match=parameter):
-        descriptions.check_offer(offer, SDP)
+        checked_offer(offer, SDP)
 
 
 def test_other_session_parameters_only_cost_their_line() -> None:
     offer = describe((AES_CM,)) + (crypto_line(2, GCM_256) + " KDR=1\r\n").encode()
-    assert descriptions.check_offer(offer, SDP).suites == (AES_CM,)
+    assert checked_offer(offer, SDP).suites == (AES_CM,)
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "multipart/mixed"])
 def test_another_content_type_is_refused(content_type) -> None:
     with pytest.raises(MediaRefused):
-        descriptions.check_offer(describe(), content_type)
-    assert descriptions.check_offer(describe(), "Application/SDP; charset=utf-8").suite == GCM_256
+        checked_offer(describe(), content_type)
+    assert checked_offer(describe(), "Application/SDP; charset=utf-8").suite == GCM_256
 
 
 def test_sdes_beside_dtls_is_taken_apart() -> None:
@@ -85,15 +90,15 @@ def test_sdes_beside_dtls_is_taken_apart() -> None:
         b"a=fingerprint:sha-256 " + b":".join([b"AA"] * 32) + b"\r\na=setup:active\r\na=rtpmap:0",
         1,
     )
-    assert b"fingerprint" not in descriptions.check_offer(mixed, SDP).for_relay
+    assert b"fingerprint" not in checked_offer(mixed, SDP).for_relay
     session = describe((AES_CM,)).replace(
         b"t=0 0\r\n", b"t=0 0\r\na=fingerprint:sha-256 " + b":".join([b"AA"] * 32) + b"\r\na=setup:active\r\n"
     )
-    checked = descriptions.check_offer(session, SDP)
+    checked = checked_offer(session, SDP)
     assert checked.profile is Profile.SDES
     assert b"fingerprint" not in checked.for_relay
     browser = describe(dtls=True) + crypto_line(1, AES_CM).encode() + b"\r\n"
-    checked = descriptions.check_offer(browser, SDP)
+    checked = checked_offer(browser, SDP)
     assert checked.profile is Profile.DTLS
     assert not keys_of(checked.for_relay)
 
@@ -101,7 +106,7 @@ def test_sdes_beside_dtls_is_taken_apart() -> None:
 def test_a_bundle_of_streams_that_are_not_carried_is_not_shown_to_the_relay() -> None:
     offer = describe(dtls=True, after="m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:1\r\n")
     offer = offer.replace(b"t=0 0\r\n", b"t=0 0\r\na=group:BUNDLE 0 1\r\n")
-    checked = descriptions.check_offer(offer, SDP)
+    checked = checked_offer(offer, SDP)
     assert b"BUNDLE" not in checked.for_relay
     assert checked.rejected_streams == ("", "m=video 0 UDP/TLS/RTP/SAVPF 97")
 
@@ -110,23 +115,23 @@ def test_what_the_relay_sees_is_what_the_phone_said_of_that_stream() -> None:
     offer = describe(
         (AES_CM,), before="m=video 5 RTP/SAVP 97\r\na=sendonly\r\n", after="m=video 7 RTP/SAVP 98\r\n"
     )
-    alone = descriptions.check_offer(offer, SDP).for_relay
+    alone = checked_offer(offer, SDP).for_relay
     audio = offer[offer.index(b"m=audio") : offer.index(b"m=video 7")]
     assert alone == offer[: offer.index(b"m=video")] + audio
-    assert descriptions.check_offer(offer.replace(b"\r\n", b"\n").rstrip(), SDP).for_relay == alone
+    assert checked_offer(offer.replace(b"\r\n", b"\n").rstrip(), SDP).for_relay == alone
 
 
 def test_an_answer_to_several_streams_keeps_their_places() -> None:
     offered = describe((AES_CM,), before="m=video 0 RTP/SAVP 97\r\n")
     good = answer_to(offered, (AES_CM,))
-    assert descriptions.check_answer(good, SDP, offered).suite == AES_CM
+    assert checked_answer(good, SDP, offered).suite == AES_CM
     swapped = describe((AES_CM,), after="m=video 0 RTP/SAVP 97\r\n")
     with pytest.raises(MediaRefused):
-        descriptions.check_answer(swapped, SDP, offered)
+        checked_answer(swapped, SDP, offered)
     with pytest.raises(MediaRefused):
-        descriptions.check_answer(describe((AES_CM,)), SDP, offered)
+        checked_answer(describe((AES_CM,)), SDP, offered)
     with pytest.raises(MediaRefused):
-        descriptions.check_answer(good.replace(b"m=video 0", b"m=video 5"), SDP, offered)
+        checked_answer(good.replace(b"m=video 0", b"m=video 5"), SDP, offered)
 
 
 def made(*cryptos: tuple[int, str, str]) -> bytes:
