@@ -3,6 +3,8 @@
     {"op": "user.add", "args": {"extension": "201", "name": "Anna"}}
     {"ok": true, "result": {...}}      or      {"ok": false, "error": {"code", "message", "field"}}
 
+With a page of a list comes the "cursor" that asks for the next one, as long as there is one.
+
 Kept here:
 - Only root and the core's own user get an answer: the socket's mode says so, and the kernel's word about the
   peer is asked as well. That word, never the request, says who the actor is.
@@ -102,8 +104,9 @@ class ControlSocket:
     async def _answer(self, line: bytes, actor: Actor) -> bytes:
         try:
             name, args = _request(line)
-            result = await self._operations.run(name, args, actor)
-            return orjson.dumps({"ok": True, "result": result}) + b"\n"
+            answer = await self._operations.ask(name, args, actor)
+            more = {} if answer.cursor is None else {"cursor": answer.cursor}
+            return orjson.dumps({"ok": True, "result": answer.result, **more}) + b"\n"
         except OperationError as error:
             return _refusal(error)
 

@@ -1,6 +1,7 @@
 """The HTTP API for administrators (T2), served only on connections that the core opened to the edge."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 from typing import Annotated, Any
@@ -16,11 +17,11 @@ from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
 from ringwall.core.api.conference_routes import conference_routes
+from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.firmware_routes import firmware_routes
-from ringwall.core.api.forwarding_routes import forwarding_routes
-from ringwall.core.api.mail_routes import mail_routes
 from ringwall.core.api.mailbox_routes import mailbox_routes
+from ringwall.core.api.operation_routes import operation_routes
 from ringwall.core.api.owners import Owners
 from ringwall.core.api.phone_routes import phone_routes
 from ringwall.core.api.rights_routes import rights_routes
@@ -30,12 +31,12 @@ from ringwall.core.api.voicemail_routes import voicemail_routes
 from ringwall.core.api.watching_routes import watching_routes
 from ringwall.core.errors import CoreError, OperationError
 from ringwall.core.firmware.service import FirmwareService
+from ringwall.core.identity.permissions import Role
 from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor, Operations
 from ringwall.core.store import Store
 from ringwall.core.voicemail.house import House
 
-STATUS = {"not_found": 404, "invalid": 422, "conflict": 409, "refused": 403, "unavailable": 503}
 SIGN_IN = (
     "Sign in: POST name and password to /api/tokens, then send the token as `Authorization: Bearer TOKEN`."
 )
@@ -62,13 +63,14 @@ def create_app(
     phones ask below /phone.
     """
     accounts = Accounts(store, ledger)
-    bearer = HTTPBearer(auto_error=False, description="a token from POST /api/tokens")
+    bearer = HTTPBearer(auto_error=False, scheme_name=SECURITY, description="a token from POST /api/tokens")
     Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]  # noqa: N806  (a type)
 
     async def signed_in(request: Request, shown: Bearer) -> Actor:
         if shown is None:
             raise NotSignedInError
-        return await accounts.actor(shown.credentials, request.state.source)
+        actor = await accounts.actor(shown.credentials, request.state.source)
+        return replace(actor, role=Role.ADMINISTRATOR)
 
     app = FastAPI(title="Ringwall", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
 
@@ -89,16 +91,15 @@ def create_app(
             raise NotSignedInError
         await accounts.sign_out(shown.credentials, request.state.source)
 
+    app.include_router(operation_routes(operations, signed_in))
     # What is told apart by its last word stands before what takes any word there: /api/users/export.
     app.include_router(rights_routes(operations, signed_in))
     app.include_router(firmware_routes(operations, signed_in))
     app.include_router(directory_routes(operations, signed_in))
     app.include_router(phone_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
-    app.include_router(forwarding_routes(operations, signed_in))
     app.include_router(conference_routes(operations, signed_in))
     app.include_router(watching_routes(operations, signed_in))
-    app.include_router(mail_routes(operations, signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))
     app.include_router(voicemail_routes(operations, signed_in))
@@ -107,7 +108,20 @@ def create_app(
     if phones is not None:
         app.mount("/phone", phones)
     _add_errors(app)
+    _add_document(app, operations)
     return Entrance(app)
+
+
+def _add_document(app: FastAPI, operations: Operations) -> None:
+    """Have the document made of the declared operations and of FastAPI's routes."""
+    rest = app.openapi
+
+    def whole() -> dict[str, Any]:
+        if app.openapi_schema is None or "tags" not in app.openapi_schema:
+            app.openapi_schema = document(operations.declared, rest(), models.Error)
+        return app.openapi_schema
+
+    app.openapi = whole  # type: ignore[method-assign]
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -1,20 +1,31 @@
 """What administrators can ask of forwarding."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, field_validator
 
 from ringwall.core.calls.model.settings import NO_FORWARDING, Forwarding
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.forwarding.service import CASES, LONGEST, MOST_FIND_ME, SHORTEST, ForwardingService
-from ringwall.core.operations import Actor, Arguments, NoArguments, Operations
+from ringwall.core.identity.permissions import Permission
+from ringwall.core.operations import (
+    Actor,
+    Arguments,
+    ListArguments,
+    Listing,
+    Operation,
+    Operations,
+    Topic,
+)
 
 _NUMBER = r"^[0-9+*#() ./-]{0,64}$"
 
 
-class ForwardingChanges(Arguments):
+class ForwardingSet(Arguments):
     """Where a user's calls go, as the user would dial it; what is left out stays, empty takes away."""
 
+    extension: str = Field(min_length=1, max_length=32)
     always: str | None = Field(default=None, pattern=_NUMBER)
     busy: str | None = Field(default=None, pattern=_NUMBER)
     no_answer: str | None = Field(default=None, pattern=_NUMBER)
@@ -34,12 +45,6 @@ class ForwardingChanges(Arguments):
         return seconds
 
 
-class ForwardingSet(ForwardingChanges):
-    """The same with whose calls they are."""
-
-    extension: str = Field(min_length=1, max_length=32)
-
-
 class ForwardingOf(Arguments):
     """Whose forwarding."""
 
@@ -57,8 +62,64 @@ class ForwardingShown(BaseModel):
     find_me: list[str]
 
 
+FORWARDING: Final = Topic("Forwarding", "Where users send their calls.")
+_PATH: Final = "/api/users/{extension}/forwarding"
+
+LIST: Final = Operation(
+    "forwarding.list",
+    "List the users whose calls go elsewhere.",
+    topic=FORWARDING,
+    verb="GET",
+    path="/api/forwarding",
+    permission=Permission.FORWARDING_READ,
+    arguments=ListArguments,
+    result=ForwardingShown,
+    listing=Listing(order=("extension",), search=("extension", "always", "busy", "no_answer", "find_me")),
+    example={"q": "9011"},
+)
+SHOW: Final = Operation(
+    "forwarding.show",
+    "Show where a user's calls go.",
+    topic=FORWARDING,
+    verb="GET",
+    path=_PATH,
+    permission=Permission.FORWARDING_READ,
+    arguments=ForwardingOf,
+    result=ForwardingShown,
+    errors=("not_found",),
+    example={"extension": "201"},
+)
+SET: Final = Operation(
+    "forwarding.set",
+    "Change where a user's calls go, as far as the user may call there.",
+    topic=FORWARDING,
+    verb="PATCH",
+    path=_PATH,
+    permission=Permission.FORWARDING_WRITE,
+    arguments=ForwardingSet,
+    result=ForwardingShown,
+    errors=("not_found",),
+    changes=True,
+    example={"extension": "201", "no_answer": "202", "seconds": 20},
+)
+CLEAR: Final = Operation(
+    "forwarding.clear",
+    "Let all calls of a user ring at the user's phones again.",
+    topic=FORWARDING,
+    verb="DELETE",
+    path=_PATH,
+    permission=Permission.FORWARDING_WRITE,
+    arguments=ForwardingOf,
+    result=ForwardingShown,
+    errors=("not_found",),
+    changes=True,
+    example={"extension": "201"},
+)
+OPERATIONS: Final = (LIST, SHOW, SET, CLEAR)
+
+
 def register(operations: Operations, forwarding: ForwardingService, directory: DirectoryService) -> None:
-    """Add forwarding.set, clear, show and list."""
+    """Do what is declared above."""
 
     async def set_it(actor: Actor, args: ForwardingSet) -> dict[str, Any]:
         given = args.model_dump(exclude_none=True, exclude={"extension"})
@@ -74,14 +135,14 @@ def register(operations: Operations, forwarding: ForwardingService, directory: D
         directory.user(args.extension)
         return _told(args.extension, forwarding.forwarding(args.extension))
 
-    async def list_all(_actor: Actor, _args: NoArguments) -> list[Any]:
-        found = ((each, forwarding.forwarding(each)) for each in sorted(directory.snapshot.by_extension))
+    async def list_all(_actor: Actor, _args: ListArguments) -> Iterable[Any]:
+        found = ((each, forwarding.forwarding(each)) for each in directory.snapshot.by_extension)
         return [_told(extension, one) for extension, one in found if one != NO_FORWARDING]
 
-    operations.add("forwarding.set", ForwardingSet, set_it, changes=True)
-    operations.add("forwarding.clear", ForwardingOf, clear, changes=True)
-    operations.add("forwarding.show", ForwardingOf, show)
-    operations.add("forwarding.list", NoArguments, list_all)
+    operations.offer(LIST, list_all)
+    operations.offer(SHOW, show)
+    operations.offer(SET, set_it)
+    operations.offer(CLEAR, clear)
 
 
 def _told(extension: str, one: Forwarding) -> dict[str, Any]:

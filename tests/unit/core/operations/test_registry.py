@@ -4,8 +4,19 @@ import pytest
 from pydantic import BaseModel, Field
 
 from ringwall.core.errors import OperationError, StoreError
-from ringwall.core.operations import Actor, Arguments, NoArguments, Operations
+from ringwall.core.identity.permissions import Permission, Role
+from ringwall.core.operations import (
+    Actor,
+    Arguments,
+    ListArguments,
+    Listing,
+    Operation,
+    Operations,
+    Topic,
+)
 from support.core_data import ADMIN
+
+OPERATOR = Actor("api", "olga", "192.0.2.1", Role.OPERATOR)
 
 
 class Add(Arguments):
@@ -14,6 +25,39 @@ class Add(Arguments):
 
 class Added(BaseModel):
     number: int
+
+
+class Wanted(ListArguments):
+    number: int | None = None
+
+
+TOPIC = Topic("Things", "What tests are about.")
+ADD = Operation(
+    "user.add",
+    "Add one.",
+    topic=TOPIC,
+    verb="POST",
+    path="/api/things",
+    permission=Permission.USERS_WRITE,
+    arguments=Add,
+    result=Added,
+    changes=True,
+    example={"extension": "201"},
+)
+LIST = Operation(
+    "user.list",
+    "List them.",
+    topic=TOPIC,
+    verb="GET",
+    path="/api/things",
+    permission=Permission.USERS_READ,
+    arguments=Wanted,
+    result=Added,
+    listing=Listing(order=("number",), search=("number",)),
+)
+NOBODYS = Operation(
+    "user.burn", "Burn it.", topic=TOPIC, verb="DELETE", path="/api/fire", result=Added, changes=True
+)
 
 
 class Recorder:
@@ -46,18 +90,30 @@ def operations(recorder):
                 raise KeyError("secret detail")
         return Added(number=7)
 
-    async def show(_actor: Actor, _args: NoArguments):
-        return [Added(number=1), {"number": 2}]
+    async def list_all(_actor: Actor, _args: Wanted):
+        return [{"number": 2, "inner": "not told"}, Added(number=1)]
 
-    operations.add("user.add", Add, add, changes=True)
-    operations.add("user.show", NoArguments, show)
+    async def burn(_actor: Actor, _args):
+        raise AssertionError("nobody may")
+
+    operations.offer(ADD, add)
+    operations.offer(LIST, list_all)
+    operations.offer(NOBODYS, burn)
     return operations
 
 
-async def test_results_are_plain_values(operations):
+async def test_results_are_plain_values_of_what_is_declared(operations):
     assert await operations.run("user.add", {"extension": "201"}, ADMIN) == {"number": 7}
-    assert await operations.run("user.show", None, ADMIN) == [{"number": 1}, {"number": 2}]
-    assert operations.names == ("user.add", "user.show")
+    assert await operations.run("user.list", None, ADMIN) == [{"number": 1}, {"number": 2}]
+    assert operations.declared == (ADD, NOBODYS, LIST)
+
+
+async def test_a_list_is_told_in_pages(operations):
+    first = await operations.ask("user.list", {"limit": 1}, ADMIN)
+    second = await operations.ask("user.list", {"limit": 1, "cursor": first.cursor}, ADMIN)
+    assert [*first.result, *second.result] == [{"number": 1}, {"number": 2}]
+    assert second.cursor is None
+    assert await operations.run("user.list", {"number": 2}, ADMIN) == [{"number": 2}]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +134,7 @@ async def test_wrong_arguments_are_named_and_not_repeated(operations, args, mess
 
 async def test_an_unknown_operation_is_not_found(operations):
     with pytest.raises(OperationError) as caught:
-        await operations.run("user.burn", {}, ADMIN)
+        await operations.run("user.melt", {}, ADMIN)
     assert caught.value.code == "not_found"
 
 
@@ -100,12 +156,12 @@ async def test_every_failure_is_an_operation_error_without_inner_details(operati
 @pytest.mark.req("I2")
 async def test_a_refused_change_is_recorded_and_a_refused_question_is_not(operations, recorder):
     with pytest.raises(OperationError):
-        await operations.run("user.add", {"extension": "1"}, Actor("api", "admin", "192.0.2.1"))
+        await operations.run("user.add", {"extension": "1"}, OPERATOR)
     with pytest.raises(OperationError):
-        await operations.run("user.show", {"x": 1}, ADMIN)
+        await operations.run("user.list", {"x": 1}, ADMIN)
     ((kind, fields),) = recorder.records
     assert kind == "admin.refused"
-    assert fields["actor"] == {"kind": "api", "name": "admin", "source": "192.0.2.1"}
+    assert fields["actor"] == {"kind": "api", "name": "olga", "source": "192.0.2.1"}
     assert (fields["operation"], fields["code"], fields["asked"]) == (
         "user.add",
         "conflict",
@@ -121,4 +177,30 @@ async def test_a_store_that_takes_nothing_hides_no_refusal(operations, recorder)
 
 def test_a_name_is_given_once(operations):
     with pytest.raises(ValueError, match="already"):
-        operations.add("user.show", NoArguments, None)
+        operations.offer(ADD, None)
+
+
+@pytest.mark.req("I2")
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        (None, "user.list"),
+        (Role.AUDITOR, "user.add"),
+        (Role.ADMINISTRATOR, "user.burn"),  # it is declared without a permission
+    ],
+)
+async def test_who_may_not_is_refused_before_anything_is_looked_at_and_that_is_on_record(
+    operations, recorder, role, name
+):
+    with pytest.raises(OperationError, match="You may not do this") as caught:
+        await operations.run(
+            name, {"nonsense": "a secret in the wrong place"}, Actor("api", "eve", "::1", role)
+        )
+    assert (caught.value.code, caught.value.field) == ("refused", None)
+    ((kind, fields),) = recorder.records
+    assert (kind, fields["operation"], fields["asked"]) == ("admin.refused", name, {})
+
+
+async def test_whoever_is_root_on_this_host_is_not_asked(operations):
+    with pytest.raises(OperationError, match="inside Ringwall"):
+        await operations.run("user.burn", None, ADMIN)
