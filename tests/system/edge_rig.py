@@ -402,12 +402,14 @@ class Core:
         self.arrived = asyncio.Event()
         self._stream = Stream()
         self.downs = 0
+        self.taken: list[str] = []
         self.link = SipLink(
             Dialler.of(rig.layout, rig.settings),
             token if token is not None else pki.read_link_token(rig.layout),
             self._data,
             lambda: None,
             self._down,
+            self.taken.append,
         )
         self._task = asyncio.get_running_loop().create_task(self.link.run())
 

@@ -16,6 +16,7 @@ from ringwall.edge import certificates
 from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyError
 from ringwall.infra import authority, pem_files, pki
 from ringwall.infra.layout import Layout
+from ringwall.infra.link_proof import UNNAMED, LinkProof
 from system.edge_rig import ADDRESS, Core, Phone, Rig, edge, request
 
 pytestmark = pytest.mark.timeout(90)
@@ -137,7 +138,8 @@ async def dial(rig: Rig, credentials: Credentials, alpn: str, name: str = "edge1
 
     dialler = Dialler(ADDRESS, rig.settings.ports.inner, name, credentials)
     transport, _ = await dialler.dial(Listener, alpn)
-    transport.write(sip_link.hello("core1.ringwall.internal", "c", 1, pki.read_link_token(rig.layout)))
+    said, _ = LinkProof(pki.read_link_token(rig.layout)).hello(UNNAMED)
+    transport.write(sip_link.hello("core1.ringwall.internal", "c", 1, said))
     async with asyncio.timeout(5):
         await closed.wait()
     transport.abort()

@@ -241,6 +241,7 @@ async def test_only_the_trunks_own_authority_vouches_where_it_has_one(
         # HAProxy forgets what it was told while it ran; the agent tells it again.
         rig.stop("haproxy")
         rig.start("haproxy")
+        await until(lambda: not desk.link.up, 15)
         await until(lambda: desk.link.up, 15)
         await there.closed()
         await theirs.connection()

@@ -1,4 +1,4 @@
-"""Who comes behind the same address as a phone that has signed in, after a restart: he is a stranger."""
+"""Who comes from the address and port of somebody else, phone or core: he is a stranger."""
 
 import asyncio
 import socket
@@ -6,6 +6,7 @@ import sqlite3
 import ssl
 import struct
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,53 @@ async def test_after_a_restart_a_neighbour_behind_the_same_address_is_challenged
 
     assert (await here.hang_up()).status == 200
     await there.ended()
+
+
+_BIND_ADDRESS_NO_PORT, _LOCAL_PORT_RANGE = 24, 51
+
+
+def ports_of_links(system: System) -> list[int]:
+    """Return the ports on 127.0.0.1 from which the core is connected to the edge."""
+    inner = f"0100007F:{system.settings.ports.inner:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(row[1].partition(":")[2], 16) for row in rows if row[2] == inner and row[3] == "01"]
+
+
+async def from_port_of_another(system: System, account: Account, port: int) -> RawPhone:
+    """Connect from a port of 127.0.0.1 that another connection has (ip(7), IP_LOCAL_PORT_RANGE of Linux 6.3)."""
+    plain = socket.socket()
+    plain.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    try:
+        plain.setsockopt(socket.IPPROTO_IP, _LOCAL_PORT_RANGE, struct.pack("I", port | port << 16))
+    except OSError:
+        pytest.skip("this kernel cannot be told from which port to connect")
+    plain.bind(("127.0.0.1", 0))
+    plain.connect((account.server, account.port))
+    trust = ssl.create_default_context(cafile=str(system.layout.ca_certificate))
+    reader, writer = await asyncio.open_connection(sock=plain, ssl=trust, server_hostname=account.domain)
+    return RawPhone(account, reader, writer)
+
+
+@pytest.mark.req("W3", "P4")
+async def test_who_has_the_ports_of_the_cores_links_hears_nothing_and_disturbs_nobody(
+    system, connect, person
+) -> None:
+    ports, nobody = ports_of_links(system), person()
+    assert len(ports) >= 3
+    before = system.seq()
+    strangers = [await from_port_of_another(system, nobody, port) for port in ports]
+    heard: list[object] = []
+    for stranger in strangers:
+        assert (await stranger.ask(stranger.request("OPTIONS")).final()).status == 200
+        stranger.receive = heard.append  # type: ignore[method-assign]
+    for _ in range(5):
+        anna, ben = await connect(), await connect()
+        here, there = await joined(anna, ben, good(), answer_to)
+        assert (await here.hang_up()).status == 200
+        await there.ended()
+    assert not heard
+    for stranger in strangers:
+        assert not stranger.closed.is_set()
+        await stranger.close()
+    assert not system.records(before, "security.link_taken")
+    assert not system.records(before, "system.link_down")

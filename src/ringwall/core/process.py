@@ -164,6 +164,7 @@ class Core:
             self._sip_data,
             self._sip_up,
             self._sip_down,
+            self._sip_taken,
             host=settings.core_host,
             hello_seconds=settings.links.hello_seconds,
             retry_seconds=settings.links.retry_seconds,
@@ -242,6 +243,9 @@ class Core:
     def _sip_down(self) -> None:
         self._dispatcher.link_down()
         self.ledger.record("system.link_down", link="sip")
+
+    def _sip_taken(self, other: str) -> None:
+        self.ledger.record("security.link_taken", link="sip", by=other)
 
     def _hello_answered(self, response: Response) -> bool:
         if response.call_id != self.sip.hello_call_id:

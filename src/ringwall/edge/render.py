@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ringwall.infra import link_proof
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import TRUNK_SLOTS, Settings
 
@@ -28,6 +29,8 @@ Kamailio's buffer of 16 KiB leaves room to refuse somewhat larger ones politely.
 _INNER_CONNECTIONS = 400
 _SPARE_FILES = 500
 _FEWEST_CONNECTIONS = 100
+_LINK_ADDRESS = "127.255.255.1"  # where the core's links come from, as Kamailio sees it
+_INSIDE_SOURCES = "127.255.0.0/16"  # this one and those that the agent makes up for its slots
 _TRACKED_SOURCES = 200_000
 _UNREGISTERED_SECONDS = 60
 _FLOOD_SECONDS = 30
@@ -62,13 +65,24 @@ def _is_address(value: str) -> bool:
         return False
 
 
+def _is_network(value: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Network(value)) == value
+    except ValueError:
+        return False
+
+
 _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
     "address": (_is_address, "an IPv4 address"),
+    "link_address": (_is_address, "an IPv4 address"),
+    "inside_sources": (_is_network, "an IPv4 network"),
     "haproxy": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
     "run": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
     "heads": (_PATH.match, "an absolute path of letters, digits and _ . / + @ -"),
     "core_name": (_NAME.match, "a DNS name"),
     "link_token": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "link_inner": (_SECRET.match, "22 to 128 letters, digits, - or _"),
+    "link_outer": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "flow_token_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "via_mark": (_SECRET.match, "22 to 128 letters, digits, - or _"),
     "seal_secret": (_SECRET.match, "22 to 128 letters, digits, - or _"),
@@ -88,6 +102,8 @@ class Edge:
     socket_gid: int
     core_name: str
     link_token: str
+    link_inner: str
+    link_outer: str
     flow_token_secret: str
     trunk_token: str
     via_mark: str
@@ -119,6 +135,8 @@ class Edge:
     media_timeout: int
     offer_timeout: int
     max_calls: int
+    link_address: str = _LINK_ADDRESS
+    inside_sources: str = _INSIDE_SOURCES
     inner_connections: int = _INNER_CONNECTIONS
     trunk_connections: int = _TRUNK_CONNECTIONS
     trunk_slots: int = TRUNK_SLOTS
@@ -184,6 +202,8 @@ def edge_of(layout: Layout, settings: Settings, link_token: str) -> Edge:
         socket_gid=layout.edge_run.stat().st_gid,
         core_name=settings.core_host,
         link_token=link_token,
+        link_inner=link_proof.keys(link_token)[0],
+        link_outer=link_proof.keys(link_token)[1],
         # Tokens in the phones' Path and Record-Route must outlive a restart, and be another secret than the
         # core's word; so must the agent's.
         flow_token_secret=_derived(link_token, b"ringwall flow tokens"),
@@ -241,7 +261,7 @@ def haproxy(edge: Edge) -> str:
 
 
 def kamailio(edge: Edge) -> str:
-    """Return kamailio.cfg. It holds the link token and the flow token secret: 0640, for Kamailio's user."""
+    """Return kamailio.cfg. It holds what is made of the link token: 0640, for Kamailio's user."""
     return _TEMPLATES.get_template("kamailio.cfg.j2").render(e=edge)
 
 

@@ -145,8 +145,9 @@ class Links(Section):
 
     idle_http: int = Field(default=8, ge=1, le=256)
     """Idle HTTP connections that the core keeps at each edge."""
-    hello_seconds: int = Field(default=4, ge=1, le=10)
-    """How often the core says hello on its SIP link; the edge forgets a silent core after 15 seconds."""
+    hello_seconds: int = Field(default=1, ge=1, le=10)
+    """How often the core says hello on its SIP link; the edge forgets a silent core after 15 seconds.
+    With a hello the core notices that its link is not the one over which requests come."""
     retry_seconds: float = Field(default=0.5, ge=0.1, le=30, strict=False)
     """How soon a lost link is dialled again."""
 

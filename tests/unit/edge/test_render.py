@@ -1,5 +1,7 @@
 """Configurations as text: what is in them, and what can never get into them."""
 
+import ipaddress
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -81,10 +83,11 @@ def test_what_the_edge_says_of_a_phones_certificate_comes_from_nobody_else(edge)
 
 
 def test_secrets_are_only_where_they_are_needed(edge) -> None:
-    assert TOKEN in render.kamailio(edge)
+    secrets = (edge.flow_token_secret, edge.link_inner, edge.link_outer, edge.seal_secret, edge.via_mark)
+    for secret in secrets:
+        assert secret in render.kamailio(edge)
     for text in (render.haproxy(edge), render.rtpengine(edge)):
-        assert TOKEN not in text
-        assert edge.flow_token_secret not in text
+        assert not any(secret in text for secret in (TOKEN, *secrets))
 
 
 def test_a_low_limit_of_open_files_means_fewer_connections_and_a_hopeless_one_an_error() -> None:
@@ -125,6 +128,23 @@ def test_a_carrier_over_tls_is_checked_by_authority_and_name_and_clear_text_is_a
     assert "tcp-request session reject unless { fc_pp_authority -m reg ^[A-Za-z0-9.-]+$ }" in text
 
 
-def test_every_secret_is_another_one(edge) -> None:
-    assert len({TOKEN, edge.flow_token_secret, edge.trunk_token}) == 3
+@pytest.mark.req("W3")
+def test_no_door_to_the_world_takes_a_source_that_is_the_cores_or_a_carriers(edge) -> None:
+    refusal = "tcp-request connection reject if { src 127.255.0.0/16 }"
+    doors = [text for text in render.haproxy(edge).split("\nfrontend ") if f"bind {edge.address}:" in text]
+    assert len(doors) == 3
+    for door in doors:
+        assert door.index(refusal) < door.index("set-dst ipv4(127.0.0.1)")
+    network = ipaddress.ip_network("127.255.0.0/16")
+    made_up = re.findall(r"127\.255\.\d+\.\d+(?![\d/])", render.haproxy(edge))
+    assert edge.link_address in made_up
+    assert all(ipaddress.ip_address(address) in network for address in made_up)
+    # The agent's, towards Kamailio and towards HAProxy: 127.255.0.N and 127.255.1.N.
+    assert ipaddress.ip_address(edge.link_address) not in ipaddress.ip_network("127.255.0.0/23")
+
+
+def test_every_secret_is_another_one_and_the_token_of_the_link_is_in_none_of_them(edge) -> None:
+    made = {edge.flow_token_secret, edge.trunk_token, edge.via_mark, edge.seal_secret}
+    assert len({TOKEN, *made, edge.link_inner, edge.link_outer}) == 7
+    assert TOKEN not in render.kamailio(edge) + render.haproxy(edge)
     assert edge.trunk_token not in render.haproxy(edge)

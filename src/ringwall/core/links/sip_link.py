@@ -1,19 +1,26 @@
 """The SIP link: one TLS connection to Kamailio behind the edge's inner listener.
 
-Bytes only. Kamailio serves a connection that said hello with the link token, and forgets it 15 s after the
-last hello; so hello is said every few seconds, and a link on which it is not answered is dialled anew.
-Whoever parses what comes in sees the answers too and reports them with `hello_answered`: no byte is parsed
-twice.
+Bytes only. Kamailio serves the connection that has said hello last, and forgets it 15 s after that; so
+hello is said every second, and a link on which it is not answered is dialled anew. Whoever parses what comes
+in sees the answers too and reports them with `hello_answered`: no byte is parsed twice.
+
+Rules that this module keeps:
+- Both sides prove that they have the link's token, for this connection and this hello, and neither shows it
+  (`infra.link_proof`). The first answer names the connection; the link is up when a hello with that name was
+  answered.
+- Each answer says which connection had what is for the core until this hello. If it was another one, it is on
+  record, and the link is dialled anew.
 """
 
 import asyncio
 import logging
-import re
+import math
 import secrets
 from collections.abc import Callable
 from typing import cast
 
 from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
+from ringwall.infra.link_proof import NONE, UNNAMED, LinkProof, LinkProofError
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +28,17 @@ ALPN = "ringwall-sip"
 LINK_HEADER = "P-Ringwall-Link"
 
 _WRITE_LIMIT = 8 * 1024 * 1024
-_UNANSWERED_HELLOS = 3
+_PATIENCE_SECONDS = 12.0
+_FEWEST_UNANSWERED = 3
 _OK = 200
-_RUN = re.compile(r"run=([0-9a-f]{16,64})")
 
 
 class SipLink(asyncio.Protocol):
     """Keeps the link up; ``run`` does the work until it is cancelled.
 
-    ``on_data(bytes)`` gets what the edge sends; ``on_up()`` is called when the first hello of a connection
-    was answered, ``on_down()`` when a link that was up is lost. None of them may block.
+    ``on_data(bytes)`` gets what the edge sends; ``on_up()`` is called when a connection was found to be
+    the one that is served, ``on_down()`` when a link that was up is lost, ``on_taken(name)`` when another
+    connection, of that name, had what is for the core. None of them may block.
     """
 
     def __init__(
@@ -40,16 +48,18 @@ class SipLink(asyncio.Protocol):
         on_data: Callable[[bytes], None],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
+        on_taken: Callable[[str], None],
         *,
         host: str = "core1.ringwall.internal",
-        hello_seconds: float = 4.0,
+        hello_seconds: float = 1.0,
         retry_seconds: float = 0.5,
     ) -> None:
         self._dialler = dialler
-        self._token = token
+        self._proof = LinkProof(token)
         self.data_received = on_data  # type: ignore[assignment, method-assign]  # one call less a read
         self._on_up = on_up
         self._on_down = on_down
+        self._on_taken = on_taken
         self._host = host
         self._hello_seconds = hello_seconds
         self._backoff = Backoff(retry_seconds)
@@ -57,7 +67,9 @@ class SipLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._closed: asyncio.Event = asyncio.Event()
         self._hello: asyncio.TimerHandle | None = None
-        self._unanswered = 0
+        self._patience = max(_FEWEST_UNANSWERED, math.ceil(_PATIENCE_SECONDS / hello_seconds))
+        self._unanswered: dict[str, str] = {}  # the connection's name in each hello, by nonce
+        self._name = UNNAMED
         self._sequence = 0
         self._why = ""
         self.up = False
@@ -108,12 +120,30 @@ class SipLink(asyncio.Protocol):
         if status != _OK:
             self.drop(f"the edge refused the hello with {status}: its link token is another one")
             return
-        run = _RUN.fullmatch(said or "")
-        if run is None:
-            self.drop("the edge did not say which run of it this is: it is of another version")
+        try:
+            answer = self._proof.answer(said)
+        except LinkProofError as error:
+            self.drop(str(error))
             return
-        self.edge_run = run[1]
-        self._unanswered = 0
+        named = self._unanswered.get(answer.nonce)
+        if named is None:
+            self.drop("the edge answered a hello that was not said, or twice")
+            return
+        while next(iter(self._unanswered)) != answer.nonce:  # answers come in order: no other one to these
+            del self._unanswered[next(iter(self._unanswered))]
+        del self._unanswered[answer.nonce]
+        if answer.link != self._name != UNNAMED:
+            self.drop("the edge answers over another connection than it was asked on")
+        elif named == UNNAMED:
+            self._name, self.edge_run = answer.link, answer.run
+            self._say_hello()
+        elif self.up and answer.before not in {named, NONE}:
+            self._on_taken(answer.before)
+            self.drop("another connection had what is for the core")
+        else:
+            self._is_up()
+
+    def _is_up(self) -> None:
         if not self.up:
             self.up = True
             self._backoff.reset()
@@ -129,7 +159,8 @@ class SipLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say the first hello."""
         self._transport = cast("asyncio.Transport", transport)
-        self._unanswered = 0
+        self._unanswered.clear()
+        self._name = UNNAMED
         self._why = "the edge closed it"
         self.hello_call_id = f"hello-{secrets.token_hex(8)}"
         self._say_hello()
@@ -151,19 +182,20 @@ class SipLink(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if self._unanswered >= _UNANSWERED_HELLOS:
+        if len(self._unanswered) >= self._patience:
             self.drop("the edge does not answer")
             return
-        self._unanswered += 1
         self._sequence += 1
-        transport.write(hello(self._host, self.hello_call_id, self._sequence, self._token))
-        # The first answer tells that the link is up; until it came, ask a little sooner.
-        wait = self._hello_seconds if self.up else min(1.0, self._hello_seconds)
-        self._hello = asyncio.get_running_loop().call_later(wait, self._say_hello)
+        said, nonce = self._proof.hello(self._name)
+        self._unanswered[nonce] = self._name
+        transport.write(hello(self._host, self.hello_call_id, self._sequence, said))
+        if self._hello is not None:
+            self._hello.cancel()
+        self._hello = asyncio.get_running_loop().call_later(self._hello_seconds, self._say_hello)
 
 
-def hello(host: str, call_id: str, sequence: int, token: str) -> bytes:
-    """Return the OPTIONS by which the core attaches itself to Kamailio."""
+def hello(host: str, call_id: str, sequence: int, said: str) -> bytes:
+    """Return the OPTIONS by which the core attaches itself to Kamailio; `said` is of `LinkProof.hello`."""
     return (
         "OPTIONS sip:hello@ringwall.internal SIP/2.0\r\n"
         f"Via: SIP/2.0/TLS {host};branch=z9hG4bK{call_id}-{sequence}\r\n"
@@ -172,6 +204,6 @@ def hello(host: str, call_id: str, sequence: int, token: str) -> bytes:
         "To: <sip:hello@ringwall.internal>\r\n"
         f"Call-ID: {call_id}\r\n"
         f"CSeq: {sequence} OPTIONS\r\n"
-        f"{LINK_HEADER}: {token}\r\n"
+        f"{LINK_HEADER}: {said}\r\n"
         "Content-Length: 0\r\n\r\n"
     ).encode()

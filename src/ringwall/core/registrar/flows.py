@@ -9,6 +9,7 @@ Rules that this module keeps:
   too: no flow has the name of another one, ever.
 """
 
+import re
 from dataclasses import dataclass
 
 from ringwall.sip.errors import ParseError
@@ -18,7 +19,11 @@ EVENT_HEADER = "P-Ringwall-Event"
 DEVICE_HEADER = "P-Ringwall-Device"
 """In the answer to a REGISTER, and for the edge alone: as which device the flow may speak from now on."""
 
-_LONGEST = 200
+_NAME = re.compile(
+    r"(?P<peer>[0-9A-Fa-f.:\[\]]{3,60});proto=(?P<transport>[a-z]{2,4});id=(?P<number>[0-9]{1,10})"
+    r"(?:;run=(?P<run>[0-9a-f]{1,64}))?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,10 @@ class Flow:
         """
         if text is None:
             raise ParseError(400, "the edge did not say which connection this came from")
-        peer, *parts = (part.strip() for part in text.split(";"))
-        told = dict(part.split("=", 1) for part in parts if "=" in part)
-        number = told.get("id", "")
-        if not peer or not number or len(text) > _LONGEST:
+        found = _NAME.fullmatch(text)
+        if found is None:
             raise ParseError(400, "the edge's name of the connection is not complete")
-        return cls(peer, told.get("proto", ""), number, told.get("run", ""))
+        return cls(found["peer"], found["transport"], found["number"], found["run"] or "")
 
     @property
     def source(self) -> str:
