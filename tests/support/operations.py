@@ -1,10 +1,36 @@
 """Operations without the services behind them."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ringwall.core.catalogue import declared
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Actor, Operations
+
+CALL = {
+    "call": "c0ffee01",
+    "state": "talking",
+    "caller": "201",
+    "caller_device": "d1",
+    "dialled": "202",
+    "callee": "202",
+    "callee_device": "d2",
+    "seconds": 5.0,
+    "suites": ["A", "B"],
+    "direction": "inside",
+    "trunks": [],
+    "clear_text": [],
+    "joined": "relay",
+    "watched_by": None,
+    "recorded_by": None,
+}
+"""What is told of a call."""
+
+
+def offer(operations: Operations, name: str, handler: Callable[[Actor, Any], Awaitable[Any]]) -> None:
+    """Offer the declared operation of this name with another handler."""
+    (operation,) = (one for one in declared() if one.name == name)
+    operations.offer(operation, handler)
 
 
 def offer_the_rest(operations: Operations) -> None:

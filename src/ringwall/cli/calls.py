@@ -68,19 +68,19 @@ By = Annotated[str, typer.Option(metavar="EXTENSION", help="Who watches; his pho
 @app.command()
 def monitor(of: Of, by: By, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
     """Let somebody listen to a call, heard by nobody."""
-    _watch("call.monitor", of, by, data, as_json)
+    _watch("monitor", of, by, data, as_json)
 
 
 @app.command()
 def coach(of: Of, by: By, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
     """Let somebody listen to a call, heard by the one whose call it is."""
-    _watch("call.coach", of, by, data, as_json)
+    _watch("coach", of, by, data, as_json)
 
 
 @app.command()
 def barge(of: Of, by: By, data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
     """Let somebody take part in a call."""
-    _watch("call.barge", of, by, data, as_json)
+    _watch("barge", of, by, data, as_json)
 
 
 @app.command()
@@ -99,13 +99,13 @@ def record(
     as_json: JsonOption = False,
 ) -> None:
     """Record a call into a mailbox, or end that."""
-    told = ask(Layout.of(data), "call.record", {"of": of, "by": by, "on": not stop})
+    told = ask(Layout.of(data), "call.stop-recording" if stop else "call.record", {"of": of, "by": by})
     done = "is not recorded any more" if stop else f"is recorded into the mailbox {told['mailbox']}"
     Output(as_json=as_json).result(told, f"The call of {of} {done}.")
 
 
-def _watch(operation: str, of: str, by: str, data: Path, as_json: bool) -> None:
-    told = ask(Layout.of(data), operation, {"of": of, "by": by})
+def _watch(mode: str, of: str, by: str, data: Path, as_json: bool) -> None:
+    told = ask(Layout.of(data), "call.watch", {"of": of, "by": by, "mode": mode})
     done = "The phones of {by} ring." if told["state"] == "calling" else "{by} goes on as {mode}."
     Output(as_json=as_json).result(told, done.format(**told))
 

@@ -7,38 +7,34 @@ import pytest
 
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import operations as ledger_operations
-from ringwall.core.operations import Arguments, NoArguments
 from support.control import core_behind_socket
+from support.operations import CALL as ONE_CALL
+from support.operations import offer
 
 CALL = {
+    **ONE_CALL,
     "call": "c-0001",
     "state": "up",
-    "caller": "201",
-    "dialled": "202",
     "callee": None,
     "seconds": 3.5,
     "suites": ["AEAD_AES_128_GCM", "AEAD_AES_128_GCM"],
 }
 
 
-class HangUp(Arguments):
-    call: str
-
-
 async def _offer(operations, core):
     ledger_operations.register(operations, core.store, core.ledger)
     calls = [CALL]
 
-    async def call_list(_actor, _args: NoArguments):
+    async def call_list(_actor, _args):
         return calls
 
-    async def hang_up(_actor, args: HangUp):
+    async def hang_up(_actor, args):
         if not calls or args.call != CALL["call"]:
             raise OperationError("not_found", "There is no such call.", "call")
         return calls.pop()
 
-    operations.add("call.list", NoArguments, call_list)
-    operations.add("call.hangup", HangUp, hang_up, changes=True)
+    offer(operations, "call.list", call_list)
+    offer(operations, "call.hangup", hang_up)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from ringwall.core.calls.operations.monitoring import Left, Recorded, Watched
 from support.control import core_behind_socket
+from support.operations import offer
 
 pytestmark = pytest.mark.req("C2")
 
@@ -13,18 +13,18 @@ pytestmark = pytest.mark.req("C2")
 async def _offer(operations, _core):
     async def watch(_actor, args):
         state = "watching" if args.of == "202" else "calling"
-        return {"of": args.of, "by": args.by, "mode": "silent coach", "state": state}
+        return {"call": "c1", "of": args.of, "by": args.by, "mode": f"silent {args.mode}", "state": state}
 
     async def leave(_actor, args):
-        return {"of": args.of, "by": "301"}
+        return {"call": "c1", "of": args.of, "by": "301"}
 
     async def record(_actor, args):
-        return {"of": args.of, "by": args.by, "on": args.on, "mailbox": "290"}
+        return {"call": "c1", "of": args.of, "by": args.by or args.of, "on": True, "mailbox": "290"}
 
-    for name in ("monitor", "coach", "barge"):
-        operations.add(f"call.{name}", Watched, watch)
-    operations.add("call.leave", Left, leave)
-    operations.add("call.record", Recorded, record)
+    offer(operations, "call.watch", watch)
+    offer(operations, "call.leave", leave)
+    offer(operations, "call.record", record)
+    offer(operations, "call.stop-recording", record)
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from functools import partial
 
 import pytest
 
-from ringwall.core.calls.operations.calls import Move
-from ringwall.core.calls.operations.conferences import Add, Drop, Start
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import NoArguments
 from support.control import core_behind_socket
+from support.operations import CALL, offer
 
 pytestmark = pytest.mark.req("C2")
 
@@ -44,13 +42,13 @@ async def _offer(operations, _core):
         return ROOM
 
     async def move(_actor, args):
-        return {"call": args.call, "joined": args.to}
+        return {**CALL, "call": args.call, "joined": args.to}
 
-    operations.add("call.conference.list", NoArguments, listed)
-    operations.add("call.conference.start", Start, start)
-    operations.add("call.conference.add", Add, add)
-    operations.add("call.conference.drop", Drop, drop)
-    operations.add("call.move", Move, move)
+    offer(operations, "call.conference.list", listed)
+    offer(operations, "call.conference.start", start)
+    offer(operations, "call.conference.add", add)
+    offer(operations, "call.conference.drop", drop)
+    offer(operations, "call.move", move)
 
 
 @pytest.fixture

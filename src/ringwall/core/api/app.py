@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
-from ringwall.core.api.conference_routes import conference_routes
 from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.firmware_routes import firmware_routes
@@ -28,7 +27,6 @@ from ringwall.core.api.rights_routes import rights_routes
 from ringwall.core.api.routes import directory_routes, running_routes
 from ringwall.core.api.source import Entrance
 from ringwall.core.api.voicemail_routes import voicemail_routes
-from ringwall.core.api.watching_routes import watching_routes
 from ringwall.core.errors import CoreError, OperationError
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.identity.permissions import Role
@@ -98,8 +96,6 @@ def create_app(
     app.include_router(directory_routes(operations, signed_in))
     app.include_router(phone_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
-    app.include_router(conference_routes(operations, signed_in))
-    app.include_router(watching_routes(operations, signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))
     app.include_router(voicemail_routes(operations, signed_in))

@@ -50,22 +50,6 @@ class Told(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class Call(Told):
-    """A call that is up or being set up."""
-
-    call: str
-    state: str
-    caller: str | None
-    callee: str | None
-
-
-class Registration(Told):
-    """A device that can be reached now."""
-
-    extension: str
-    device: str
-
-
 class Record(BaseModel):
     """A record of the ledger; `hash` covers it and, through the chain, all before it."""
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from ringwall.core.api import models
-from ringwall.core.calls.operations.features import Feature
 from ringwall.core.directory import schema as directory
 from ringwall.core.operations import Actor, Operations
 from ringwall.core.pins import schema as pins
@@ -73,22 +72,6 @@ def running_routes(operations: Operations, signed_in: Any) -> APIRouter:
     """Return the routes to what runs now and to the ledger; arguments as above."""
     router = APIRouter(prefix="/api", responses={401: {"model": models.Error}})
     ByAdmin = Annotated[Actor, Depends(signed_in)]  # noqa: N806  (a type, made of an argument)
-
-    @router.get("/calls", response_model=list[models.Call])
-    async def list_calls(actor: ByAdmin) -> Any:
-        return await operations.run("call.list", None, actor)
-
-    @router.delete("/calls/{call}", response_model=models.Told)
-    async def hang_up(call: str, actor: ByAdmin) -> Any:
-        return await operations.run("call.hangup", {"call": call}, actor)
-
-    @router.post("/calls", response_model=models.Told, status_code=201)
-    async def use_feature(wanted: Feature, actor: ByAdmin) -> Any:
-        return await operations.run("call.feature", wanted.model_dump(), actor)
-
-    @router.get("/registrations", response_model=list[models.Registration])
-    async def list_registrations(actor: ByAdmin) -> Any:
-        return await operations.run("registration.list", None, actor)
 
     @router.get("/status", response_model=models.Told)
     async def status(actor: ByAdmin) -> Any:

@@ -20,17 +20,13 @@ from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS
-from ringwall.core.operations import Arguments, NoArguments, Operations
+from ringwall.core.operations import NoArguments, Operations
 from ringwall.core.store import schema
 from support.core_data import REALM
-from support.operations import offer_the_rest
+from support.operations import CALL, offer, offer_the_rest
 
 SOURCE = "203.0.113.7"
 PASSWORD = "correct horse battery staple"
-
-
-class HangUp(Arguments):
-    call: str
 
 
 @pytest.fixture
@@ -40,25 +36,26 @@ async def operations(core):
         operations, core.directory, PhoneSettings("192.0.2.10", 5061, REALM, "ca.crt")
     )
     ledger_operations.register(operations, core.store, core.ledger)
-    calls = [{"call": "c1", "state": "up", "caller": "201", "callee": "202", "suites": ["A", "B"]}]
+    calls = [{**CALL, "call": "c0ffee01"}]
 
-    async def call_list(_actor, _args: NoArguments):
+    async def call_list(_actor, _args):
         return calls
 
-    async def hang_up(_actor, args: HangUp):
-        if args.call != "c1":
+    async def hang_up(_actor, args):
+        if args.call != "c0ffee01":
             raise OperationError("not_found", "There is no such call.", "call")
         return calls.pop()
 
-    async def registrations(_actor, _args: NoArguments):
-        return [{"extension": "201", "device": "dabc", "source": SOURCE}]
+    async def registrations(_actor, _args):
+        phone = {"transport": "tls", "user_agent": "Phone", "expires_in": 60}
+        return [{"extension": "201", "device": "dabc", "source": SOURCE, **phone}]
 
     async def status(_actor, _args: NoArguments):
         return {"links": {"sip": True}}
 
-    operations.add("call.list", NoArguments, call_list)
-    operations.add("call.hangup", HangUp, hang_up, changes=True)
-    operations.add("registration.list", NoArguments, registrations)
+    offer(operations, "call.list", call_list)
+    offer(operations, "call.hangup", hang_up)
+    offer(operations, "registration.list", registrations)
     operations.add("status", NoArguments, status)
     offer_the_rest(operations)
     return operations
@@ -137,10 +134,6 @@ ROUTES = [
     ("GET", "/api/devices"),
     ("POST", "/api/devices"),
     ("DELETE", "/api/devices/d1"),
-    ("GET", "/api/calls"),
-    ("POST", "/api/calls"),
-    ("DELETE", "/api/calls/c1"),
-    ("GET", "/api/registrations"),
     ("GET", "/api/status"),
     ("GET", "/api/ledger"),
     ("POST", "/api/ledger/verification"),
@@ -153,8 +146,6 @@ ROUTES = [
     ("GET", "/api/policy/explain"),
     ("GET", "/api/policy/lint"),
     ("GET", "/api/reports/calls"),
-    *((method, "/api/users/201/call/watcher") for method in ("PUT", "DELETE")),
-    *((method, "/api/users/201/call/recording") for method in ("PUT", "DELETE")),
     ("GET", "/api/firmware"),
     ("GET", "/api/firmware/metadata"),
     ("PUT", "/api/firmware/images/i1"),
@@ -173,10 +164,6 @@ ROUTES = [
     ("GET", "/api/voicemail/lists"),
     ("PUT", "/api/voicemail/lists/1"),
     ("DELETE", "/api/voicemail/lists/1"),
-    ("GET", "/api/conferences"),
-    ("POST", "/api/conferences"),
-    ("POST", "/api/conferences/r1/parties"),
-    ("DELETE", "/api/conferences/r1/parties/c1"),
     *(
         (method, f"/api/{kind}{rest}")
         for kind in (
@@ -347,8 +334,8 @@ async def test_users_devices_calls_and_ledger(core, admin):
     assert (await admin.delete("/api/users/201")).status_code == 200
     assert (await admin.get("/api/users")).json() == []
     assert (await admin.get("/api/calls")).json()[0]["suites"] == ["A", "B"]
-    assert (await admin.delete("/api/calls/c1")).json()["call"] == "c1"
-    assert (await admin.delete("/api/calls/c2")).status_code == 404
+    assert (await admin.delete("/api/calls/c0ffee01")).json()["call"] == "c0ffee01"
+    assert (await admin.delete("/api/calls/c0ffee02")).status_code == 404
     assert (await admin.get("/api/registrations")).json()[0]["source"] == SOURCE
     assert (await admin.get("/api/status")).json() == {"links": {"sip": True}}
     first = (await admin.get("/api/ledger", params={"after": 0, "limit": 2})).json()

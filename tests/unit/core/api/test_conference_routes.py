@@ -2,9 +2,9 @@
 
 import pytest
 
-from ringwall.core.calls.operations.conferences import Add, Drop, Start
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import NoArguments, Operations
+from ringwall.core.operations import Operations
+from support.operations import offer
 
 pytestmark = pytest.mark.req("C2")
 
@@ -27,17 +27,17 @@ def operations(core, asked):
 
     def handler(name):
         async def handle(actor, args):
-            asked.append((name, args.model_dump(), actor.kind))
+            asked.append((name, args.model_dump(exclude_unset=True), actor.kind))
             if name == "add" and args.number == "299":
                 raise OperationError("refused", "The conference is full.", "number")
             return [TOLD] if name == "list" else TOLD
 
         return handle
 
-    operations.add("call.conference.list", NoArguments, handler("list"))
-    operations.add("call.conference.start", Start, handler("start"), changes=True)
-    operations.add("call.conference.add", Add, handler("add"), changes=True)
-    operations.add("call.conference.drop", Drop, handler("drop"), changes=True)
+    offer(operations, "call.conference.list", handler("list"))
+    offer(operations, "call.conference.start", handler("start"))
+    offer(operations, "call.conference.add", handler("add"))
+    offer(operations, "call.conference.drop", handler("drop"))
     return operations
 
 

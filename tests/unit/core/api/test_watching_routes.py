@@ -2,9 +2,9 @@
 
 import pytest
 
-from ringwall.core.calls.operations.monitoring import Left, Recorded, Watched
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import Operations
+from support.operations import offer
 
 pytestmark = pytest.mark.req("C2")
 
@@ -23,14 +23,20 @@ def operations(core, asked):
             asked.append((name, args.model_dump(), actor.kind))
             if args.of == "299":
                 raise OperationError("not_found", "299 talks with nobody now.", "of")
-            return {"of": args.of}
+            return {
+                "call": "c1",
+                "of": args.of,
+                "by": "301",
+                "mode": "m",
+                "state": "calling",
+                "on": True,
+                "mailbox": "",
+            }
 
         return handle
 
-    for name in ("monitor", "coach", "barge"):
-        operations.add(f"call.{name}", Watched, handler(name), changes=True)
-    operations.add("call.leave", Left, handler("leave"), changes=True)
-    operations.add("call.record", Recorded, handler("record"), changes=True)
+    for name in ("watch", "leave", "record", "stop-recording"):
+        offer(operations, f"call.{name}", handler(name))
     return operations
 
 
@@ -38,17 +44,17 @@ async def test_each_route_asks_for_its_operation(admin, asked):
     one = "/api/users/201/call"
     for mode in ("monitor", "coach", "barge"):
         answer = await admin.put(f"{one}/watcher", json={"by": "301", "mode": mode})
-        assert (answer.status_code, answer.json()) == (200, {"of": "201"})
+        assert (answer.status_code, answer.json()["of"]) == (200, "201")
     await admin.put(f"{one}/watcher", json={"by": "301"})
     await admin.delete(f"{one}/watcher")
     await admin.put(f"{one}/recording", json={})
     await admin.delete(f"{one}/recording", params={"by": "301"})
     watched = {"of": "201", "by": "301"}
     assert asked == [
-        *((mode, watched, "api") for mode in ("monitor", "coach", "barge", "monitor")),
+        *(("watch", {**watched, "mode": mode}, "api") for mode in ("monitor", "coach", "barge", "monitor")),
         ("leave", {"of": "201"}, "api"),
-        ("record", {"of": "201", "by": None, "on": True}, "api"),
-        ("record", {"of": "201", "by": "301", "on": False}, "api"),
+        ("record", {"of": "201", "by": None}, "api"),
+        ("stop-recording", {"of": "201", "by": "301"}, "api"),
     ]
 
 

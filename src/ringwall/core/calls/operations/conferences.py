@@ -3,43 +3,143 @@
 The rights are those of the one in whose name it is done: who made the conference, or whose calls become one.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import conference_calls
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.operations.calls import CallId
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import Actor, Arguments, NoArguments, Operations
+from ringwall.core.identity.permissions import Permission
+from ringwall.core.operations import (
+    Actor,
+    Arguments,
+    ListArguments,
+    Listing,
+    Operation,
+    Operations,
+    Topic,
+)
 from ringwall.policy.grant import Denial
+
+Room = Annotated[
+    str, Field(min_length=4, max_length=64, description="the conference, as the list of conferences has it")
+]
+
+
+class ConferenceList(ListArguments):
+    """Which conferences."""
+
+    starter: Annotated[str | None, Field(max_length=32, description="only those that this user made")] = None
 
 
 class Start(Arguments):
     """Of whose calls to make a conference."""
 
-    extension: str = Field(min_length=1, max_length=32)
+    extension: Annotated[str, Field(min_length=1, max_length=32)]
 
 
 class Add(Arguments):
     """Whom to call into which conference: an extension, or a number as its starter would dial it."""
 
-    conference: str = Field(min_length=4, max_length=64)
-    number: str = Field(min_length=1, max_length=64)
+    conference: Room
+    number: Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Drop(Arguments):
     """Which call with a conference to end; the conference goes on without it."""
 
-    conference: str = Field(min_length=4, max_length=64)
-    call: str = Field(min_length=4, max_length=64)
+    conference: Room
+    call: CallId
+
+
+class Party(BaseModel):
+    """Somebody in a conference; `trunk` is empty for people inside."""
+
+    call: str
+    party: str
+    device: str
+    trunk: str
+
+
+class Conference(BaseModel):
+    """A conference and who is in it."""
+
+    conference: str
+    starter: str
+    parties: list[Party]
+
+
+CONFERENCES: Final = Topic("Conferences", "Calls of several people, with the rights of who made them.")
+
+LIST: Final = Operation(
+    "call.conference.list",
+    "List the conferences that go on, and who is in them.",
+    topic=CONFERENCES,
+    verb="GET",
+    path="/api/conferences",
+    permission=Permission.CALLS_READ,
+    arguments=ConferenceList,
+    result=Conference,
+    listing=Listing(order=("conference",), search=("starter", "parties")),
+    command="conference list",
+    example={"starter": "201"},
+)
+START: Final = Operation(
+    "call.conference.start",
+    "Make one conference of the calls that somebody has.",
+    topic=CONFERENCES,
+    verb="POST",
+    path="/api/conferences",
+    permission=Permission.CALLS_WRITE,
+    arguments=Start,
+    result=Conference,
+    status=HTTPStatus.CREATED,
+    changes=True,
+    command="conference start",
+    example={"extension": "201"},
+)
+ADD: Final = Operation(
+    "call.conference.add",
+    "Call somebody into a conference.",
+    topic=CONFERENCES,
+    verb="POST",
+    path="/api/conferences/{conference}/parties",
+    permission=Permission.CALLS_WRITE,
+    arguments=Add,
+    result=Conference,
+    status=HTTPStatus.ACCEPTED,
+    errors=("not_found",),
+    changes=True,
+    command="conference add",
+    example={"conference": "c0ffee01", "number": "203"},
+)
+DROP: Final = Operation(
+    "call.conference.drop",
+    "End the call of one party; the conference goes on.",
+    topic=CONFERENCES,
+    verb="DELETE",
+    path="/api/conferences/{conference}/parties/{call}",
+    permission=Permission.CALLS_WRITE,
+    arguments=Drop,
+    result=Conference,
+    errors=("not_found",),
+    changes=True,
+    command="conference drop",
+    example={"conference": "c0ffee01", "call": "beef0001"},
+)
+OPERATIONS: Final = (LIST, START, ADD, DROP)
 
 
 def add_operations(operations: Operations, switch: Switch) -> None:
-    """Offer call.conference.list, .start, .add and .drop."""
+    """Do what is declared above."""
 
-    async def list_conferences(_actor: Actor, _args: NoArguments) -> list[Any]:
+    async def list_conferences(_actor: Actor, _args: ConferenceList) -> Iterable[Any]:
         return [describe(switch, room) for room in conference_calls.all_rooms(switch)]
 
     async def start(actor: Actor, args: Start) -> dict[str, Any]:
@@ -83,10 +183,10 @@ def add_operations(operations: Operations, switch: Switch) -> None:
         switch.flush()
         return facts
 
-    operations.add("call.conference.list", NoArguments, list_conferences)
-    operations.add("call.conference.start", Start, start, changes=True)
-    operations.add("call.conference.add", Add, add, changes=True)
-    operations.add("call.conference.drop", Drop, drop, changes=True)
+    operations.offer(LIST, list_conferences)
+    operations.offer(START, start)
+    operations.offer(ADD, add)
+    operations.offer(DROP, drop)
 
 
 def _starter(switch: Switch, room: str) -> Leg:

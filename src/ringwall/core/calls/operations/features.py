@@ -7,9 +7,10 @@ Rules that this module keeps:
 """
 
 import time
-from typing import Any, Final, Literal
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ringwall.core.calls.bridging import joining
 from ringwall.core.calls.dialog import teardown
@@ -18,11 +19,13 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.star_codes import CODES
+from ringwall.core.calls.operations.calls import CALLS, Extension
 from ringwall.core.calls.routing import originate, router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
+from ringwall.core.identity.permissions import Permission
 from ringwall.core.media.errors import MediaError
-from ringwall.core.operations import Actor, Arguments, Operations
+from ringwall.core.operations import Actor, Arguments, Operation, Operations
 from ringwall.core.registrar.bindings import Binding
 from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Denial
@@ -38,23 +41,71 @@ _ACTIONS: Final = {
 _CODES: Final = {each.feature: each.code for each in CODES}
 
 
+Name = Literal["intercom", "whisper page", "page", "pickup"]
+
+
 class Feature(Arguments):
     """In whose name what is done, to which extension; for a page the paging group."""
 
-    extension: str = Field(min_length=2, max_length=8)
-    feature: Literal["intercom", "whisper page", "page", "pickup"]
-    target: str = Field(min_length=2, max_length=8)
+    extension: Extension
+    feature: Name
+    target: Extension
 
 
 class Mute(Arguments):
-    """Whom the other party of his call does not hear, or hears again, while somebody whispers to him."""
+    """Whom the other party of their call does not hear, or hears again, while somebody whispers to them."""
 
-    extension: str = Field(min_length=2, max_length=8)
-    on: bool = True
+    extension: Extension
+    on: Annotated[bool, Field(description="whether the other party does not hear them")] = True
+
+
+class FeatureBegun(BaseModel):
+    """The call that was begun for it."""
+
+    call: str
+    extension: str
+    feature: Name
+    target: str
+
+
+class Muted(BaseModel):
+    """Whether the other party does not hear this user."""
+
+    extension: str
+    on: bool
+
+
+FEATURE: Final = Operation(
+    "call.feature",
+    "Call a user's own phone and do something with a call in the user's name.",
+    topic=CALLS,
+    verb="POST",
+    path="/api/calls",
+    permission=Permission.CALLS_WRITE,
+    arguments=Feature,
+    result=FeatureBegun,
+    status=HTTPStatus.CREATED,
+    errors=("not_found",),
+    changes=True,
+    example={"extension": "201", "feature": "intercom", "target": "202"},
+)
+MUTE: Final = Operation(
+    "call.whisper.mute",
+    "Let the other party of a call hear a user or not, while somebody whispers to that user.",
+    topic=CALLS,
+    verb="PUT",
+    path="/api/users/{extension}/call/whisper",
+    permission=Permission.CALLS_WRITE,
+    arguments=Mute,
+    result=Muted,
+    changes=True,
+    example={"extension": "201", "on": True},
+)
+OPERATIONS: Final = (FEATURE, MUTE)
 
 
 def add_operations(operations: Operations, switch: Switch) -> None:
-    """Offer call.feature and call.whisper.mute."""
+    """Do what is declared above."""
 
     async def feature(actor: Actor, args: Feature) -> dict[str, Any]:
         _allowed(switch, actor, args)
@@ -81,8 +132,8 @@ def add_operations(operations: Operations, switch: Switch) -> None:
         switch.record("call.whisper_muted", extension=args.extension, on=args.on, actor=actor.to_dict())
         return {"extension": args.extension, "on": args.on}
 
-    operations.add("call.feature", Feature, feature, changes=True)
-    operations.add("call.whisper.mute", Mute, mute, changes=True)
+    operations.offer(FEATURE, feature)
+    operations.offer(MUTE, mute)
 
 
 def _allowed(switch: Switch, actor: Actor, args: Feature) -> None:

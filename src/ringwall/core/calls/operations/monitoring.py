@@ -5,9 +5,9 @@ Rules that this module keeps:
 - `of` is the extension whose call it is; of several calls the one that is not on hold.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ringwall.core.calls.bridging import active_calls, joining
 from ringwall.core.calls.features import monitor, monitoring
@@ -16,43 +16,128 @@ from ringwall.core.calls.features.recording import RecordingService, hindrance
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.watching import WatchMode
+from ringwall.core.calls.operations.calls import CALLS, Extension
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import Actor, Arguments, Operations
+from ringwall.core.identity.permissions import Permission
+from ringwall.core.operations import Actor, Arguments, Operation, Operations
 from ringwall.policy.grant import Denial, Grant
 
-Extension = Annotated[str, Field(min_length=2, max_length=8, pattern=r"^[0-9]+$")]
+Whose = Annotated[Extension, Field(description="the extension whose call it is")]
+Mode = Literal["monitor", "coach", "barge"]
 
 
 class Watched(Arguments):
-    """Who watches whose call."""
+    """Who watches whose call, and how."""
 
-    of: Extension
-    by: Extension
+    of: Whose
+    by: Annotated[Extension, Field(description="who watches: their phones are called")]
+    mode: Annotated[
+        Mode, Field(description="monitor: heard by nobody; coach: by `of` alone; barge: by both")
+    ] = "monitor"
 
 
 class Left(Arguments):
     """Whose call is not to be watched any more."""
 
-    of: Extension
+    of: Whose
 
 
 class Recorded(Arguments):
-    """Whose call is to be recorded, or not any more, and by whom; without `by` by that user."""
+    """Whose call, and who records it."""
 
-    of: Extension
-    by: Extension | None = None
-    on: bool = True
+    of: Whose
+    by: Annotated[Extension | None, Field(description="who records; without it that user")] = None
+
+
+class Watching(BaseModel):
+    """Who watches which call, and whether their phones are still being called."""
+
+    call: str
+    of: str
+    by: str
+    mode: str
+    state: Literal["watching", "calling"]
+
+
+class WatchEnded(BaseModel):
+    """Who does not watch which call any more."""
+
+    call: str
+    of: str
+    by: str
+
+
+class Recording(BaseModel):
+    """Who records which call, or not any more, and the mailbox that it goes to."""
+
+    call: str
+    of: str
+    by: str
+    on: bool
+    mailbox: str
+
+
+WATCH: Final = Operation(
+    "call.watch",
+    "Let somebody listen to a call, coach who has it, or take part in it.",
+    topic=CALLS,
+    verb="PUT",
+    path="/api/users/{of}/call/watcher",
+    permission=Permission.CALLS_WATCH,
+    arguments=Watched,
+    result=Watching,
+    errors=("not_found",),
+    changes=True,
+    example={"of": "201", "by": "301", "mode": "coach"},
+)
+LEAVE: Final = Operation(
+    "call.leave",
+    "End the watching of a call; the call goes on.",
+    topic=CALLS,
+    verb="DELETE",
+    path="/api/users/{of}/call/watcher",
+    permission=Permission.CALLS_WATCH,
+    arguments=Left,
+    result=WatchEnded,
+    errors=("not_found",),
+    changes=True,
+    example={"of": "201"},
+)
+RECORD: Final = Operation(
+    "call.record",
+    "Record a call into a mailbox.",
+    topic=CALLS,
+    verb="PUT",
+    path="/api/users/{of}/call/recording",
+    permission=Permission.CALLS_RECORD,
+    arguments=Recorded,
+    result=Recording,
+    errors=("not_found",),
+    changes=True,
+    example={"of": "201", "by": "301"},
+)
+STOP_RECORDING: Final = Operation(
+    "call.stop-recording",
+    "End the recording of a call; the call goes on.",
+    topic=CALLS,
+    verb="DELETE",
+    path="/api/users/{of}/call/recording",
+    permission=Permission.CALLS_RECORD,
+    arguments=Recorded,
+    result=Recording,
+    errors=("not_found",),
+    changes=True,
+    example={"of": "201", "by": "301"},
+)
+OPERATIONS: Final = (WATCH, LEAVE, RECORD, STOP_RECORDING)
 
 
 def register(operations: Operations, switch: Switch, recordings: RecordingService) -> None:
-    """Offer call.monitor, call.coach, call.barge, call.leave and call.record."""
+    """Do what is declared above."""
 
-    def watching(mode: WatchMode) -> Any:
-        async def watch(actor: Actor, args: Watched) -> dict[str, Any]:
-            return await _watch(switch, actor, args, mode)
-
-        return watch
+    async def watch(actor: Actor, args: Watched) -> dict[str, Any]:
+        return await _watch(switch, actor, args, WatchMode[args.mode.upper()])
 
     async def leave(actor: Actor, args: Left) -> dict[str, Any]:
         found = _call_of(switch, args.of)
@@ -65,13 +150,15 @@ def register(operations: Operations, switch: Switch, recordings: RecordingServic
         return {"call": found[0].id, "of": args.of, "by": watch.by.extension}
 
     async def record(actor: Actor, args: Recorded) -> dict[str, Any]:
-        return await _record(switch, recordings, actor, args)
+        return await _record(switch, recordings, actor, args, on=True)
 
-    operations.add("call.monitor", Watched, watching(WatchMode.MONITOR), changes=True)
-    operations.add("call.coach", Watched, watching(WatchMode.COACH), changes=True)
-    operations.add("call.barge", Watched, watching(WatchMode.BARGE), changes=True)
-    operations.add("call.leave", Left, leave, changes=True)
-    operations.add("call.record", Recorded, record, changes=True)
+    async def stop_recording(actor: Actor, args: Recorded) -> dict[str, Any]:
+        return await _record(switch, recordings, actor, args, on=False)
+
+    operations.offer(WATCH, watch)
+    operations.offer(LEAVE, leave)
+    operations.offer(RECORD, record)
+    operations.offer(STOP_RECORDING, stop_recording)
 
 
 async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -> dict[str, Any]:
@@ -99,13 +186,13 @@ async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -
 
 
 async def _record(
-    switch: Switch, recordings: RecordingService, actor: Actor, args: Recorded
+    switch: Switch, recordings: RecordingService, actor: Actor, args: Recorded, *, on: bool
 ) -> dict[str, Any]:
     found = _call_of(switch, args.of)
     call, target = found
     by = args.by or args.of
-    told = {"call": call.id, "of": args.of, "by": by, "on": args.on}
-    if not args.on:
+    told = {"call": call.id, "of": args.of, "by": by, "on": on}
+    if not on:
         recording = call.recording
         if recording is None or recording.by != by:
             raise OperationError("refused", f"{by} does not record the call of {args.of}.", "of")

@@ -28,8 +28,8 @@ class Asked:
         self.world, self.known = world, {}
         conferences.add_operations(self, world.switch)
 
-    def add(self, name, arguments, work, **_):
-        self.known[name] = arguments, work
+    def offer(self, operation, work):
+        self.known[operation.name] = operation.arguments, work
 
     def __call__(self, name: str, **arguments):
         model, work = self.known[f"call.conference.{name}"]

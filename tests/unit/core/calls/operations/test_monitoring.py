@@ -5,13 +5,14 @@ import pytest
 from ringwall.core.calls.features import recording
 from ringwall.core.calls.operations import monitoring
 from ringwall.core.errors import OperationError
+from ringwall.core.identity.permissions import Role
 from ringwall.core.operations import Actor, Operations
 from ringwall.policy import FROM_ALL
 from support.calls.mailboxes import Mailboxes, hears, the_call
 from support.calls.world import World
 
 pytestmark = pytest.mark.req("C2")
-ACTOR = Actor("api", "admin", "192.0.2.7")
+ACTOR = Actor("api", "admin", "192.0.2.7", Role.ADMINISTRATOR)
 
 
 class Ledger:
@@ -37,6 +38,8 @@ def ask(world, mailboxes):
     monitoring.register(operations, world.switch, desk)
 
     def run(operation, **arguments):
+        if operation in {"monitor", "coach", "barge"}:
+            operation, arguments["mode"] = "watch", operation
         task = world.loop.create_task(operations.run(f"call.{operation}", arguments, ACTOR))
         world.run(5)
         return task.result()
@@ -98,7 +101,7 @@ def test_an_administrator_gives_nobody_a_right_by_asking(world, talk, ask, opera
     assert refused.value.code == "refused"
     assert not boss.calls
     assert world.told("call.denied")[0]["rule"] == "feature.denied"
-    assert world.told("admin.refused")[0]["operation"] == f"call.{operation}"
+    assert world.told("admin.refused")[0]["operation"] == "call.watch"
 
 
 def test_what_cannot_be_watched_says_why(world, talk, ask):
@@ -141,11 +144,11 @@ def test_a_call_is_recorded_and_that_is_ended(world, media, mailboxes, talk, ask
     with pytest.raises(OperationError, match="already"):
         ask("record", of="201", by="301")
     with pytest.raises(OperationError, match="301 does not record"):
-        ask("record", of="201", by="301", on=False)
-    ask("record", of="201", on=False)
+        ask("stop-recording", of="201", by="301")
+    ask("stop-recording", of="201")
     assert mailboxes.kept == mailboxes.begun
     assert ask("record", of="201", by="301")["mailbox"] == "m301"
-    ask("record", of="201", by="301", on=False)
+    ask("stop-recording", of="201", by="301")
 
 
 def test_what_cannot_be_recorded_says_why(world, mailboxes, talk, ask):
