@@ -8,7 +8,7 @@ import pytest
 from system.running import System
 
 
-async def connect(system: System, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def dial(system: System, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a TLS connection to the SIPS port from a local address."""
     settings = system.settings
     return await asyncio.open_connection(
@@ -29,10 +29,49 @@ async def test_responses_of_nobody_are_one_record_and_cost_the_connection(system
         "From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>;tag=2\r\nCall-ID: 9\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
     ).encode()
     for _ in range(2):
-        reader, writer = await connect(system, source)
+        reader, writer = await dial(system, source)
         writer.write(stray * 100)
         async with asyncio.timeout(20):
             assert not await reader.read()
         writer.close()
     await system.record(before, "security.stray_response", source=source)
     assert len(system.records(before, "security.stray_response")) == 1
+
+
+@pytest.mark.req("T1", "N4")
+async def test_clear_text_at_a_port_of_tls_is_closed_and_on_record_with_the_device(
+    system, connect, source
+) -> None:
+    """A phone that obeys a wrong Via would say its keys so; with two phones behind one address it may be either."""
+    port, address = system.settings.ports, str(system.settings.address)
+    anna = await connect(source=source)
+    before = system.seq()
+    leak = f"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP {address}\r\nContent-Length: 0\r\n\r\na=crypto:1 X inline:KEY\r\n"
+    for number in range(3):
+        assert await answer_in_clear_text(address, port.sips, source, leak.encode()) == b"", number
+    told = await system.record(before, "security.clear_text", source=source)
+    assert (told["device"], told["door"]) == (anna.account.username, "sips")
+    assert "inline" not in system.log("haproxy")
+    assert len(system.records(before, "security.clear_text")) == 1
+    # Two who are signed in, from another address; and somebody unknown, at the other ports.
+    for where, people, doors in (("127.0.6.1", 2, ("sips",)), ("127.0.6.2", 0, ("https", "phones"))):
+        for _ in range(people):
+            await connect(source=where)
+        for door in doors:
+            data = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+            assert await answer_in_clear_text(address, getattr(port, door), where, data) == b""
+        told = await system.record(before, "security.clear_text", source=where)
+        assert "device" not in told
+
+
+async def answer_in_clear_text(address: str, port: int, source: str, data: bytes) -> bytes:
+    """What is said to bytes that are no TLS, until the other side closes."""
+    reader, writer = await asyncio.open_connection(address, port, local_addr=(source, 0))
+    writer.write(data)
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()

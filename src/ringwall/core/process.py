@@ -49,6 +49,7 @@ from ringwall.core.pins import operations as pin_operations
 from ringwall.core.pins.service import PinService
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
+from ringwall.core.registrar.clear_text import ClearTextWatch
 from ringwall.core.registrar.offenders import Offenders
 from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
@@ -137,6 +138,7 @@ class Core:
         core._run(core.http.run())
         core._run(core.sip.run())
         core._run(core.slots.run())
+        core._run(ClearTextWatch(core.control, core.switch.bindings, ledger.record, core.switch.now).run())
         for link in core.media_links:
             core._run(link.run())
         core._run(core.mail.run())

@@ -182,6 +182,14 @@ class MalformedMessage(Folded):
     why: Why
 
 
+@event("security.clear_text")
+class ClearText(Folded):
+    """Somebody spoke in clear text where TLS is spoken: it could be read on the wire. He was closed."""
+
+    door: Annotated[Literal["sips", "https", "phones"], "At which port."]
+    device: Annotated[Maybe[DeviceName], "Where only one device has signed in from there: which."] = UNSAID
+
+
 @event("security.ban_spared")
 class BanSpared(Folded):
     """A source that offends is not turned away, because others depend on it."""

@@ -243,6 +243,11 @@ class Layout:
         """What became of connections to carriers, HAProxy to agent."""
         return self.edge_run / "trunk-log.sock"
 
+    @property
+    def door_log_socket(self) -> Path:
+        """Connections from outside that failed, HAProxy to agent."""
+        return self.edge_run / "door-log.sock"
+
     # The core.
 
     @property
@@ -399,6 +404,7 @@ class Layout:
             self.trunk_tls_socket,
             self.trunk_clear_socket,
             self.trunk_log_socket,
+            self.door_log_socket,
             self.core_socket,
             self.media_socket(99),
             self.supervisord_socket,

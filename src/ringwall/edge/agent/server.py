@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ringwall.edge.agent import health
 from ringwall.edge.agent.bans import Bans, acl_file
+from ringwall.edge.agent.doors import Doors
 from ringwall.edge.agent.http_join import Joiner
 from ringwall.edge.agent.ledger_marks import LedgerMarks
 from ringwall.edge.agent.ng import NgClient, NgRefused
@@ -149,6 +150,7 @@ class Agent:
         )
         self.ledgers = LedgerMarks(layout.ledger_marks_file)
         self._outcomes = HaproxyLog()
+        self._doors = Doors()
         keeper = LineKeeper(_ends(layout, settings), self._outcomes, self._trust)
         self.trunks = Trunks(layout.trunks_file, keeper.keep, keeper.check)
         self._links: set[Control] = set()
@@ -173,6 +175,7 @@ class Agent:
                 "trunks": self._set_trunks,
                 "trunk-states": self._trunk_states,
                 "ledger-witness": self.ledgers.witness,
+                "plain-text": self._doors.plain_text,
             }
             for path, factory in (
                 (self._layout.agent_http_socket, self.joiner.outside),
@@ -181,7 +184,8 @@ class Agent:
             ):
                 server = await _listen(path, factory)
                 stack.callback(server.close)
-            await self._hear_haproxy(stack)
+            await _hear(stack, self._layout.trunk_log_socket, self._outcomes)
+            await _hear(stack, self._layout.door_log_socket, self._doors)
             await self.trunks.load()
             stack.push_async_callback(self.trunks.stop)
             if ready is not None:
@@ -190,15 +194,6 @@ class Agent:
 
     def _trust(self, trunk: Trunk) -> None:
         self._haproxy.deploy_authority(str(self._layout.slot_ca(trunk.slot)), trunk.authority)
-
-    async def _hear_haproxy(self, stack: AsyncExitStack) -> None:
-        hearing = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        stack.callback(hearing.close)
-        _bind(hearing, self._layout.trunk_log_socket)
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: self._outcomes, sock=hearing
-        )
-        stack.callback(transport.close)
 
     async def _ping(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - an operation's signature
         return {"idle_http": len(self.joiner.idle)}
@@ -242,6 +237,15 @@ def _ends(layout: Layout, settings: Settings) -> Ends:
         own=frozenset((listener.address, listener.port) for listener in listeners_of(settings)),
         loopback=ipaddress.IPv4Address(settings.address).is_loopback,
     )
+
+
+async def _hear(stack: AsyncExitStack, path: Path, protocol: asyncio.DatagramProtocol) -> None:
+    """Take the lines that HAProxy logs to ``path``, until the stack is closed."""
+    hearing = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    stack.callback(hearing.close)
+    _bind(hearing, path)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: protocol, sock=hearing)
+    stack.callback(transport.close)
 
 
 async def _listen(path: Path, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
