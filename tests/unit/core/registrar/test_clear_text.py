@@ -29,7 +29,7 @@ class House:
 
     def signed_in(self, device: str, source: str) -> None:
         number = len(self.bindings) + 1
-        flow = Flow.parse(f"{source}:4000{number};proto=tls;id={number};run=r")
+        flow = Flow(f"{source}:4000{number}", "tls", str(number), "9f2c")
         self.bindings.put(
             Binding(
                 device_id=number, username=device, user_id=1, extension="201", contact=f"sip:{device}@x", path=(),
