@@ -1,23 +1,32 @@
 """All operations that are declared, without a core that runs: for commands, documents and tests."""
 
 from functools import cache
+from importlib import import_module
+from typing import Final
 
 from ringwall.core.operations import Operation
+
+_MODULES: Final = (
+    "calls.operations.calls",
+    "calls.operations.conferences",
+    "calls.operations.features",
+    "calls.operations.monitoring",
+    "directory.operations",
+    "firmware.operations",
+    "forwarding.operations",
+    "mail.operations",
+    "phones.operations",
+    "pins.operations",
+    "reports.operations",
+    "rights.declarations",
+    "status",
+    "voicemail.operations",
+)
+"""The modules below this package that declare operations, each as `OPERATIONS`."""
 
 
 @cache
 def declared() -> tuple[Operation, ...]:
     """Return every operation, by name; the modules that declare them are imported now and not before."""
-    from ringwall.core.calls.operations import calls, conferences, features, monitoring  # noqa: PLC0415
-    from ringwall.core.forwarding import operations as forwarding  # noqa: PLC0415
-    from ringwall.core.mail import operations as mail  # noqa: PLC0415
-
-    every = (
-        *calls.OPERATIONS,
-        *conferences.OPERATIONS,
-        *features.OPERATIONS,
-        *monitoring.OPERATIONS,
-        *forwarding.OPERATIONS,
-        *mail.OPERATIONS,
-    )
+    every = [one for name in _MODULES for one in import_module(f"ringwall.core.{name}").OPERATIONS]
     return tuple(sorted(every, key=lambda one: one.name))

@@ -58,6 +58,7 @@ from ringwall.core.rights import kinds
 from ringwall.core.rights import operations as rights_operations
 from ringwall.core.rights.service import RightsService
 from ringwall.core.setup import check
+from ringwall.core.status import STATUS
 from ringwall.core.store import Store
 from ringwall.core.store.call_keys import open_call_keys
 from ringwall.core.store.engine import sqlite_url
@@ -303,7 +304,7 @@ class Core:
         conferences.add_operations(self.operations, self.switch)
         features.add_operations(self.operations, self.switch)
         monitoring.register(self.operations, self.switch, self.voice_mail.recordings)
-        self.operations.add("status", NoArguments, self._status)
+        self.operations.offer(STATUS, self._status)
 
     async def _ban(self, source: str, seconds: float, reason: str) -> None:
         await self.control.call({"op": "ban", "source": source, "seconds": seconds, "reason": reason})

@@ -18,15 +18,11 @@ from ringwall.core.api import models
 from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
 from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.firmware_files import firmware_files
-from ringwall.core.api.firmware_routes import firmware_routes
 from ringwall.core.api.mailbox_routes import mailbox_routes
 from ringwall.core.api.operation_routes import operation_routes
 from ringwall.core.api.owners import Owners
-from ringwall.core.api.phone_routes import phone_routes
-from ringwall.core.api.rights_routes import rights_routes
-from ringwall.core.api.routes import directory_routes, running_routes
+from ringwall.core.api.routes import running_routes
 from ringwall.core.api.source import Entrance
-from ringwall.core.api.voicemail_routes import voicemail_routes
 from ringwall.core.errors import CoreError, OperationError
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.identity.permissions import Role
@@ -90,15 +86,9 @@ def create_app(
         await accounts.sign_out(shown.credentials, request.state.source)
 
     app.include_router(operation_routes(operations, signed_in))
-    # What is told apart by its last word stands before what takes any word there: /api/users/export.
-    app.include_router(rights_routes(operations, signed_in))
-    app.include_router(firmware_routes(operations, signed_in))
-    app.include_router(directory_routes(operations, signed_in))
-    app.include_router(phone_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))
-    app.include_router(voicemail_routes(operations, signed_in))
     if mailboxes is not None:
         app.include_router(mailbox_routes(*mailboxes))
     if phones is not None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from ringwall.core.directory.model import DeviceEntry, UserEntry
-from ringwall.core.operations import Arguments
+from ringwall.core.operations import Arguments, ListArguments
 
 # The service says in full sentences what is wrong with these; the limits here only keep out what is absurd.
 Text = Annotated[str, Field(max_length=256)]
@@ -37,16 +37,19 @@ class UserAdd(UserRights):
     name: Text
 
 
-class UserChanges(UserRights):
+class UserSet(UserRights):
     """What is to change at a user; what is not given stays."""
 
+    extension: Text
     name: Text = ""
 
 
-class UserSet(UserChanges):
-    """Which user is to change, and what."""
+class UserList(ListArguments):
+    """Which users."""
 
-    extension: Text
+    group: Annotated[Text | None, Field(description="only members of this group")] = None
+    site: Annotated[Text | None, Field(description="only users at this site")] = None
+    locked: Annotated[bool | None, Field(description="only those that are locked, or only others")] = None
 
 
 class UserNamed(Arguments):
@@ -63,10 +66,11 @@ class DeviceAdd(Arguments):
     legacy: bool = False
 
 
-class DeviceList(Arguments):
+class DeviceList(ListArguments):
     """Whose devices; without an extension all."""
 
     extension: Text | None = None
+    legacy: Annotated[bool | None, Field(description="only those that may use MD5, or only others")] = None
 
 
 class DeviceNamed(Arguments):

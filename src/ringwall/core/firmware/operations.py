@@ -5,7 +5,8 @@ import binascii
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, TypeVar
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
 
 from ringwall.core.errors import OperationError
 from ringwall.core.firmware import schema
@@ -13,7 +14,8 @@ from ringwall.core.firmware.metadata import holders_of
 from ringwall.core.firmware.repository import Repository, SignedImage
 from ringwall.core.firmware.rollout import Phone
 from ringwall.core.firmware.service import FirmwareService
-from ringwall.core.operations import Actor, NoArguments, Operations
+from ringwall.core.identity.permissions import Permission
+from ringwall.core.operations import Actor, NoArguments, Operation, Operations, RawBody, Topic
 from ringwall.infra.firmware import FirmwareError
 
 A = TypeVar("A")
@@ -21,8 +23,104 @@ R = TypeVar("R")
 _UNSIGNED_BY_PEOPLE = ("snapshot", "timestamp")
 
 
+FIRMWARE: Final = Topic("Firmware", "What phones may run: signed elsewhere, published here, told in stages.")
+
+UPLOAD: Final = Operation(
+    "firmware.upload",
+    "Bring a piece of an image, as the body; go on at `have`.",
+    topic=FIRMWARE,
+    verb="PUT",
+    path="/api/firmware/images/{sha256}",
+    permission=Permission.FIRMWARE_WRITE,
+    arguments=schema.Piece,
+    result=schema.Had,
+    body=RawBody("data"),
+    errors=("conflict",),
+    changes=True,
+    example={"sha256": "0123456789abcdef" * 4, "length": 3, "data": "AAEC"},
+    command="firmware add",
+)
+PUBLISH: Final = Operation(
+    "firmware.publish",
+    "Publish signed metadata, all of it or nothing.",
+    topic=FIRMWARE,
+    verb="POST",
+    path="/api/firmware/publications",
+    permission=Permission.FIRMWARE_WRITE,
+    arguments=schema.Proposed,
+    result=schema.Overview,
+    status=HTTPStatus.CREATED,
+    changes=True,
+    example={"files": {"targets": "{}"}},
+)
+ROTATE: Final = Operation(
+    "firmware.rotate",
+    "Make new keys for what is signed here, for the next root to name.",
+    topic=FIRMWARE,
+    verb="POST",
+    path="/api/firmware/online-keys",
+    permission=Permission.FIRMWARE_WRITE,
+    result=schema.Fetched,
+    status=HTTPStatus.CREATED,
+    changes=True,
+    command="firmware key rotate-online",
+)
+ROLLOUT: Final = Operation(
+    "firmware.rollout",
+    "Say which phones of a model are told of which image.",
+    topic=FIRMWARE,
+    verb="PATCH",
+    path="/api/firmware/rollouts/{vendor}/{model}",
+    permission=Permission.FIRMWARE_WRITE,
+    arguments=schema.RolloutSet,
+    result=schema.RolloutShown,
+    changes=True,
+    example={"vendor": "ringwall", "model": "reference", "percent": 10},
+)
+LIST: Final = Operation(
+    "firmware.list",
+    "Show roles, images and roll-outs.",
+    topic=FIRMWARE,
+    verb="GET",
+    path="/api/firmware",
+    permission=Permission.FIRMWARE_READ,
+    result=schema.Overview,
+)
+FETCH: Final = Operation(
+    "firmware.fetch",
+    "Get what a signing room needs: published metadata and the keys used here.",
+    topic=FIRMWARE,
+    verb="GET",
+    path="/api/firmware/metadata",
+    permission=Permission.FIRMWARE_READ,
+    result=schema.Fetched,
+)
+VERIFY: Final = Operation(
+    "firmware.verify",
+    "Verify all signatures and images that are published.",
+    topic=FIRMWARE,
+    verb="POST",
+    path="/api/firmware/verification",
+    permission=Permission.FIRMWARE_READ,
+    result=schema.Checked,
+)
+OFFER: Final = Operation(
+    "firmware.offer",
+    "Tell what a phone would be offered, and why.",
+    topic=FIRMWARE,
+    verb="GET",
+    path="/api/firmware/offers/{vendor}/{model}",
+    permission=Permission.FIRMWARE_READ,
+    arguments=schema.Asked,
+    result=schema.Offer,
+    example={"vendor": "ringwall", "model": "reference", "device": "001565012abc"},
+    command="firmware show",
+)
+OPERATIONS: Final = (UPLOAD, PUBLISH, ROTATE, ROLLOUT, LIST, FETCH, VERIFY, OFFER)
+
+
 def register(operations: Operations, firmware: FirmwareService) -> None:
-    """Add firmware.upload, publish, rotate, rollout, list, fetch, verify and offer."""
+    """Do what is declared above."""
 
     async def upload(_actor: Actor, args: schema.Piece) -> schema.Had:
         try:
@@ -55,18 +153,18 @@ def register(operations: Operations, firmware: FirmwareService) -> None:
         problems = await firmware.verify()
         return schema.Checked(ok=not problems, problems=problems)
 
-    async def offer(_actor: Actor, args: schema.Asked) -> schema.Told:
+    async def offer(_actor: Actor, args: schema.Asked) -> schema.Offer:
         phone = Phone(args.device, args.group, args.version)
         return told(*firmware.offer(args.vendor, args.model, phone))
 
-    operations.add("firmware.upload", schema.Piece, _refused(upload), changes=True)
-    operations.add("firmware.publish", schema.Proposed, _refused(publish), changes=True)
-    operations.add("firmware.rotate", NoArguments, _refused(rotate), changes=True)
-    operations.add("firmware.rollout", schema.RolloutSet, _refused(set_rollout), changes=True)
-    operations.add("firmware.list", NoArguments, _refused(list_all))
-    operations.add("firmware.fetch", NoArguments, _refused(fetch))
-    operations.add("firmware.verify", NoArguments, _refused(verify))
-    operations.add("firmware.offer", schema.Asked, _refused(offer))
+    operations.offer(UPLOAD, _refused(upload))
+    operations.offer(PUBLISH, _refused(publish))
+    operations.offer(ROTATE, _refused(rotate))
+    operations.offer(ROLLOUT, _refused(set_rollout))
+    operations.offer(LIST, _refused(list_all))
+    operations.offer(FETCH, _refused(fetch))
+    operations.offer(VERIFY, _refused(verify))
+    operations.offer(OFFER, _refused(offer))
 
 
 def _refused(work: Callable[[Actor, A], Awaitable[R]]) -> Callable[[Actor, A], Awaitable[R]]:
@@ -82,9 +180,9 @@ def _refused(work: Callable[[Actor, A], Awaitable[R]]) -> Callable[[Actor, A], A
     return run
 
 
-def told(image: SignedImage | None, why: str) -> schema.Told:
+def told(image: SignedImage | None, why: str) -> schema.Offer:
     """Return what a phone is told, as it is shown."""
-    return schema.Told(
+    return schema.Offer(
         image=str(image.name) if image else None,
         version=image.name.version if image else None,
         sha256=image.sha256 if image else None,

@@ -22,8 +22,8 @@ class Piece(Arguments):
     """A piece of an image: base64, at `offset` of a file with this length and SHA-256."""
 
     sha256: Sha256
-    length: int
-    offset: Annotated[int, Field(ge=0)] = 0
+    length: Annotated[int, Field(gt=0, lt=2**63)]
+    offset: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Annotated[str, Field(json_schema_extra=SECRET)]
 
 
@@ -34,16 +34,11 @@ class Had(BaseModel):
     complete: bool
 
 
-class Model(Arguments):
-    """Which model of which vendor."""
+class RolloutSet(Arguments):
+    """What phones of a model are told; what is not given stays."""
 
     vendor: Word
     model: Word
-
-
-class RolloutChanges(Arguments):
-    """What phones of a model are told; what is not given stays."""
-
     stable: Annotated[Path, Field(description="the image of the stable channel; empty: none")] = ""
     previous: Annotated[Path, Field(description="what phones are told that are not in the share yet")] = ""
     test: Annotated[Path, Field(description="the image of the test channel; empty: none")] = ""
@@ -56,13 +51,6 @@ class RolloutChanges(Arguments):
     percent: Annotated[int, Field(ge=0, le=100, description="the share of other phones that get it")] = 100
     hold: Annotated[bool, Field(description="nobody is told of a new image")] = False
     minimum: Annotated[Word, Field(description="phones below this version get the newest image at once")] = ""
-
-
-class RolloutSet(RolloutChanges):
-    """Which model, and what is to change."""
-
-    vendor: Word
-    model: Word
 
 
 class RolloutShown(BaseModel):
@@ -90,7 +78,7 @@ class Asked(Arguments):
     version: Word | None = None
 
 
-class Told(BaseModel):
+class Offer(BaseModel):
     """What a phone is told, and why: the image's path, where it is below /firmware/, and its hash."""
 
     image: str | None

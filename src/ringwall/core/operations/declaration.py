@@ -36,8 +36,8 @@ Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 _NAME: Final = re.compile(r"[a-z]+(-[a-z]+)*(\.[a-z]+(-[a-z]+)*)*")
-_PATH: Final = re.compile(r"/api(/[a-z0-9-]+|/\{[a-z_]+(:path)?\})+")
-_IN_PATH: Final = re.compile(r"\{([a-z_]+)(?::path)?\}")
+_PATH: Final = re.compile(r"/api(/[a-z0-9-]+|/\{[a-z0-9_]+(:path)?\})+")
+_IN_PATH: Final = re.compile(r"\{([a-z0-9_]+)(?::path)?\}")
 
 
 @dataclass(frozen=True, slots=True)

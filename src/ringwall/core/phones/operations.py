@@ -1,11 +1,14 @@
 """What administrators can ask of phones."""
 
 import ipaddress
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import Actor, NoArguments, Operations
+from ringwall.core.identity.permissions import Permission
+from ringwall.core.operations import Actor, Listing, Operation, Operations, Topic
 from ringwall.core.phones import schema
 from ringwall.core.phones.administration import ENROLMENT_S, Administration
 from ringwall.core.phones.logins import Logins
@@ -54,6 +57,193 @@ class Describe:
         return schema.Phone(**self.facts(phone))
 
 
+PHONES: Final = Topic("Phones", "Desk phones: what they have proven, who is at them, what they are told.")
+
+LIST: Final = Operation(
+    "phone.list",
+    "List the desk phones.",
+    topic=PHONES,
+    verb="GET",
+    path="/api/phones",
+    permission=Permission.PHONES_READ,
+    arguments=schema.PhoneList,
+    result=schema.Phone,
+    listing=Listing(order=("mac",), search=("mac", "label", "user", "home", "vendor", "model", "location")),
+    example={"site": "main"},
+)
+SHOW: Final = Operation(
+    "phone.show",
+    "Show what is known of a phone.",
+    topic=PHONES,
+    verb="GET",
+    path="/api/phones/{mac}",
+    permission=Permission.PHONES_READ,
+    arguments=schema.PhoneNamed,
+    result=schema.Phone,
+    errors=("not_found",),
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+ADD: Final = Operation(
+    "phone.add",
+    "Say of a phone that it will come.",
+    topic=PHONES,
+    verb="POST",
+    path="/api/phones",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneAdd,
+    result=schema.Phone,
+    status=HTTPStatus.CREATED,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd", "vendor": "yealink", "label": "Front desk"},
+)
+SET: Final = Operation(
+    "phone.set",
+    "Change what is said of a phone; what is left out stays.",
+    topic=PHONES,
+    verb="PATCH",
+    path="/api/phones/{mac}",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneSet,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd", "label": "Front desk"},
+)
+REMOVE: Final = Operation(
+    "phone.remove",
+    "Forget a phone altogether; its user goes as after a logout.",
+    topic=PHONES,
+    verb="DELETE",
+    path="/api/phones/{mac}",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneNamed,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+APPROVE: Final = Operation(
+    "phone.approve",
+    "Let a phone enrol, with a code that is shown this one time.",
+    topic=PHONES,
+    verb="POST",
+    path="/api/phones/{mac}/approval",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneApprove,
+    result=schema.Approved,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd", "source": "192.0.2.7"},
+)
+ADDRESS: Final = Operation(
+    "phone.address",
+    "Give a phone a secret address of its own, which is shown this one time.",
+    topic=PHONES,
+    verb="POST",
+    path="/api/phones/{mac}/address",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneNamed,
+    result=schema.Addressed,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+BLOCK: Final = Operation(
+    "phone.block",
+    "Tell a phone nothing any more, and end what it has.",
+    topic=PHONES,
+    verb="PUT",
+    path="/api/phones/{mac}/block",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneNamed,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+UNBLOCK: Final = Operation(
+    "phone.unblock",
+    "Let a blocked phone prove itself again.",
+    topic=PHONES,
+    verb="DELETE",
+    path="/api/phones/{mac}/block",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneNamed,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+FORGET: Final = Operation(
+    "phone.forget",
+    "Forget how a phone proves itself: it has to be approved again.",
+    topic=PHONES,
+    verb="DELETE",
+    path="/api/phones/{mac}/identity",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneNamed,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+ASSIGN: Final = Operation(
+    "phone.assign",
+    "Log a user in at a phone.",
+    topic=PHONES,
+    verb="PUT",
+    path="/api/phones/{mac}/user",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneAssign,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd", "extension": "201"},
+)
+UNASSIGN: Final = Operation(
+    "phone.unassign",
+    "Log out whoever is at a phone.",
+    topic=PHONES,
+    verb="DELETE",
+    path="/api/phones/{mac}/user",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.PhoneNamed,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"mac": "00:15:65:12:ab:cd"},
+)
+GO_HOME: Final = Operation(
+    "phone.go-home",
+    "Bring a user back to the home phone, whoever is there.",
+    topic=PHONES,
+    verb="POST",
+    path="/api/users/{extension}/homeward",
+    permission=Permission.PHONES_WRITE,
+    arguments=schema.Homeward,
+    result=schema.Phone,
+    errors=("not_found", "conflict"),
+    changes=True,
+    example={"extension": "201"},
+)
+OPERATIONS: Final = (
+    LIST,
+    SHOW,
+    ADD,
+    SET,
+    REMOVE,
+    APPROVE,
+    ADDRESS,
+    BLOCK,
+    UNBLOCK,
+    FORGET,
+    ASSIGN,
+    UNASSIGN,
+    GO_HOME,
+)
+
+
 def register(
     operations: Operations,
     phones: PhoneService,
@@ -62,13 +252,12 @@ def register(
     seen: SeenPhones,
     address: str,
 ) -> None:
-    """Add the operations phone.*; `address` is where phones ask for their configuration."""
+    """Do what is declared above; `address` is where phones ask for their configuration."""
     told = Describe(phones, seen)
 
-    async def listed(_actor: Actor, _args: NoArguments) -> list[Any]:
+    async def listed(_actor: Actor, _args: schema.PhoneList) -> Iterable[Any]:
         names = phones.names()
-        every = sorted(phones.phones.by_id.values(), key=lambda one: one.mac)
-        return [told.facts(one, names) for one in every]
+        return [told.facts(one, names) for one in phones.phones.by_id.values()]
 
     async def show(_actor: Actor, args: schema.PhoneNamed) -> schema.Phone:
         return told.phone(phones.named(args.mac))
@@ -114,19 +303,19 @@ def register(
     async def go_home(actor: Actor, args: schema.Homeward) -> schema.Phone:
         return told.phone(await logins.go_home(actor, args.extension))
 
-    operations.add("phone.list", NoArguments, listed)
-    operations.add("phone.show", schema.PhoneNamed, show)
-    operations.add("phone.add", schema.PhoneAdd, add, changes=True)
-    operations.add("phone.set", schema.PhoneSet, change, changes=True)
-    operations.add("phone.approve", schema.PhoneApprove, approve, changes=True)
-    operations.add("phone.address", schema.PhoneNamed, give_address, changes=True)
-    operations.add("phone.block", schema.PhoneNamed, block, changes=True)
-    operations.add("phone.unblock", schema.PhoneNamed, unblock, changes=True)
-    operations.add("phone.forget", schema.PhoneNamed, forget, changes=True)
-    operations.add("phone.remove", schema.PhoneNamed, remove, changes=True)
-    operations.add("phone.assign", schema.PhoneAssign, assign, changes=True)
-    operations.add("phone.unassign", schema.PhoneNamed, unassign, changes=True)
-    operations.add("phone.go-home", schema.Homeward, go_home, changes=True)
+    operations.offer(LIST, listed)
+    operations.offer(SHOW, show)
+    operations.offer(ADD, add)
+    operations.offer(SET, change)
+    operations.offer(REMOVE, remove)
+    operations.offer(APPROVE, approve)
+    operations.offer(ADDRESS, give_address)
+    operations.offer(BLOCK, block)
+    operations.offer(UNBLOCK, unblock)
+    operations.offer(FORGET, forget)
+    operations.offer(ASSIGN, assign)
+    operations.offer(UNASSIGN, unassign)
+    operations.offer(GO_HOME, go_home)
 
 
 def _source(text: str) -> str:

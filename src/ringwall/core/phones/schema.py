@@ -1,10 +1,10 @@
 """What administrators send and get about phones."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ringwall.core.operations import Arguments
+from ringwall.core.operations import Arguments, ListArguments
 
 Text = Annotated[str, Field(max_length=256)]
 Mac = Annotated[str, Field(max_length=32, description="the MAC address, such as 00:15:65:12:ab:cd")]
@@ -31,6 +31,16 @@ class PhoneFacts(Arguments):
     home: Annotated[Text | None, Field(description="the extension whose home phone it is")] = None
 
 
+class PhoneList(ListArguments):
+    """Which phones."""
+
+    state: Annotated[Text | None, Field(description="only phones in this state")] = None
+    vendor: Annotated[Text | None, Field(description="only phones of this vendor")] = None
+    site: Annotated[Text | None, Field(description="only phones at this site")] = None
+    user: Annotated[Text | None, Field(description="only the phone at which this extension is")] = None
+    home: Annotated[Text | None, Field(description="only the home phone of this extension")] = None
+
+
 class PhoneAdd(PhoneFacts):
     """A phone that will come."""
 
@@ -49,29 +59,21 @@ class PhoneNamed(Arguments):
     mac: Mac
 
 
-class PhoneHow(Arguments):
-    """How a phone is approved. `source`: the next request from that address needs no code."""
-
-    source: Annotated[str, Field(max_length=64)] = ""
-
-
-class PhoneApprove(PhoneHow):
+class PhoneApprove(Arguments):
     """Which phone may enrol."""
 
     mac: Mac
+    source: Annotated[
+        str, Field(max_length=64, description="an address: the next request from there needs no code")
+    ] = ""
 
 
-class PhoneUser(Arguments):
-    """Who is to be at a phone; `home`: it is to be this user's home phone as well."""
-
-    extension: Extension
-    home: bool = False
-
-
-class PhoneAssign(PhoneUser):
+class PhoneAssign(Arguments):
     """Who is to be at which phone."""
 
     mac: Mac
+    extension: Extension
+    home: Annotated[bool, Field(description="it is to be this user's home phone as well")] = False
 
 
 class Homeward(Arguments):
@@ -116,6 +118,3 @@ class Addressed(Phone):
     """A phone with a secret address of its own, which is shown here and in the phone's configuration."""
 
     address: str
-
-
-Told = dict[str, Any]

@@ -17,17 +17,12 @@ class PinOf(Arguments):
     extension: Extension
 
 
-class PinChange(Arguments):
+class PinSet(Arguments):
     """A PIN that an administrator chose; the user has to change it unless it says otherwise."""
 
+    extension: Extension
     pin: Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=SECRET)]
     must_change: bool = True
-
-
-class PinSet(PinChange):
-    """Whose PIN it is to be."""
-
-    extension: Extension
 
 
 class PinState(BaseModel):

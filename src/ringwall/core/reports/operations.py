@@ -3,14 +3,15 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from ringwall.core.directory import DirectoryService
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import Actor, Arguments, Operations
+from ringwall.core.identity.permissions import Permission
+from ringwall.core.operations import Actor, Arguments, Operation, Operations, Topic
 from ringwall.core.reports.model import KINDS, Line, Wanted, line_of, summary
 from ringwall.core.reports.reader import records
 from ringwall.core.rights import kinds
@@ -33,7 +34,7 @@ class ReportArguments(Arguments):
     code: Annotated[str, Field(max_length=64)] = ""
     user: Annotated[str, Field(max_length=64)] = ""
     detail: bool = False
-    limit: Annotated[int, Field(ge=1, le=MOST_LINES)] = MOST_LINES
+    limit: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1000
     after: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
@@ -45,10 +46,36 @@ class ReportResult(BaseModel):
     after: int | None = None
 
 
+REPORTS: Final = Topic("Reports", "What the ledger says about past calls.")
+
+
+def _operation(report: str, sentence: str, example: dict[str, Any]) -> Operation:
+    return Operation(
+        f"report.{report}",
+        sentence,
+        topic=REPORTS,
+        verb="GET",
+        path=f"/api/reports/{report}",
+        permission=Permission.REPORTS_READ,
+        arguments=ReportArguments,
+        result=ReportResult,
+        example=example,
+    )
+
+
+OPERATIONS: Final = (
+    _operation(
+        "authcodes", "Tell which calls carried an authorization code, by code and user.", {"code": "client-7"}
+    ),
+    _operation("calls", "Tell which calls ended, by user.", {"begin": "2026-11-23", "user": "201"}),
+    _operation("denied", "Tell which calls were refused, by user and rule.", {"detail": True}),
+)
+
+
 def register(
     operations: Operations, store: Store, rights: RightsService, directory: DirectoryService
 ) -> None:
-    """Add the three reports."""
+    """Do what is declared above."""
 
     def handler(report: str) -> Callable[[Actor, ReportArguments], Awaitable[ReportResult]]:
         async def run(_actor: Actor, args: ReportArguments) -> ReportResult:
@@ -76,8 +103,8 @@ def register(
 
         return run
 
-    for report in KINDS:
-        operations.add(f"report.{report}", ReportArguments, handler(report))
+    for operation in OPERATIONS:
+        operations.offer(operation, handler(operation.name.removeprefix("report.")))
 
 
 def _detail(report: str, lines: Any, limit: int) -> ReportResult:

@@ -10,28 +10,19 @@ from pydantic import BaseModel
 
 from ringwall.core.directory import DirectoryService
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import Actor, NoArguments, Operations
+from ringwall.core.operations import Actor, ListArguments, NoArguments, Operations
 from ringwall.core.rights import kinds, sheets
+from ringwall.core.rights.declarations import BY_NAME, EXPLAIN, LINT, SHEETS
 from ringwall.core.rights.kinds import KINDS, Kind
-from ringwall.core.rights.schema import (
-    MODELS,
-    Csv,
-    Explain,
-    Exported,
-    Finding,
-    Imported,
-    Linted,
-    Listed,
-)
+from ringwall.core.rights.schema import Csv, Explain, Exported, Finding, Imported, Linted
 from ringwall.core.rights.service import RightsService
 from ringwall.policy import PolicyError, Severity, explain, lint
 
-SHEETS = (kinds.CODE, kinds.RANGE)  # what comes and goes as CSV files, beside users
 CODE_DIGITS = 10  # of a code that is chosen here
 
 
 def register(operations: Operations, rights: RightsService, directory: DirectoryService) -> None:
-    """Add what is done with each kind, the CSV files, policy.explain and policy.lint."""
+    """Do what is declared in `declarations`."""
     for kind in KINDS:
         _register_kind(operations, rights, kind)
     _register_sheets(operations, rights, directory)
@@ -39,8 +30,6 @@ def register(operations: Operations, rights: RightsService, directory: Directory
 
 
 def _register_kind(operations: Operations, rights: RightsService, kind: Kind) -> None:
-    models = MODELS[kind.word]
-
     def given_of(args: BaseModel) -> tuple[str, dict[str, Any], str | None]:
         """Return the key, the settings that were given, and the secret."""
         given = args.model_dump(exclude_unset=True)
@@ -66,16 +55,12 @@ def _register_kind(operations: Operations, rights: RightsService, kind: Kind) ->
     async def show(_actor: Actor, args: BaseModel) -> dict[str, Any]:
         return rights.book.get(kind, given_of(args)[0]).facts()
 
-    async def list_all(_actor: Actor, args: Listed) -> list[Any]:
-        there = rights.book.of(kind)
-        keys = sorted(key for key in there if key > args.after)
-        return [there[key].facts() for key in keys[: args.limit]]
+    async def list_all(_actor: Actor, _args: ListArguments) -> list[Any]:
+        return [entry.facts() for entry in rights.book.of(kind).values()]
 
-    operations.add(f"{kind.word}.add", models.add, add, changes=True)
-    operations.add(f"{kind.word}.set", models.set, change, changes=True)
-    operations.add(f"{kind.word}.remove", models.named, remove, changes=True)
-    operations.add(f"{kind.word}.show", models.named, show)
-    operations.add(f"{kind.word}.list", Listed, list_all)
+    for verb, handler in (("add", add), ("set", change), ("remove", remove), ("show", show)):
+        operations.offer(BY_NAME[f"{kind.word}.{verb}"], handler)
+    operations.offer(BY_NAME[f"{kind.word}.list"], list_all)
 
 
 def _register_sheets(operations: Operations, rights: RightsService, directory: DirectoryService) -> None:
@@ -86,8 +71,8 @@ def _register_sheets(operations: Operations, rights: RightsService, directory: D
         people = directory.snapshot.by_extension
         return Exported(csv=sheets.export_users(people.values()), lines=len(people))
 
-    operations.add("user.import", Csv, users_in, changes=True)
-    operations.add("user.export", NoArguments, users_out)
+    operations.offer(BY_NAME["user.import"], users_in)
+    operations.offer(BY_NAME["user.export"], users_out)
     for kind in SHEETS:
         _register_sheet(operations, rights, directory, kind)
 
@@ -102,8 +87,8 @@ def _register_sheet(
         there = rights.book.of(kind)
         return Exported(csv=sheets.export_entries(kind, there.values()), lines=len(there))
 
-    operations.add(f"{kind.word}.import", Csv, taken, changes=True)
-    operations.add(f"{kind.word}.export", NoArguments, given)
+    operations.offer(BY_NAME[f"{kind.word}.import"], taken)
+    operations.offer(BY_NAME[f"{kind.word}.export"], given)
 
 
 def _register_questions(operations: Operations, rights: RightsService) -> None:
@@ -144,8 +129,8 @@ def _register_questions(operations: Operations, rights: RightsService) -> None:
             severe=any(one.severity >= Severity.HIGH for one in found),
         )
 
-    operations.add("policy.explain", Explain, explain_call)
-    operations.add("policy.lint", NoArguments, lint_all)
+    operations.offer(EXPLAIN, explain_call)
+    operations.offer(LINT, lint_all)
 
 
 def _moment(text: str | None) -> float:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ringwall.core.operations import SECRET, Arguments
+from ringwall.core.operations import SECRET, Arguments, ListArguments
 from ringwall.core.rights import kinds
 from ringwall.core.rights.kinds import Kind
 from ringwall.core.rights.settings import LONGEST_FILE, LONGEST_TEXT, MOST_WORDS, Form, Setting
@@ -27,21 +27,14 @@ _TYPES: dict[Form, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models of one kind. `changes` is `set` without the key, as it stands in an HTTP request."""
+    """The models of one kind."""
 
-    add: type[BaseModel]
-    set: type[BaseModel]
-    changes: type[BaseModel]
-    named: type[BaseModel]
+    add: type[Arguments]
+    set: type[Arguments]
+    named: type[Arguments]
+    listed: type[ListArguments]
     shown: type[BaseModel]
     added: type[BaseModel]
-
-
-class Listed(Arguments):
-    """Which part of a list: at most `limit` behind the key `after`."""
-
-    after: Key = ""
-    limit: Annotated[int, Field(ge=1, le=50_000)] = 50_000
 
 
 class Csv(Arguments):
@@ -129,6 +122,14 @@ def _field(setting: Setting, **more: Any) -> Any:
     return _type(setting), Field(description=setting.help, **enum, **more)
 
 
+def _filter(setting: Setting) -> Any:
+    """Return the argument that keeps what has one value of a setting; None where that makes no sense."""
+    if setting.form is not Form.TEXT:
+        return None
+    about = f"Only those with this {setting.name.replace('_', ' ')}."
+    return Annotated[str, Field(max_length=2 * LONGEST_TEXT)] | None, Field(default=None, description=about)
+
+
 def _default(setting: Setting) -> dict[str, Any]:
     if setting.required:
         return {}
@@ -150,6 +151,8 @@ def _models(kind: Kind) -> Models:
     facts: Any = {one.name: _field(one) for one in kind.settings}
     if kind.secret:
         facts[f"{kind.secret}_set"] = (bool, Field(description=f"whether there is a {kind.secret}"))
+    filters: Any = {one.name: _filter(one) for one in kind.settings if one.choices or one.refers}
+    filters = {name: told for name, told in filters.items() if told is not None}
     shown = create_model(name, __doc__=f"{about}.", **{kind.argument: key}, **facts)
     added = shown
     if kind is kinds.CODE:
@@ -168,12 +171,10 @@ def _models(kind: Kind) -> Models:
         set=create_model(
             f"{name}Set", __base__=Arguments, __doc__=f"{about}: changes.", **{kind.argument: key}, **changes
         ),
-        changes=create_model(
-            f"{name}Changes", __base__=Arguments, __doc__=f"{about}: changes; the rest stays.", **changes
-        ),
         named=create_model(
             f"{name}Named", __base__=Arguments, __doc__=f"Which {kind.title}.", **{kind.argument: key}
         ),
+        listed=create_model(f"{name}List", __base__=ListArguments, __doc__="Which of them.", **filters),
         shown=shown,
         added=added,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from ringwall.core.operations import Arguments
+from ringwall.core.operations import Arguments, ListArguments
 from ringwall.core.voicemail.escalation import LONGEST_WAIT, MOST_REPEATS, SHORTEST_WAIT, Profile, Step
 from ringwall.core.voicemail.model import (
     MOST_MEMBERS,
@@ -54,6 +54,10 @@ class MailboxSet(SettingsChanges):
         max_length=32,
         description="the mailbox for calls that this user records; empty: this one",
     )
+
+
+class MailboxList(ListArguments):
+    """Which mailboxes."""
 
 
 class MailboxNamed(Arguments):
@@ -109,6 +113,10 @@ class ListSet(ListChanges):
     number: int = Field(ge=1, le=MOST_SYSTEM_LISTS)
 
 
+class SystemLists(ListArguments):
+    """Which lists."""
+
+
 class ListNamed(Arguments):
     """Which list of the system."""
 
@@ -121,6 +129,13 @@ class ListShown(BaseModel):
     number: int
     name: str
     members: list[str]
+
+
+class Emptied(BaseModel):
+    """How many messages were removed."""
+
+    extension: str
+    removed: int
 
 
 class MailboxCounts(BaseModel):

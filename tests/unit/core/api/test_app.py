@@ -20,7 +20,7 @@ from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.errors import OperationError
 from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS
-from ringwall.core.operations import NoArguments, Operations
+from ringwall.core.operations import Operations
 from ringwall.core.store import schema
 from support.core_data import REALM
 from support.operations import CALL, offer, offer_the_rest
@@ -50,13 +50,9 @@ async def operations(core):
         phone = {"transport": "tls", "user_agent": "Phone", "expires_in": 60}
         return [{"extension": "201", "device": "dabc", "source": SOURCE, **phone}]
 
-    async def status(_actor, _args: NoArguments):
-        return {"links": {"sip": True}}
-
     offer(operations, "call.list", call_list)
     offer(operations, "call.hangup", hang_up)
     offer(operations, "registration.list", registrations)
-    operations.add("status", NoArguments, status)
     offer_the_rest(operations)
     return operations
 
@@ -112,75 +108,10 @@ async def test_a_request_that_did_not_come_through_the_edge_is_refused(app, sour
 
 
 ROUTES = [
-    ("GET", "/api/users"),
-    ("POST", "/api/users"),
-    ("GET", "/api/users/201"),
-    ("DELETE", "/api/users/201"),
-    ("PATCH", "/api/users/201"),
-    ("GET", "/api/phones"),
-    ("POST", "/api/phones"),
-    *((method, "/api/phones/a") for method in ("GET", "PATCH", "DELETE")),
-    ("POST", "/api/phones/a/approval"),
-    ("POST", "/api/phones/a/address"),
-    *((method, f"/api/phones/a/{what}") for method in ("PUT", "DELETE") for what in ("block", "user")),
-    ("DELETE", "/api/phones/a/identity"),
-    ("POST", "/api/users/201/homeward"),
-    ("GET", "/api/users/201/pin"),
-    ("PUT", "/api/users/201/pin"),
-    ("POST", "/api/users/201/pin/reset"),
-    ("POST", "/api/users/201/pin/unlock"),
-    ("POST", "/api/users/import"),
-    ("GET", "/api/users/export"),
-    ("GET", "/api/devices"),
-    ("POST", "/api/devices"),
-    ("DELETE", "/api/devices/d1"),
-    ("GET", "/api/status"),
     ("GET", "/api/ledger"),
     ("POST", "/api/ledger/verification"),
     ("GET", "/api/openapi.json"),
     ("DELETE", "/api/tokens/current"),
-    ("POST", "/api/authcodes/import"),
-    ("GET", "/api/authcodes/export"),
-    ("POST", "/api/ranges/import"),
-    ("GET", "/api/ranges/export"),
-    ("GET", "/api/policy/explain"),
-    ("GET", "/api/policy/lint"),
-    ("GET", "/api/reports/calls"),
-    ("GET", "/api/firmware"),
-    ("GET", "/api/firmware/metadata"),
-    ("PUT", "/api/firmware/images/i1"),
-    ("POST", "/api/firmware/publications"),
-    ("POST", "/api/firmware/online-keys"),
-    ("PATCH", "/api/firmware/rollouts/v1/m1"),
-    ("GET", "/api/firmware/offers/v1/m1"),
-    ("POST", "/api/firmware/verification"),
-    ("GET", "/api/voicemail"),
-    ("GET", "/api/voicemail/mailboxes"),
-    ("GET", "/api/voicemail/mailboxes/201"),
-    ("PATCH", "/api/voicemail/mailboxes/201"),
-    ("DELETE", "/api/voicemail/mailboxes/201/messages"),
-    ("PUT", "/api/voicemail/mailboxes/201/profiles/1"),
-    ("DELETE", "/api/voicemail/mailboxes/201/profiles/1"),
-    ("GET", "/api/voicemail/lists"),
-    ("PUT", "/api/voicemail/lists/1"),
-    ("DELETE", "/api/voicemail/lists/1"),
-    *(
-        (method, f"/api/{kind}{rest}")
-        for kind in (
-            "sites",
-            "groups",
-            "cos/telephony",
-            "cos/call",
-            "cos/voice-mail",
-            "trunk-groups",
-            "trunks",
-            "authcodes",
-            "limits",
-            "ranges",
-            "objects",
-        )
-        for method, rest in (("GET", ""), ("POST", ""), ("GET", "/a"), ("PATCH", "/a"), ("DELETE", "/a"))
-    ),
 ]
 
 ROUTES += [(one.verb, re.sub(r"\{[^}]*\}", "1", one.path)) for one in declared()]
@@ -337,7 +268,6 @@ async def test_users_devices_calls_and_ledger(core, admin):
     assert (await admin.delete("/api/calls/c0ffee01")).json()["call"] == "c0ffee01"
     assert (await admin.delete("/api/calls/c0ffee02")).status_code == 404
     assert (await admin.get("/api/registrations")).json()[0]["source"] == SOURCE
-    assert (await admin.get("/api/status")).json() == {"links": {"sip": True}}
     first = (await admin.get("/api/ledger", params={"after": 0, "limit": 2})).json()
     second = (await admin.get("/api/ledger", params={"after": first["after"], "limit": 2})).json()
     assert [record["seq"] for record in first["records"] + second["records"]] == [1, 2, 3, 4]
@@ -363,7 +293,7 @@ async def test_wrong_input_is_told_and_not_repeated(admin, content, status, word
     answer = await admin.post("/api/users", content=content, headers={"content-type": "application/json"})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) in ((status, "invalid"), (400, "invalid"))
-    assert words in error["message"]
+    assert words in answer.text
     assert "root" not in answer.text
 
 

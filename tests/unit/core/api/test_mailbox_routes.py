@@ -132,7 +132,7 @@ async def test_nobody_else_gets_at_a_message(house):
     async with await signed_in(house, "202", "8264031") as other:
         assert (await other.get(path)).status_code == 404
         assert (await other.get(f"{path}/audio")).status_code == 404
-        assert (await other.get("/api/users")).status_code == 401
+        assert (await other.get("/api/voicemail")).status_code == 401
 
 
 async def test_wrong_pins_are_told_nothing_and_lock(house):

@@ -28,13 +28,23 @@ async def office(core, rights):
 
 
 @pytest.fixture
-def run(core, rights):
-    """Run an operation by name, as the administrator of this host."""
+def ask(core, rights):
+    """Ask an operation by name, as the administrator of this host."""
     operations = Operations(core.ledger)
     directory_operations.register(operations, core.directory, PhoneSettings("192.0.2.10", 5061, REALM, "ca"))
     rights_operations.register(operations, rights, core.directory)
 
+    async def ask(name, /, **args):
+        return await operations.ask(name, args, ADMIN)
+
+    return ask
+
+
+@pytest.fixture
+def run(ask):
+    """Return the result alone."""
+
     async def run(name, /, **args):
-        return await operations.run(name, args, ADMIN)
+        return (await ask(name, **args)).result
 
     return run

@@ -76,12 +76,12 @@ async def test_a_code_that_is_chosen_here_is_shown_once(office, run):
     assert (wildcard["code"], wildcard["code_set"]) == (None, False)
 
 
-async def test_long_lists_come_in_parts(office, run):
+async def test_long_lists_come_in_parts(office, run, ask):
     for number in range(5):
         await run("authcode.add", authcode=f"c{number}", name="Client")
-    first = await run("authcode.list", limit=3)
-    second = await run("authcode.list", limit=3, after=first[-1]["authcode"])
-    assert [one["authcode"] for one in first + second] == [f"c{number}" for number in range(5)]
+    first = await ask("authcode.list", limit=3)
+    second = await ask("authcode.list", limit=3, cursor=first.cursor)
+    assert [one["authcode"] for one in first.result + second.result] == [f"c{number}" for number in range(5)]
 
 
 @pytest.mark.req("I2")

@@ -10,6 +10,7 @@ from ringwall.core.calls.bridging import bridge
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.switch.switch import Switch
+from ringwall.core.directory.operations import DEVICES
 from ringwall.core.errors import OperationError
 from ringwall.core.identity.permissions import Permission
 from ringwall.core.operations import (
@@ -92,7 +93,6 @@ class Registration(BaseModel):
 
 
 CALLS: Final = Topic("Calls", "Calls that are up, and what is done to them in somebody's name.")
-DEVICES: Final = Topic("Devices", "The telephones of users, and which of them can be reached.")
 
 LIST: Final = Operation(
     "call.list",
