@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ringwall.core.errors import EdgeRefused, EdgeUnavailable
 from ringwall.core.links.control import ControlLink
-from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.links.tls import Dialler
 from ringwall.edge import engines, render
 from ringwall.infra import accounts, pki
 from ringwall.infra.layout import Layout

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from ringwall.core.errors import EdgeRefused, EdgeUnavailable
 from ringwall.core.links.control import ControlLink
-from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.links.tls import Dialler
 from ringwall.edge.haproxy_admin import HaproxyAdmin
 from ringwall.infra.ports import LOOPBACK, primary_address
 from system.edge_rig import ADDRESS, Core, Phone, Rig, edge, free_settings, request, until

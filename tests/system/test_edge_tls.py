@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ringwall.core.errors import EdgeUnavailable
 from ringwall.core.links import control, http_pool, sip_link
-from ringwall.core.links.tls import Credentials, Dialler, EdgeUnavailable
+from ringwall.core.links.tls import Credentials, Dialler
 from ringwall.edge import certificates
 from ringwall.edge.haproxy_admin import HaproxyAdmin, HaproxyError
 from ringwall.infra import authority, pem_files, pki

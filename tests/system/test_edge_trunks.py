@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ringwall.core.links.tls import EdgeRefused
+from ringwall.core.errors import EdgeRefused
 from ringwall.sip.errors import FramingError
 from ringwall.sip.message import Request
 from ringwall.sip.parser import StreamParser

@@ -4,6 +4,12 @@ CoreError
   OperationError   an operation that somebody asked for was not done
   StoreError       something could not be stored (or read) safely
   LedgerError      the ledger cannot be opened or written
+  EdgeError        the edge did not do what it was asked
+    EdgeUnavailable, EdgeRefused
+
+Each domain has one root of its own below it, named by what happened: CallError (calls), MediaError (media),
+MailError (mail), PhoneError (phones). What is no failure and still turns the way of whoever waits, such as a
+party that hangs up, is a CoreSignal: who deals with errors does not take it by mistake.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +24,13 @@ class CoreError(RingwallError):
     """The root: whatever the core raises on purpose."""
 
     code = "core"
+
+    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+
+
+class CoreSignal(Exception):  # noqa: N818 - no error, by definition
+    """The root of what happens while somebody waits for something else, and ends the waiting."""
 
 
 class OperationError(CoreError):
@@ -56,3 +69,17 @@ class LedgerError(CoreError):
     """The ledger cannot be opened or written."""
 
     code = "ledger"
+
+
+class EdgeError(CoreError):
+    """The edge did not do what it was asked; the text says why."""
+
+    code = "edge"
+
+
+class EdgeUnavailable(EdgeError):  # noqa: N818 - a state of the world, told as such to whoever asks
+    """The edge cannot be reached now, or did not answer in time."""
+
+
+class EdgeRefused(EdgeError):  # noqa: N818 - the same
+    """The edge answered that it will not do what it was asked."""

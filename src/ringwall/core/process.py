@@ -24,6 +24,7 @@ from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.directory.snapshot import Directory
+from ringwall.core.errors import EdgeError
 from ringwall.core.firmware import operations as firmware_operations
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.forwarding import operations as forwarding_operations
@@ -34,7 +35,7 @@ from ringwall.core.ledger.chain import load_key
 from ringwall.core.links.control import ControlLink
 from ringwall.core.links.http_pool import HttpPool
 from ringwall.core.links.sip_link import LINK_HEADER, SipLink
-from ringwall.core.links.tls import Dialler, EdgeRefused, EdgeUnavailable
+from ringwall.core.links.tls import Dialler
 from ringwall.core.lockout.alarm import GuessingAlarm
 from ringwall.core.lockout.gate import DEVICE_LIMITS, Lockout
 from ringwall.core.lockout.known import DEVICES, KnownPlaces
@@ -319,7 +320,7 @@ class Core:
     async def _status(self, _actor: Actor, _args: NoArguments) -> dict[str, Any]:
         try:
             engines = (await self.control.call({"op": "engines"}, 3.0)).get("engines", {})
-        except (EdgeUnavailable, EdgeRefused) as error:
+        except EdgeError as error:
             engines = {"edge": {"ok": False, "detail": str(error)}}
         media = {f"media-{number}": {"ok": link.up} for number, link in enumerate(self.media_links, 1)}
         links: dict[str, SipLink | ControlLink | HttpPool] = {

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 
 from ringwall.core.calls.switch.bencode import decode
-from ringwall.core.links.tls import EdgeUnavailable
+from ringwall.core.errors import EdgeUnavailable
 from ringwall.sip.sdes import KEY_LENGTHS
 from ringwall.sip.sdp import Connection, Crypto, SessionDescription
 

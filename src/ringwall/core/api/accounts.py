@@ -25,7 +25,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.engine import Connection
 
 from ringwall.core.api import passwords
-from ringwall.core.errors import OperationError, StoreError
+from ringwall.core.errors import CoreError, OperationError, StoreError
 from ringwall.core.ledger import Ledger
 from ringwall.core.lockout.alarm import GuessingAlarm
 from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS, Attempt, Lockout
@@ -50,11 +50,11 @@ _ADD = insert(schema.api_tokens)
 _REMOVE = delete(schema.api_tokens).where(schema.api_tokens.c.digest == bindparam("token_digest"))
 
 
-class NotSignedInError(Exception):
+class NotSignedInError(CoreError):
     """A request shows no token that is good."""
 
 
-class TooManyTriesError(Exception):
+class TooManyTriesError(CoreError):
     """Somebody tried to sign in too often; `wait` is in how many seconds he may again."""
 
     def __init__(self, wait: float) -> None:

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from ringwall.core.errors import CoreSignal
 from ringwall.core.firmware.repository import SignedImage
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.lockout.window import network_of
@@ -122,5 +123,5 @@ class _Download(FileResponse):
                 del self._sources[self._source]
 
 
-class _StalledError(Exception):
+class _StalledError(CoreSignal):
     pass

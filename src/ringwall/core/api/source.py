@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ringwall.core.errors import CoreSignal
 from ringwall.core.links.http_pool import source_of
 
 LARGEST_BODY = 64 * 1024
@@ -21,7 +22,7 @@ LARGER_BODIES = {"/api/firmware/": 1024 * 1024}
 _HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
-class _TooLargeError(Exception):
+class _TooLargeError(CoreSignal):
     pass
 
 

@@ -55,6 +55,7 @@ class Dispatcher:
         self._timer_at = float("inf")
         self._next_sweep = loop.time() + SWEEP_SECONDS
         switch.hooks.wake = self.arm
+        switch.hooks.broken = partial(teardown.broken, switch)
         switch.hooks.unanswered = partial(router.divert, switch)
         switch.hooks.leg_ended.append(partial(outside.leg_ended, switch))
         switch.tx.let_cancel(partial(requests.may_cancel, switch))

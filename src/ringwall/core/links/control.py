@@ -10,7 +10,8 @@ import logging
 from collections import deque
 from typing import Any, cast
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeRefused, EdgeUnavailable, tls_of
+from ringwall.core.errors import EdgeError, EdgeRefused, EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, tls_of
 from ringwall.infra.errors import FrameError
 from ringwall.infra.frames import MAX_ID, Frame, FrameReader, Kind, encode
 
@@ -160,7 +161,7 @@ class ControlLink(asyncio.Protocol):
         while not self._closed.is_set():
             try:
                 await self.call({"op": "ping"}, self._ping_seconds)
-            except (EdgeUnavailable, EdgeRefused) as error:
+            except EdgeError as error:
                 self._drop(str(error))
                 await self._closed.wait()
                 return

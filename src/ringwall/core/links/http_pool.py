@@ -18,7 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 from websockets.exceptions import InvalidState
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
+from ringwall.core.errors import EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, tls_of
 
 log = logging.getLogger(__name__)
 

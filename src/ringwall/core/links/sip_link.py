@@ -19,7 +19,8 @@ import secrets
 from collections.abc import Callable
 from typing import cast
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
+from ringwall.core.errors import EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, tls_of
 from ringwall.infra.link_proof import NONE, UNNAMED, LinkProof, LinkProofError
 
 log = logging.getLogger(__name__)

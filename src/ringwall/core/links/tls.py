@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ringwall.core.errors import EdgeUnavailable
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
@@ -25,14 +26,6 @@ DIAL_SECONDS = 5.0
 _BACKOFF_LIMIT = 5.0
 _BACKOFF_FACTOR = 1.6
 _LOOPBACK = "127.0.0.1"
-
-
-class EdgeUnavailable(Exception):  # noqa: N818 - a state of the world, told as such to whoever asks
-    """The edge cannot be reached now, or did not answer in time."""
-
-
-class EdgeRefused(Exception):  # noqa: N818 - the same
-    """The edge answered that it will not do what it was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from ringwall.core.errors import CoreError
 from ringwall.core.mail.message import one_line
 from ringwall.infra.files import read_limited
 from ringwall.infra.settings import Mail
@@ -21,11 +22,17 @@ CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 120.0  # a server may look through a large message before it answers
 
 
-class ServerFault(Exception):  # noqa: N818 - what stopped the conversation
+class MailError(CoreError):
+    """A message was not taken; the text says why."""
+
+    code = "mail"
+
+
+class ServerFault(MailError):  # noqa: N818 - what stopped the conversation
     """Nothing can be sent now, whoever it is for; the text says why."""
 
 
-class NotTaken(Exception):  # noqa: N818 - what the server said of the message
+class NotTaken(MailError):  # noqa: N818 - what the server said of the message
     """The server does not take this message: not now, or (`final`) never."""
 
     def __init__(self, why: str, *, final: bool) -> None:

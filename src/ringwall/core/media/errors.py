@@ -1,8 +1,12 @@
 """Why something could not be had of the media servers."""
 
+from ringwall.core.errors import CoreError
 
-class MediaError(Exception):
+
+class MediaError(CoreError):
     """Something could not be had of the media servers."""
+
+    code = "media"
 
 
 class MediaAway(MediaError):  # noqa: N818 - a state of the world
@@ -17,5 +21,4 @@ class MediaRefusal(MediaError):  # noqa: N818 - what the server said
     """A media server will not do what it was asked; `code` is a word of docs/media-control.md."""
 
     def __init__(self, text: str, code: str = "") -> None:
-        super().__init__(text or "the media server refused")
-        self.code = code
+        super().__init__(text or "the media server refused", code=code)

@@ -8,10 +8,11 @@ Rules that it keeps:
 from dataclasses import dataclass
 from typing import Protocol
 
+from ringwall.core.errors import CoreSignal
 from ringwall.core.media.items import Item
 
 
-class HungUp(Exception):  # noqa: N818 - what the party did
+class HungUp(CoreSignal):
     """The party has left, or its media has been silent for too long."""
 
 

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable, tls_of
+from ringwall.core.errors import EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler, tls_of
 from ringwall.core.media.errors import MediaAway, MediaError, MediaRefusal
 from ringwall.core.media.values import Answer, Reconcile, Request
 from ringwall.infra.errors import FrameError

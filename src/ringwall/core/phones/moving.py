@@ -16,15 +16,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from ringwall.core.phones.errors import PhoneError
 from ringwall.core.phones.model import Identity, PhoneEntry
 from ringwall.core.phones.states import Event, State
 
 
-class NotAllowedError(Exception):
+class NotAllowedError(PhoneError):
     """The user may not log in at this phone: it is not his home, and he may not move."""
 
 
-class NoHomeError(Exception):
+class NoHomeError(PhoneError):
     """The user has no home phone."""
 
 

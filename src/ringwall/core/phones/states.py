@@ -18,6 +18,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from ringwall.core.phones.errors import PhoneError
+
 
 class State(StrEnum):
     """What a phone may do."""
@@ -88,7 +90,7 @@ SIGNS_IN: Final = frozenset({State.AVAILABLE, State.VACATED, State.ASSIGNED})
 """States in which a phone has credentials to sign in with."""
 
 
-class NotPossibleError(Exception):
+class NotPossibleError(PhoneError):
     """This cannot happen to a phone in this state."""
 
     def __init__(self, state: State, event: Event) -> None:

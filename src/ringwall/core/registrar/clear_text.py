@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.watch import SecurityWatch
 
@@ -51,7 +51,7 @@ class ClearTextWatch:
         """Ask once."""
         try:
             told = await self._control.call({"op": "plain-text"})
-        except (EdgeUnavailable, EdgeRefused):
+        except EdgeError:
             return
         now = self._now()
         sources = told.get("sources")

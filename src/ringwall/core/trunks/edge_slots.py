@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError, EdgeRefused, EdgeUnavailable
 from ringwall.core.trunks.trunks import SLOTS, Trunks
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Control(Protocol):
     """The control link to the edge agent."""
 
     def call(self, op: dict[str, Any]) -> Awaitable[dict[str, Any]]:
-        """Run an operation. Raises EdgeUnavailable, EdgeRefused."""
+        """Run an operation. Raises EdgeError."""
 
 
 class EdgeSlots:
@@ -112,7 +112,7 @@ class EdgeSlots:
         """Compare what the edge has, and take over what it knows of the connections."""
         try:
             has = (await self._control.call({"op": "trunk-states"})).get("trunks", [])
-        except (EdgeUnavailable, EdgeRefused):
+        except EdgeError:
             return True
         wanted = {(one["slot"], one["name"], one["transport"]) for one in self.told()}
         if {(one.get("slot"), one.get("name"), one.get("transport")) for one in has} != wanted:

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from ringwall.core.errors import EdgeRefused, EdgeUnavailable
 from ringwall.core.links.control import ControlLink
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
 from ringwall.infra.frames import Frame, FrameReader, Kind, encode
 from unit.core.links.conftest import FakeEdge, running, until
 

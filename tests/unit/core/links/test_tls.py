@@ -6,7 +6,8 @@ import ssl
 
 import pytest
 
-from ringwall.core.links.tls import Backoff, Complaints, Dialler, EdgeUnavailable
+from ringwall.core.errors import EdgeUnavailable
+from ringwall.core.links.tls import Backoff, Complaints, Dialler
 from ringwall.infra import authority
 from unit.core.links.conftest import EDGE_HOST, Certificates, listening, until
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeRefused, EdgeUnavailable
 from ringwall.core.trunks.edge_slots import EdgeSlots
 from ringwall.core.trunks.trunks import Trunks
 from support.calls.carrier import line

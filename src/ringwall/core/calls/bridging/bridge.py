@@ -32,22 +32,23 @@ from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.media.descriptions import MediaRefused, needs_chain
 from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.errors import CallError
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay
 from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 
 log = logging.getLogger(__name__)
 
 _RELEASES: Final = 8
 _RELEASE_PAUSE: Final = 1.0  # seconds between them, while the call is changed or its server comes back
-_TROUBLE = (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, joining.NotJoined, LegGone)
+_TROUBLE = (MediaRefused, EdgeError, MediaError, joining.NotJoined, LegGone)
 
 
-class NotMoved(Exception):  # noqa: N818 - what became of it
+class NotMoved(CallError):  # noqa: N818 - what became of it
     """The call is joined as it was before; the text says why."""
 
 
@@ -319,7 +320,7 @@ def _go_home(switch: Switch, call: Call) -> None:
     if not call.media_transition:
         call.begin_move()
         work = _home(switch, call)
-        switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
+        switch.spawn(call, work)
 
 
 async def _home(switch: Switch, call: Call) -> None:
@@ -356,4 +357,4 @@ def _lost(switch: Switch, call: Call, leg: Leg) -> None:
         else:
             switch.persist(call)
 
-    switch.spawn(call, again(), lambda _error: teardown.end(switch, call, "an error in the system"))
+    switch.spawn(call, again())

@@ -12,7 +12,6 @@ Rules that this module keeps:
 from typing import Final
 
 from ringwall.core.calls.bridging import bridge
-from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.switch.switch import Switch
 
@@ -71,11 +70,7 @@ def taken_up(switch: Switch, call: Call) -> None:
 
 def _release(switch: Switch, call: Call) -> None:
     if call.talks():
-        switch.spawn(
-            call,
-            bridge.release(switch, call),
-            lambda _error: teardown.end(switch, call, "an error in the system"),
-        )
+        switch.spawn(call, bridge.release(switch, call))
 
 
 async def _settled(call: Call) -> None:

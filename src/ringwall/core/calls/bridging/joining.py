@@ -17,6 +17,7 @@ from typing import Final
 from ringwall.core.calls.dialog import agreement, session
 from ringwall.core.calls.media import descriptions, leaving, media_places, server_leg
 from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.errors import CallError
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay, Side
 from ringwall.core.calls.model.states import LegState
@@ -28,7 +29,7 @@ _TRIES: Final = 4
 _PAUSE: Final = 0.7  # seconds between them, while the party changes something itself
 
 
-class NotJoined(Exception):  # noqa: N818 - what became of it
+class NotJoined(CallError):  # noqa: N818 - what became of it
     """A party did not take the new media: `status` and `reason` say why."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -116,7 +117,7 @@ async def join(switch: Switch, relay: Relay, first: Leg, second: Leg, *, answers
 
     With `answers` the first still waits for the answer to its offer, and that is what it is told.
 
-    Raises NotJoined, MediaRefused, EdgeRefused, EdgeUnavailable, LegGone.
+    Raises NotJoined, MediaRefused, EdgeError, LegGone.
     """
     offer = offer_of(first)
     given, made = await switch.relays.offer(

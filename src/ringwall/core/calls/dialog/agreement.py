@@ -16,7 +16,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Relay
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.sip.message import Request
 
@@ -45,7 +45,7 @@ async def resync_relay(switch: Switch, call: Call, relay: Relay) -> None:
             return
         again = descriptions.retagged(answer.for_relay, made)
         await switch.relays.answer(relay, first.side, again, first.profile)
-    except (MediaRefused, EdgeRefused, EdgeUnavailable) as error:
+    except (MediaRefused, EdgeError) as error:
         switch.record("system.relay_failed", call=call.id, why=f"could not be set back: {error}")
 
 
@@ -68,19 +68,11 @@ def reanswered(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: 
     other, relay = call.other(leg), call.relay
     if leg.media is not None:
         switch.persist(call)
-        switch.spawn(
-            call,
-            resync_relay_alone(switch, call, leg, body),
-            lambda _error: teardown.end(switch, call, "an error in the system"),
-        )
+        switch.spawn(call, resync_relay_alone(switch, call, leg, body))
     elif other is not None and relay is not None:
         call.agreed(other.side)
         switch.persist(call)
-        switch.spawn(
-            call,
-            resync_relay(switch, call, relay),
-            lambda _error: teardown.end(switch, call, "an error in the system"),
-        )
+        switch.spawn(call, resync_relay(switch, call, relay))
     return True
 
 
@@ -96,5 +88,5 @@ async def resync_relay_alone(switch: Switch, call: Call, leg: Leg, body: bytes) 
     """Tell the relay between a party and the media server again what was agreed on."""
     try:
         await server_leg.reanswered(switch, leg, body)
-    except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError) as error:
+    except (MediaRefused, EdgeError, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=f"could not be set anew: {error}")

@@ -17,7 +17,7 @@ from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.states import CallEvent, CallState, LegEvent, LegState
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
@@ -123,11 +123,7 @@ def branch_answered(switch: Switch, call: Call, leg: Leg, request: Request, resp
         if branch is not leg and branch.state is LegState.SETUP:
             teardown.cancel_branch(switch, branch, 200)
     session.start_from_answer(switch, leg, response)
-    switch.spawn(
-        call,
-        _join(switch, call, leg, response),
-        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-    )
+    switch.spawn(call, _join(switch, call, leg, response))
 
 
 async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> None:
@@ -140,7 +136,7 @@ async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> Non
         )  # fmt: skip
         teardown.end(switch, call, error.why, status=488)
         return
-    except (EdgeRefused, EdgeUnavailable) as error:
+    except EdgeError as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         teardown.end(switch, call, "the media relay is not available", status=503)
         return
@@ -166,7 +162,7 @@ def answer_caller(switch: Switch, call: Call, body: bytes) -> None:
 async def join_answer(switch: Switch, call: Call, leg: Leg, response: Response) -> bytes:
     """Give the callee's answer to the relay; returns the answer for the caller.
 
-    Raises MediaRefused, EdgeRefused, EdgeUnavailable.
+    Raises MediaRefused, EdgeError.
     """
     caller, relay = call.caller, leg.relay or call.relay
     if relay is None:

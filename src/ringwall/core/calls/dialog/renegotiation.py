@@ -19,7 +19,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.sip.message import Request, Response
 from ringwall.sip.offer_answer import Glare
@@ -84,7 +84,7 @@ def asked(switch: Switch, call: Call, leg: Leg, key: str, request: Request) -> N
     else:
         held = switch.hooks.on_hold(call, leg, key, request)
         work = held or pass_on(switch, call, leg, other, key, request, offer)
-    switch.spawn(call, work, lambda _error: teardown.end(switch, call, "an error in the system"))
+    switch.spawn(call, work)
 
 
 def _avoided(call: Call, leg: Leg) -> str:
@@ -117,7 +117,7 @@ async def _change_alone(
             back = await server_leg.answer(switch, call, leg, offer)
         except MediaRefused as error:
             failure = 488, error.why
-        except (EdgeRefused, EdgeUnavailable, MediaError) as error:
+        except (EdgeError, MediaError) as error:
             switch.record("system.relay_failed", call=call.id, why=str(error))
             failure = 503, "the media relay is not available"
         else:
@@ -165,7 +165,7 @@ async def _change(
             made, other.profile, given, leg.remote_sdp, leg.local_sdp, used=other.suite
         )
         body = leaving.offer(other, body)
-    except (EdgeRefused, EdgeUnavailable) as error:
+    except EdgeError as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         failure = 503, "the media relay is not available"
     except MediaRefused as error:
@@ -228,7 +228,7 @@ async def _joined(
         switch.answer(leg, key, request.response(488, headers=[teardown.warning(error.why)]))
         teardown.end(switch, call, error.why)
         return
-    except (EdgeRefused, EdgeUnavailable) as error:
+    except EdgeError as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         switch.answer(leg, key, request.response(503))
         teardown.end(switch, call, "the media relay is not available")

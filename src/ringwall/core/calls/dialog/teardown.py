@@ -54,6 +54,11 @@ def _who(call: Call, leg: Leg) -> str:
     return "caller" if leg is call.caller else "callee"
 
 
+def broken(switch: Switch, call: Call) -> None:
+    """End a call of which a part broke, for a reason that nobody foresaw."""
+    end(switch, call, "an error in the system", status=500)
+
+
 def end(
     switch: Switch, call: Call, cause: str, *, by: str = "system", status: int = 480, reason: str = ""
 ) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 
 from ringwall.core.calls.features import treatment
 from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.routing import dialling, ivr, router
 from ringwall.core.calls.routing.conversation import Conversation
 from ringwall.core.calls.switch.switch import Switch
@@ -46,7 +47,7 @@ def _wanted(switch: Switch, denial: Denial, dialled: str, let_in: Callable[[], C
     call = let_in()
     call.details.feature = "authorization code"
     menu = partial(_ask, switch, call, denial, dialled)
-    otherwise = denial.status or 403, denial.reason, denial.rule.sentence
+    otherwise = Rejection(denial.status or 403, denial.reason, denial.rule.sentence)
     ivr.start(switch, call, menu, ivr.visitor_of(switch, call.caller), otherwise=otherwise)
     return True
 

@@ -66,11 +66,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
             rejection.deny_call(switch, call, decided)
             return
         count += 1
-    switch.spawn(
-        call,
-        _merge(switch, call, room or call.id, found, known=bool(room)),
-        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-    )
+    switch.spawn(call, _merge(switch, call, room or call.id, found, known=bool(room)))
 
 
 async def _told(party: Interaction, _visitor: Visitor) -> Next:
@@ -130,7 +126,7 @@ def _ended(switch: Switch, call: Call, _status: int) -> None:
     decided = switch.ask(subject, Action.CONFERENCE_LEAVE, insiders=0, outsiders=len(there), of=call)
     if isinstance(decided, Denial):
         one = there[0][0]
-        switch.spawn(one, _warned_end(switch, room, decided.rule.sentence), lambda _error: None)
+        switch.spawn_beside(one, _warned_end(switch, room, decided.rule.sentence))
 
 
 async def _warned_end(switch: Switch, room: str, why: str) -> None:

@@ -16,11 +16,12 @@ from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.details import CallDetails
+from ringwall.core.calls.model.errors import CallError
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.states import CallEvent, LegState
 from ringwall.core.calls.routing import dialling, handover, ivr, outside, router
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.media.errors import MediaError
@@ -33,7 +34,7 @@ BEEP: Final = (Tone("beep"),)
 Found = tuple[Call, Leg]  # a call, and the party in it
 
 
-class Refused(Exception):  # noqa: N818 - what became of it
+class Refused(CallError):  # noqa: N818 - what became of it
     """There is no conference, or nobody was added; the text says why."""
 
 
@@ -214,11 +215,11 @@ async def play(switch: Switch, room: str, items: tuple[Item, ...]) -> float | No
 # One more
 
 
-def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | WhyNot | None:
+def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | Rejection | None:
     """Call somebody into a conference, with the starter's rights. None: the call is on its way."""
     there = parties(switch, room)
     if not there:
-        return 404, "No Conference", "there is no such conference"
+        return Rejection(404, "No Conference", "there is no such conference")
     pending = sum(1 for each in switch.calls.values() if each.details.called_into == room)
     decided = allowed(switch, starter, number, len(there) + pending)
     if isinstance(decided, Denial):
@@ -231,7 +232,7 @@ def add(switch: Switch, room: str, starter: Leg, number: str) -> Denial | WhyNot
     try:
         made.offer = joining.offer_of(present).for_relay
     except MediaRefused as error:
-        return 488, "Not Acceptable Here", error.why
+        return Rejection(488, "Not Acceptable Here", error.why)
     made.on_answer = lambda _body: _joins(switch, made, room, starter.extension)
     made.on_system = lambda: teardown.end(switch, made, "only the system answers", status=480)
     inside = decided.way is None
@@ -249,11 +250,7 @@ def _joins(switch: Switch, made: Call, room: str, starter: str) -> None:
     made.offer, made.on_answer, made.on_system = b"", None, None
     made.details.called_into = ""
     ghost = made.caller
-    switch.spawn(
-        made,
-        _enters(switch, made, ghost, room, starter),
-        lambda _error: teardown.end(switch, made, "an error in the system"),
-    )
+    switch.spawn(made, _enters(switch, made, ghost, room, starter))
 
 
 async def _enters(switch: Switch, made: Call, ghost: Leg, room: str, starter: str) -> None:

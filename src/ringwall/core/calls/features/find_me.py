@@ -70,11 +70,7 @@ class FindMe:
             answering.tell_caller(switch, call, 180)
         self._searches.add(call.id)
         call.on_end.append(lambda _status: self._searches.discard(call.id))
-        switch.spawn(
-            call,
-            self._search(call, extension, 486 if case is Action.FORWARD_BUSY else 480),
-            lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-        )
+        switch.spawn(call, self._search(call, extension, 486 if case is Action.FORWARD_BUSY else 480))
         return True
 
     async def _search(self, call: Call, extension: str, status: int) -> None:
@@ -179,11 +175,7 @@ class _Try:
             return
         switch.persist(call)
         # Nothing needs the room any more: from here on it is a call of two like any other.
-        switch.spawn(
-            call,
-            bridge.release(switch, call),
-            lambda _error: teardown.end(switch, call, "an error in the system"),
-        )
+        switch.spawn(call, bridge.release(switch, call))
 
 
 async def _question(party: Interaction, call: Call) -> str:

@@ -25,7 +25,7 @@ from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Prompt
 from ringwall.sip.message import Request
@@ -72,7 +72,7 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
         back = await server_leg.answer(switch, call, leg, offer)
         server_leg.join_room(switch, leg, call.id)
         await bridge.join(switch, call, other, call.id)
-    except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError, bridge.NotMoved, LegGone):
+    except (MediaRefused, EdgeError, MediaError, bridge.NotMoved, LegGone):
         server_leg.leave(switch, leg)
         if call.talks():
             call.end_move()
@@ -98,7 +98,7 @@ async def _hold(switch: Switch, call: Call, leg: Leg, key: str, request: Request
 def _changed(switch: Switch, call: Call, _leg: Leg) -> None:
     """A party that talks with the media server has changed its media: it may hold, or hold no more."""
     if bridge.is_of_two(call):
-        switch.spawn(call, _update(switch, call), lambda _error: None)
+        switch.spawn_beside(call, _update(switch, call))
 
 
 async def _update(switch: Switch, call: Call) -> None:

@@ -17,8 +17,8 @@ from typing import Final
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.routing import branches, dialling, ivr, rejection, router
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import CoreError
 from ringwall.core.media.interaction import Interaction
@@ -66,14 +66,15 @@ class HuntGroups:
 
     # A call arrives
 
-    def unreachable(self, call: Call, thing: InsideObject) -> WhyNot | None:
+    def unreachable(self, call: Call, thing: InsideObject) -> Rejection | None:
         """Why nobody can be reached at a hunt group; None if somebody may be."""
         call.callee_name = thing.name
         if thing.busy:
-            return None if thing.busy_to else (486, "Busy Here", f"{thing.extension} is out of service")
+            out = Rejection(486, "Busy Here", f"{thing.extension} is out of service")
+            return None if thing.busy_to else out
         if thing.busy_to or thing.no_answer_to or any(self._free(call, thing, m) for m in thing.members):
             return None
-        return 480, "Nobody There", f"no member of {thing.extension} can be reached"
+        return Rejection(480, "Nobody There", f"no member of {thing.extension} can be reached")
 
     def route(self, call: Call, thing: InsideObject) -> None:
         """Ring the first members."""

@@ -82,11 +82,7 @@ def reach(switch: Switch, call: Call, target: str, decided: Grant | Denial) -> N
         if call.caller.state is LegState.SETUP:
             branches.ring_user(switch, call, target)
             return
-    switch.spawn(
-        call,
-        _open(switch, call, desks if unattended else phones, unattended=unattended),
-        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-    )
+    switch.spawn(call, _open(switch, call, desks if unattended else phones, unattended=unattended))
 
 
 async def _open(switch: Switch, call: Call, phones: list[Binding], *, unattended: bool) -> None:

@@ -24,9 +24,9 @@ from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import intercom, recorder, warning_tone
 from ringwall.core.calls.model.call import Call, Watch
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.watching import WatchMode
 from ringwall.core.calls.routing import dialling, ivr, rejection
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.media.errors import MediaError
@@ -94,15 +94,15 @@ def ask(
     )
 
 
-def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> WhyNot | None:
+def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> Rejection | None:
     """Why a call cannot be watched by that extension, whatever its rights; None if it can."""
     if found is None:
-        return 480, "Not In A Call", f"{extension} has no call that can be watched"
+        return Rejection(480, "Not In A Call", f"{extension} has no call that can be watched")
     call, _ = found
     if any(leg.extension == by and not leg.trunk for leg in call.legs()):
-        return 403, "Own Call", "nobody watches a call of his own"
+        return Rejection(403, "Own Call", "nobody watches a call of his own")
     if call.watch is not None:
-        return 486, "Watched Already", "somebody watches this call already"
+        return Rejection(486, "Watched Already", "somebody watches this call already")
     return None
 
 
@@ -199,9 +199,7 @@ def _over(switch: Switch, call: Call, watch: Watch | None = None, *, why: str) -
     if watch.began:
         switch.record("watch.ended", **_facts(call, watch), why=why)
     if call.talks():
-        switch.spawn(
-            call, warning_tone.apply(switch, call), lambda _error: teardown.end(switch, call, "an error")
-        )
+        switch.spawn(call, warning_tone.apply(switch, call))
     bridge_holds.release(switch, call, _REASON)
     teardown.end(switch, watch.own, why)
 

@@ -10,7 +10,6 @@ import time
 from functools import partial
 from typing import Final
 
-from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.features import monitor
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.details import CallDetails
@@ -47,11 +46,7 @@ def call_phones(
             if branch is not leg:
                 originate.hang_up_leg(switch, own, branch, "answered elsewhere")
         _sits(switch, own, leg)
-        switch.spawn(
-            own,
-            ivr.talk(switch, own, menu, ivr.visitor_of(switch, leg), None),
-            lambda _error: teardown.end(switch, own, "an error in the system"),
-        )
+        switch.spawn(own, ivr.talk(switch, own, menu, ivr.visitor_of(switch, leg), None))
 
     for binding in phones:
         originate.originate_leg(switch, own, binding, own.id, unattended=False, answered=answered)

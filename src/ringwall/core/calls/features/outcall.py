@@ -40,11 +40,7 @@ def call_out(
     switch.calls[attempt.id] = attempt
     attempt.on_answer = partial(_answered, switch, attempt, menu, told)
     attempt.on_end.append(partial(_over, switch, attempt, told))
-    switch.spawn(
-        attempt,
-        _ring(switch, attempt, grant, in_name_of),
-        lambda _error: teardown.end(switch, attempt, "an error in the system"),
-    )
+    switch.spawn(attempt, _ring(switch, attempt, grant, in_name_of))
     return attempt
 
 
@@ -86,11 +82,7 @@ def _answered(switch: Switch, attempt: Call, menu: Menu, told: Told, _body: byte
     attempt.on_record = False  # the call that goes on has the record
     teardown.end(switch, attempt, "answered")
     told(0, made)
-    switch.spawn(
-        made,
-        _meet(switch, made, leg, menu),
-        lambda _error: teardown.end(switch, made, "an error in the system"),
-    )
+    switch.spawn(made, _meet(switch, made, leg, menu))
 
 
 async def _meet(switch: Switch, made: Call, leg: Leg, menu: Menu) -> None:

@@ -26,9 +26,9 @@ from ringwall.core.calls.features import intercom
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import branches, ivr, originate, router
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Tone
@@ -85,21 +85,21 @@ class Pages:
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
 
-    def unreachable(self, call: Call, thing: InsideObject) -> WhyNot | None:
+    def unreachable(self, call: Call, thing: InsideObject) -> Rejection | None:
         """Why there can be no page now."""
         switch, caller = self._switch, call.caller
         if caller.trunk or call.on_answer is not None:
-            return 403, "Not permitted", "a page begins where it is dialled, and never outside"
+            return Rejection(403, "Not permitted", "a page begins where it is dialled, and never outside")
         if not switch.media.up:
-            return 503, "Media Server Unavailable", "nobody can be paged without a media server"
+            return Rejection(503, "Media Server Unavailable", "nobody can be paged without a media server")
         under_way = [each for each in switch.calls.values() if each.system == FEATURE]
         if any(each.dialled == thing.extension for each in under_way):
-            return 486, "Busy Here", f"somebody is paging at {thing.extension}"
+            return Rejection(486, "Busy Here", f"somebody is paging at {thing.extension}")
         reached = self._reached(call, thing)
         if not reached:
-            return 480, "Nobody To Page", f"no phone of {thing.extension} can be paged now"
+            return Rejection(480, "Nobody To Page", f"no phone of {thing.extension} can be paged now")
         if sum(len(each.branches) for each in under_way) + len(reached) > MOST_PHONES:
-            return 503, "Too Many Pages", "as many phones are being paged as can be at one time"
+            return Rejection(503, "Too Many Pages", "as many phones are being paged as can be at one time")
         return None
 
     def route(self, call: Call, thing: InsideObject) -> None:
@@ -113,11 +113,7 @@ class Pages:
         if missed:
             call.details.not_reached = sorted(missed)
         switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
-        switch.spawn(
-            call,
-            self._run(_Page(call), reached),
-            lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-        )
+        switch.spawn(call, self._run(_Page(call), reached))
 
     def _members(self, call: Call, thing: InsideObject) -> list[str]:
         members = paged_at(self._switch.rights.snapshot, thing)
@@ -221,11 +217,7 @@ class Pages:
     def _tell(self, page: _Page) -> None:
         """Tell the media server who hears."""
         switch = self._switch
-        switch.spawn(
-            page.call,
-            self._tell_all(page),
-            lambda _error: teardown.end(switch, page.call, "an error in the system"),
-        )
+        switch.spawn(page.call, self._tell_all(page))
 
     async def _tell_all(self, page: _Page) -> None:
         try:

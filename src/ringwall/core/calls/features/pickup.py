@@ -22,12 +22,12 @@ from ringwall.core.calls.model.states import CallEvent, CallState, LegState
 from ringwall.core.calls.routing import handover, ivr, rejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 
 FEATURE: Final = "pickup"
-_TROUBLE: Final = (MediaRefused, EdgeRefused, EdgeUnavailable, joining.NotJoined, LegGone)
+_TROUBLE: Final = (MediaRefused, EdgeError, joining.NotJoined, LegGone)
 _PATIENCE: Final = 4.0
 
 
@@ -48,11 +48,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
         rejection.refuse_call(switch, call, 480, "Nothing Rings", f"nothing rings at {target[:32]}")
         return
     call.served_by(FEATURE)
-    switch.spawn(
-        call,
-        _pick_up(switch, call, ringing, target),
-        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-    )
+    switch.spawn(call, _pick_up(switch, call, ringing, target))
 
 
 async def _pick_up(switch: Switch, call: Call, ringing: Call, target: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
 from ringwall.core.calls.features import warning_tone
 from ringwall.core.calls.model.call import Call, Recording
+from ringwall.core.calls.model.errors import CallError
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.model.watching import WatchMode
@@ -50,7 +51,7 @@ class Keeper(Protocol):
         ...
 
 
-class NotRecorded(Exception):  # noqa: N818 - what became of it
+class NotRecorded(CallError):  # noqa: N818 - what became of it
     """No recording has begun; the text says why, `items` what is heard of it."""
 
     def __init__(self, why: str, items: tuple[Item, ...] = _ERROR) -> None:
@@ -219,7 +220,7 @@ class Recorder:
         bridge_holds.release(self._switch, call, _REASON)
 
     def _spawn(self, call: Call, work: Any) -> None:
-        self._switch.spawn(call, work, lambda _error: None)
+        self._switch.spawn_beside(call, work)
 
 
 def _is_held(call: Call) -> bool:

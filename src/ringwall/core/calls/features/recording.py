@@ -14,8 +14,8 @@ from ringwall.core.calls.dialog import messages, teardown
 from ringwall.core.calls.features.recorder import Keeper, NotRecorded, Recorder
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.routing import dialling, ivr, rejection
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Silence, Tone
@@ -82,7 +82,7 @@ class RecordingService:
         leg.pending_requests[key] = request
         work = self._on_info(call, leg, key, request, decided)
 
-        def failed(_error: Exception) -> None:
+        def failed() -> None:
             self._switch.answer(leg, key, request.response(500))
 
         self._switch.spawn(call, work, failed)
@@ -128,11 +128,11 @@ class RecordingService:
         )
 
 
-def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> WhyNot | None:
+def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> Rejection | None:
     """Why a call cannot be recorded, whatever the rights; None if it can."""
     if found is None:
-        return 480, "Not In A Call", f"{extension} has no call that can be recorded"
+        return Rejection(480, "Not In A Call", f"{extension} has no call that can be recorded")
     recording = found[0].recording
     if recording is not None and (recording.by != by or recording.target is not found[1]):
-        return 486, "Recorded Already", "somebody records this call already"
+        return Rejection(486, "Recorded Already", "somebody records this call already")
     return None

@@ -24,7 +24,7 @@ from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.routing import dialling, handover
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.policy.actions import Action, Party
 from ringwall.policy.grant import Denial, Grant
 from ringwall.sip.errors import ParseError
@@ -127,7 +127,7 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
         switch.spawn(
             call,
             _join(switch, transfer, *second),
-            lambda _error: _failed(switch, transfer, 500),
+            lambda: _failed(switch, transfer, 500),
         )
 
 
@@ -192,7 +192,7 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
         switch.relays.delete(relay)
         _failed(switch, transfer, error.status)
         return
-    except (MediaRefused, EdgeRefused, EdgeUnavailable, LegGone) as error:
+    except (MediaRefused, EdgeError, LegGone) as error:
         switch.relays.delete(relay)
         switch.record("call.transfer_failed", call=transfer.call.id, why=str(error) or "a party has left")
         _failed(switch, transfer, 503)

@@ -23,7 +23,7 @@ from ringwall.core.calls.model.states import CallState
 from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.hooks import Refusal
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.interaction import HungUp
 from ringwall.core.media.items import Item, Prompt, Silence, Tone
@@ -72,7 +72,7 @@ def _heard_first(switch: Switch, refusal: Refusal) -> bool:
     call = refusal.let_in()
     call.served_by(SYSTEM)
     call.on_record = False
-    switch.spawn(call, _play(switch, call, refusal, items), lambda _error: _answer(switch, call, refusal))
+    switch.spawn(call, _play(switch, call, refusal, items), lambda: _answer(switch, call, refusal))
     return True
 
 
@@ -85,7 +85,7 @@ async def _play(switch: Switch, call: Call, refusal: Refusal, items: tuple[Item,
     try:
         offer = descriptions.said_before(caller.remote_sdp, prefer=caller.suite, clear_text=caller.clear_text)
         body = await server_leg.answer(switch, call, caller, offer)
-    except (MediaRefused, EdgeRefused, EdgeUnavailable, MediaError):
+    except (MediaRefused, EdgeError, MediaError):
         _answer(switch, call, refusal)
         return
     if call.state is not CallState.SETUP:

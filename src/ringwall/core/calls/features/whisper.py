@@ -62,11 +62,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
     user = switch.directory.snapshot.by_extension[target]
     call.callee_name = user.name
     call.details.target, call.details.target_call = target, theirs.id
-    switch.spawn(
-        call,
-        _whisper(switch, call, theirs, leg),
-        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-    )
+    switch.spawn(call, _whisper(switch, call, theirs, leg))
 
 
 async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> None:
@@ -79,7 +75,7 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
 
     def left(_status: int) -> None:
         if _joined(theirs, target) and _silence(theirs, target, on=False):
-            switch.spawn(theirs, bridge.apply(switch, room), lambda _error: None)
+            switch.spawn_beside(theirs, bridge.apply(switch, room))
         bridge_holds.release(switch, theirs, reason)
 
     call.on_end.append(left)

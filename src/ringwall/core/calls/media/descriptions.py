@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from ringwall.core.calls.media import leaving
 from ringwall.core.calls.media.media_places import MediaPlaces
+from ringwall.core.calls.model.errors import CallError
 from ringwall.core.calls.model.relay import Profile
 from ringwall.core.trunks.clear_text import PROTOCOL, ClearText
 from ringwall.sip.errors import ParseError
@@ -50,7 +51,7 @@ _SDP = "application/sdp"
 _ANY_MEDIA_LINE = re.compile(rb"^m=\S+ (\d{1,5})\S* (\S+)", re.MULTILINE)
 
 
-class MediaRefused(Exception):  # noqa: N818 - a verdict, not an error
+class MediaRefused(CallError):  # noqa: N818 - a verdict, not an error
     """The description is not acceptable: answer 488. `why` is a sentence for the Warning and the record."""
 
     def __init__(self, why: str) -> None:

@@ -53,7 +53,7 @@ async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Ite
     """The media server answers what a party offers; returns what the party is told.
 
     It is the server on which the legs of `room` are, if there are any. The leg is open from then on, even if
-    the answer is never sent: the end of the leg closes it. Raises MediaRefused, EdgeRefused, EdgeUnavailable,
+    the answer is never sent: the end of the leg closes it. Raises MediaRefused, EdgeError,
     MediaError.
     """
     _not_ended(leg)
@@ -94,7 +94,7 @@ async def answer(switch: Switch, call: Call, leg: Leg, offer: Checked, room: Ite
 async def offer(switch: Switch, call: Call, leg: Leg, server: int) -> Offered:
     """Have a leg at that server for a party that talks; returns what the party is to be offered.
 
-    Raises MediaRefused, EdgeRefused, EdgeUnavailable, MediaError.
+    Raises MediaRefused, EdgeError, MediaError.
     """
     _not_ended(leg)
     relay = _relay_for(switch, call, leg)
@@ -114,7 +114,7 @@ async def offer(switch: Switch, call: Call, leg: Leg, server: int) -> Offered:
 async def taken(switch: Switch, leg: Leg, offered: Offered, response: Response) -> None:
     """The party has said yes to what it was offered: its media goes to the server from now on.
 
-    Raises MediaRefused, EdgeRefused, EdgeUnavailable, MediaError.
+    Raises MediaRefused, EdgeError, MediaError.
     """
     answered = descriptions.check_answer(
         response.body,

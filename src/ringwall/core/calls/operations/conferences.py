@@ -164,7 +164,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
             switch.denied(why_not, by=starter, actor=actor.to_dict())
             raise OperationError("refused", why_not.rule.sentence, "number")
         if why_not is not None:
-            raise OperationError("refused", f"Nobody was added: {why_not[2]}.", "number")
+            raise OperationError("refused", f"Nobody was added: {why_not.why}.", "number")
         switch.record("admin.conference.added", conference=args.conference, actor=actor.to_dict())
         switch.flush()
         return describe(switch, args.conference)

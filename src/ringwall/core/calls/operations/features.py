@@ -199,4 +199,4 @@ def _as_dialled(switch: Switch, call: Call, args: Feature) -> None:
     if why_not is None:
         router.route(switch, call, args.target)
     else:
-        teardown.end(switch, call, why_not[2], status=why_not[0])
+        teardown.end(switch, call, why_not.why, status=why_not.status)

@@ -176,7 +176,7 @@ async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -
         granted = _allowed(decided)
         why_not = monitor.hindrance(args.by, args.of, found)
         if why_not is not None:
-            raise OperationError("refused", f"{why_not[2]}.", "of")
+            raise OperationError("refused", f"{why_not.why}.", "of")
         if monitoring.call_phones(switch, by, found, mode, granted) is None:
             raise OperationError("refused", f"No phone of {args.by} is signed in.", "by")
         state = "calling"
@@ -206,7 +206,7 @@ async def _record(
         granted = _allowed(decided)
         why_not = hindrance(by, args.of, found)
         if why_not is not None:
-            raise OperationError("refused", f"{why_not[2]}.", "of")
+            raise OperationError("refused", f"{why_not.why}.", "of")
         try:
             await recordings.recorder.begin(call, target, by, granted)
         except NotRecorded as error:

@@ -17,7 +17,7 @@ from ringwall.core.calls.model.leg import Continuation, Leg
 from ringwall.core.calls.model.relay import Profile, Relay, Side
 from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.registrar.bindings import Binding
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.errors import ParseError
@@ -81,7 +81,7 @@ def start(
     switch.spawn(
         call,
         _ring(switch, call, leg, build, then),
-        lambda _error: teardown.branch_failed(switch, call, leg, 500, "Server Internal Error"),
+        lambda: teardown.branch_failed(switch, call, leg, 500, "Server Internal Error"),
     )
 
 
@@ -94,7 +94,7 @@ async def _ring(switch: Switch, call: Call, leg: Leg, build: Build, then: Contin
             relay, Side.A, call.offer, leg.profile, descriptions.between_relays, first=True
         )
         body = leaving.offer(leg, descriptions.outgoing_offer(made, leg.profile, given))
-    except (EdgeRefused, EdgeUnavailable) as error:
+    except EdgeError as error:
         teardown.branch_failed(switch, call, leg, 503, "Media Relay Unavailable")
         switch.record("system.relay_failed", call=call.id, why=str(error))
         return
@@ -196,7 +196,7 @@ def provisional(switch: Switch, call: Call, leg: Leg, request: Request, response
         switch.spawn(
             call,
             _early_media(switch, call, leg, response),
-            lambda _error: teardown.branch_failed(switch, call, leg, 500, "Server Internal Error"),
+            lambda: teardown.branch_failed(switch, call, leg, 500, "Server Internal Error"),
         )
     elif not call.caller.ringing_sent:
         answering.tell_caller(switch, call, 180)
@@ -231,7 +231,7 @@ async def _early_media(switch: Switch, call: Call, leg: Leg, response: Response)
     """Let the caller hear what the called side plays before it answers."""
     try:
         body = await answering.join_answer(switch, call, leg, response)
-    except (MediaRefused, EdgeRefused, EdgeUnavailable):
+    except (MediaRefused, EdgeError):
         # The answer may still be good; until then the caller hears its own ringing tone.
         if leg.state is LegState.SETUP:
             leg.remote_sdp = b""

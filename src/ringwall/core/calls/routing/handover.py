@@ -14,10 +14,10 @@ from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.details import CallDetails
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.states import CallEvent, LegState
 from ringwall.core.calls.routing import outside, router
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.grant import Grant
 
@@ -26,7 +26,7 @@ Reached = Callable[[Call], None]
 
 def originate_on_behalf(
     switch: Switch, party: Leg, grant: Grant, details: CallDetails, reached: Reached
-) -> Call | WhyNot:
+) -> Call | Rejection:
     """Prepare a call of the target in the party's name; `go` begins it. `reached` hears that it has answered.
 
     `reached` has to call `hand_over`. Returns why nobody can be reached where that is known at once.
@@ -39,7 +39,7 @@ def originate_on_behalf(
     try:
         made.offer = joining.offer_of(party).for_relay
     except MediaRefused as error:
-        return 488, "Not Acceptable Here", error.why
+        return Rejection(488, "Not Acceptable Here", error.why)
     inside = grant.way is None
     why_not = router.unreachable(switch, made, grant.canonical) if inside else outside.why_not(switch, grant)
     return why_not or made
@@ -58,11 +58,7 @@ def _answered(switch: Switch, made: Call, party: Leg, reached: Reached, body: by
     if party.state is not LegState.TALKING:
         return
     reached(made)
-    switch.spawn(
-        made,
-        take_over(switch, made, body),
-        lambda _error: teardown.end(switch, made, "an error in the system"),
-    )
+    switch.spawn(made, take_over(switch, made, body))
 
 
 def hand_over(switch: Switch, old: Call, party: Leg, new: Call) -> None:

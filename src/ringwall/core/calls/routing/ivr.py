@@ -21,12 +21,12 @@ from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.details import CallDetails
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.states import CallEvent, CallState, LegState
 from ringwall.core.calls.routing import handover, router
 from ringwall.core.calls.routing.conversation import Conversation
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError, MediaFull
 from ringwall.core.media.interaction import HungUp
 from ringwall.core.media.items import Tone
@@ -81,7 +81,7 @@ def start(
     menu: Menu,
     visitor: Visitor,
     *,
-    otherwise: WhyNot | None = None,
+    otherwise: Rejection | None = None,
     longest: float | None = LONGEST_SECONDS,
 ) -> None:
     """Answer a caller that waits, and let the menu talk with him, for `longest` seconds if that is not None.
@@ -90,15 +90,11 @@ def start(
     """
     call.served_by("menu")
     switch.timers.cancel(("ring", call))
-    switch.spawn(
-        call,
-        _answer(switch, call, menu, visitor, otherwise, longest),
-        lambda _error: teardown.end(switch, call, "an error in the system", status=500),
-    )
+    switch.spawn(call, _answer(switch, call, menu, visitor, otherwise, longest))
 
 
 async def hear_caller(
-    switch: Switch, call: Call, otherwise: WhyNot | None = None, *, room: str = ""
+    switch: Switch, call: Call, otherwise: Rejection | None = None, *, room: str = ""
 ) -> bytes | None:
     """Give a caller that waits a leg of the media server; his answer, or None where that ended the call.
 
@@ -108,15 +104,15 @@ async def hear_caller(
     caller = call.caller
     if caller.state is LegState.TALKING and caller.media is not None:
         return b""
-    why_not = 503, "Media Server Unavailable", "the media server is not available"
+    why_not = Rejection(503, "Media Server Unavailable", "the media server is not available")
     try:
         offer = descriptions.said_before(caller.remote_sdp, prefer=caller.suite, clear_text=caller.clear_text)
         body = await server_leg.answer(switch, call, caller, offer, switch.rooms.get(room, ()))
     except MediaRefused as error:
-        why_not = 488, "Not Acceptable Here", error.why
+        why_not = Rejection(488, "Not Acceptable Here", error.why)
     except MediaFull as error:
-        why_not = 503, "Media Server Full", str(error)
-    except (EdgeRefused, EdgeUnavailable, MediaError) as error:
+        why_not = Rejection(503, "Media Server Full", str(error))
+    except (EdgeError, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
     else:
         return body if call.state is CallState.SETUP else None
@@ -131,7 +127,7 @@ async def _answer(
     call: Call,
     menu: Menu,
     visitor: Visitor,
-    otherwise: WhyNot | None,
+    otherwise: Rejection | None,
     longest: float | None,
 ) -> None:
     if call.on_system is not None:
@@ -245,7 +241,7 @@ async def call_target(
 
     attempt.on_end.append(settle)
     call.on_end.append(left)
-    switch.spawn(call, _ringing(conversation), lambda _error: None)
+    switch.spawn_beside(call, _ringing(conversation))
     handover.start(switch, attempt, grant)
     switch.flush()
     status = await outcome

@@ -20,7 +20,7 @@ from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.states import CallState, LegEvent, LegState
 from ringwall.core.calls.routing import branches
 from ringwall.core.calls.switch.switch import Switch
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.registrar.bindings import Binding
 from ringwall.sip.dialog import Dialog
@@ -65,7 +65,7 @@ def originate_leg(
     switch.spawn(
         call,
         _ring(switch, call, leg, binding, room, wishes, answered),
-        lambda _error: teardown.branch_failed(switch, call, leg, 500, "Server Internal Error"),
+        lambda: teardown.branch_failed(switch, call, leg, 500, "Server Internal Error"),
     )
     return leg
 
@@ -82,7 +82,7 @@ async def _ring(
     try:
         server = switch.media.choose(switch.rooms.get(room, ()))
         offered = await server_leg.offer(switch, call, leg, server)
-    except (EdgeRefused, EdgeUnavailable, MediaError, MediaRefused) as error:
+    except (EdgeError, MediaError, MediaRefused) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         teardown.branch_failed(switch, call, leg, 503, "Media Server Unavailable")
         return
@@ -102,7 +102,7 @@ async def _ring(
             switch.spawn(
                 call,
                 _sit_down(switch, call, leg, offered, response, room, answered),
-                lambda _error: hang_up_leg(switch, call, leg, "an error in the system"),
+                lambda: hang_up_leg(switch, call, leg, "an error in the system"),
             )
         else:
             branches.refused(switch, call, leg, response)
@@ -155,7 +155,7 @@ async def _sit_down(
                 source=source,
             )
             hang_up_leg(switch, call, leg, error.why)
-    except (EdgeRefused, EdgeUnavailable, MediaError) as error:
+    except (EdgeError, MediaError) as error:
         switch.record("system.relay_failed", call=call.id, why=str(error))
         hang_up_leg(switch, call, leg, "the media server was not reached")
     else:

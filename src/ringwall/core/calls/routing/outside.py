@@ -15,6 +15,7 @@ from typing import Final
 from ringwall.core.calls.dialog import answering, session, teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.relay import Profile, Side
 from ringwall.core.calls.model.seizure import Seizure
 from ringwall.core.calls.model.states import LegState
@@ -27,14 +28,12 @@ from ringwall.core.trunks.trunks import warning_of
 from ringwall.policy.grant import Grant
 from ringwall.sip.message import Headers, Request, Response
 
-WhyNot = tuple[int, str, str]  # status, reason phrase, sentence
-
 # What is wrong with a trunk and not with the number: 408 only before the called side was heard of.
 _TROUBLE: Final = frozenset({401, 407, 430, 500, 502, 503, 504})
-_NO_TRUNK: Final = (503, "No Trunk", "no trunk that may carry this call is in service and free")
+_NO_TRUNK: Final = Rejection(503, "No Trunk", "no trunk that may carry this call is in service and free")
 
 
-def why_not(switch: Switch, grant: Grant) -> WhyNot | None:
+def why_not(switch: Switch, grant: Grant) -> Rejection | None:
     """Why no trunk can be had for a grant; None if one can."""
     way = grant.way
     if way is None or not switch.trunks.usable(way.trunk_groups, emergency=way.emergency):
@@ -69,7 +68,7 @@ def make_leg(switch: Switch, call: Call, grant: Grant, number: str) -> None:
         emergency.notify(switch, call, grant)
     if not _seize_next(switch, call, seizure):
         switch.usage.end(seizure.name, 0, now)
-        teardown.end(switch, call, _NO_TRUNK[2], status=_NO_TRUNK[0], reason=_NO_TRUNK[1])
+        teardown.end(switch, call, _NO_TRUNK.why, status=_NO_TRUNK.status, reason=_NO_TRUNK.reason)
         return
     switch.timers.set(("ring", call), switch.now() + 3 * switch.settings.sip.ring_seconds)
 

@@ -8,9 +8,9 @@ Rules that this module keeps:
 
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.routing import branches, outside
-from ringwall.core.calls.routing.outside import WhyNot
 from ringwall.core.calls.switch.hooks import Arriving
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.policy.actions import Action, TrunkSubject, UserSubject
@@ -20,21 +20,21 @@ from ringwall.policy.groups import InsideObject
 _BUSY = frozenset({486, 600})
 
 
-def unreachable(switch: Switch, call: Call, extension: str) -> WhyNot | None:
+def unreachable(switch: Switch, call: Call, extension: str) -> Rejection | None:
     """Why nobody can be reached at an extension; None if somebody may be."""
     taken = _object(switch, extension)
     if taken is not None:
         return taken[0].unreachable(call, taken[1])
     user = switch.directory.snapshot.by_extension.get(extension)
     if user is None:
-        return 404, "No Such Extension", f"there is no extension {extension[:32]}"
+        return Rejection(404, "No Such Extension", f"there is no extension {extension[:32]}")
     call.callee_name = user.name
     if any(other.may_take(extension) for other in switch.hooks.diverters):
         return None
     if not may_receive(switch, call, extension):
-        return 486, "Busy Here", f"extension {extension} has as many calls as it may have"
+        return Rejection(486, "Busy Here", f"extension {extension} has as many calls as it may have")
     if not branches.phones_of(switch, call, extension):
-        return 480, "Not Registered", f"extension {extension} has no phone that is signed in"
+        return Rejection(480, "Not Registered", f"extension {extension} has no phone that is signed in")
     return None
 
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from ringwall.core.errors import CoreError
+
 MAX_DEPTH = 6
 MAX_DIGITS = 32
 MAX_SIZE = 256 * 1024
 
 
-class BencodeError(ValueError):
+class BencodeError(CoreError):
     """The bytes are not one bencoded dictionary."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
+from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.registrar.flows import Flow
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
@@ -44,8 +45,8 @@ class Diverter(Protocol):
 class Arriving(Protocol):
     """What takes calls to one kind of inside object."""
 
-    def unreachable(self, call: Call, thing: InsideObject) -> tuple[int, str, str] | None:
-        """Why a call cannot go there: status, reason phrase, sentence; None if it can."""
+    def unreachable(self, call: Call, thing: InsideObject) -> Rejection | None:
+        """Why a call cannot go there; None if it can."""
         ...
 
     def route(self, call: Call, thing: InsideObject) -> None:
@@ -76,6 +77,10 @@ CodeWanted = Callable[[Denial, str, Callable[[], Call]], bool]
 
 def _nothing() -> None:
     """Stands in until there is a dispatcher."""
+
+
+def _ignored(_call: Call) -> None:
+    pass
 
 
 def _not_held(_call: Call, _leg: Leg, _key: str, _request: Request) -> None:
@@ -123,5 +128,7 @@ class Hooks:
     """A party of a call of two changes its media: what deals with that, if it is a hold (`hold_music`)."""
     unanswered: Callable[[Call, int], bool] = _not_taken
     """Nobody took a call, for the reason that the status says: whether it goes on (`routing.router`)."""
+    broken: Callable[[Call], None] = _ignored
+    """A part of a call's life broke, for a reason that nobody foresaw: end it (`dispatch`)."""
     wake: Callable[[], None] = _nothing
     """Something may be due earlier than it was: look at the timers anew (`dispatch`)."""

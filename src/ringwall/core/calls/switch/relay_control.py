@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ringwall.core.calls.model.relay import Profile, Relay, Side
 from ringwall.core.calls.switch.bencode import BencodeError, decode
-from ringwall.core.links.tls import EdgeRefused
+from ringwall.core.errors import EdgeRefused
 from ringwall.core.trunks.clear_text import ClearText
 
 
@@ -128,7 +128,7 @@ class RelayControl:
         """Pass the offerer's SDP through; returns what rtpengine was given last, and what it made of that.
 
         `between(given, made)` prepares what leaves the first relay of a chain for the second.
-        Raises EdgeRefused, EdgeUnavailable.
+        Raises EdgeError.
         """
         given = sdp
         for place, (call_id, source, target) in enumerate(self._path(relay, offerer)):

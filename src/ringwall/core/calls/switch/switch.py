@@ -133,23 +133,32 @@ class Switch(Wire, Asking):
         )
         self.supervision.refresh()
 
-    def spawn(self, call: Call, work: Coroutine[Any, Any, None], failed: Callable[[Exception], None]) -> None:
-        """Run a part of a call's life that has to wait; `failed` ends the call if it breaks."""
+    def spawn(
+        self, call: Call, work: Coroutine[Any, Any, None], failed: Callable[[], None] | None = None
+    ) -> None:
+        """Run a part of a call's life that has to wait. If it breaks, the call ends or `failed` is called."""
 
         async def guarded() -> None:
             try:
                 await work
             except LegGone:
                 pass
-            except Exception as error:
-                log.exception("call %s: an unforeseen error ended it", call.id)
-                failed(error)
+            except Exception:
+                log.exception("call %s: an unforeseen error", call.id)
+                if failed is None:
+                    self.hooks.broken(call)
+                else:
+                    failed()
             finally:
                 self.flush()
 
         task = self._loop.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def spawn_beside(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
+        """Run what has to wait and may fail: the call goes on without it."""
+        self.spawn(call, work, lambda: None)
 
     def trunks_changed(self) -> None:
         """The administrator changed trunks or groups."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ringwall.core.calls.model.leg import Continuation, Leg
 from ringwall.core.calls.switch.hooks import Hooks
+from ringwall.core.errors import CoreSignal
 from ringwall.core.trunks import login
 from ringwall.core.trunks.rights import Rights
 from ringwall.core.trunks.trunks import Trunks
@@ -22,7 +23,7 @@ HELD_SECONDS = 10.0  # what is older when the link is back would only confuse wh
 HELD_MESSAGES = 5000
 
 
-class LegGone(Exception):  # noqa: N818 - a state of the call, told to the task that works on it
+class LegGone(CoreSignal):
     """The leg ended while a task waited for its party's answer: there is nothing left to do."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ringwall.core.directory import UserEntry
-from ringwall.core.errors import CoreError
+from ringwall.core.errors import CoreError, CoreSignal
 from ringwall.core.media import saying
 from ringwall.core.media.items import Item, Prompt
 from ringwall.core.voicemail import delivery
@@ -145,7 +145,7 @@ async def _record_and_send(
             return
 
 
-class _GivenUpError(Exception):
+class _GivenUpError(CoreSignal):
     """The sender has cancelled the message."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ringwall.core.directory import UserEntry
-from ringwall.core.errors import CoreError
+from ringwall.core.errors import CoreError, CoreSignal
 from ringwall.core.media import saying
 from ringwall.core.media.items import Item, Prompt
 from ringwall.core.media.menu import Connect, Visitor
@@ -14,7 +14,7 @@ from ringwall.core.voicemail.menus.talk import Talk
 from ringwall.core.voicemail.model import Message, Recording
 
 
-class Leave(Exception):  # noqa: N818 - what is to happen
+class Leave(CoreSignal):
     """The session ends because its owner wants to be connected with the sender of a message."""
 
     def __init__(self, then: Connect) -> None:

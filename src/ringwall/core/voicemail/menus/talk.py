@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from ringwall.core.errors import CoreSignal
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Item, Prompt, Silence, Tone
 
@@ -18,7 +19,7 @@ SORRY: Final = (Prompt("im-sorry"), Prompt("please-try-call-later"))
 INVALID: Final = Prompt("pm-invalid-option")
 
 
-class Over(Exception):  # noqa: N818 - what is the case
+class Over(CoreSignal):
     """The session is over; `why` is for the record, `said` is what the party hears of it."""
 
     def __init__(self, why: str, *said: Item) -> None:
