@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ringwall.core.links.tls import EdgeRefused, EdgeUnavailable
+from ringwall.core.errors import EdgeRefused, EdgeUnavailable
 from ringwall.core.registrar.bindings import Binding, Bindings
 from ringwall.core.registrar.clear_text import ClearTextWatch
 from ringwall.core.registrar.flows import Flow
