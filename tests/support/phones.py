@@ -20,6 +20,7 @@ from ringwall.core.rights import kinds
 from ringwall.infra import device_pki
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
+from support.accounts import nobody
 from support.core_data import ADMIN, open_rights
 from support.vendors import Vendor, header
 
@@ -114,7 +115,9 @@ class Doorway:
         parts = PhoneHouse(house.phones, house.core.directory, house.rights, house.pins)
         house.seen = parts.seen
         door = parts.door(self.settings, self.layout, house.core.ledger, self.ban, None)
-        self.app = create_app(Operations(house.core.ledger), house.core.store, house.core.ledger, phones=door)
+        self.app = create_app(
+            Operations(house.core.ledger), house.core.store, nobody(house.core), phones=door
+        )
 
     async def ban(self, source, seconds, reason):
         self.banned.append((source, seconds, reason))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from support.accounts import nobody
 from support.core_data import open_core
 from support.vendors import Vendor
 from system.descriptions import answer_to, good
@@ -137,7 +138,7 @@ async def test_a_phone_without_a_user_is_refused_every_route(system, plugged, lo
     from ringwall.core.operations import Operations
 
     data = await open_core(tmp_path)  # this application tells of its routes, and serves nobody
-    app = create_app(Operations(data.ledger), data.store, data.ledger)
+    app = create_app(Operations(data.ledger), data.store, nobody(data))
     await data.store.close()
     routes = [
         (method.upper(), path.replace("{", "").replace("}", ""))

@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
-from ringwall.core.api import passwords
+from ringwall.core.identity import passwords
 
 settings.register_profile("ringwall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ringwall")

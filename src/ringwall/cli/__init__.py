@@ -24,6 +24,7 @@ from ringwall.infra.errors import RingwallError
 def _assemble() -> typer.Typer:
     """Return the whole command line; modules are imported here so that `import ringwall.cli` stays cheap."""
     from ringwall.cli import (  # noqa: PLC0415
+        administrators,
         anew,
         authcodes,
         calls,
@@ -58,6 +59,7 @@ def _assemble() -> typer.Typer:
     anew.register(app)
     demo.register(app)
     app.add_typer(pki.app, name="pki")
+    app.add_typer(administrators.app, name="admin")
     app.add_typer(users.app, name="user")
     app.add_typer(devices.app, name="device")
     phones_reference.register(phones.app)

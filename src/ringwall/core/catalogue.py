@@ -14,6 +14,7 @@ _MODULES: Final = (
     "directory.operations",
     "firmware.operations",
     "forwarding.operations",
+    "identity.operations",
     "mail.operations",
     "phones.operations",
     "pins.operations",

@@ -7,10 +7,11 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
+
 from ringwall import __version__
 from ringwall.core import wholeness
 from ringwall.core.api.app import create_app
-from ringwall.core.api.owners import Owners
 from ringwall.core.calls.dialog.messages import send_text
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.features import hunting
@@ -29,6 +30,8 @@ from ringwall.core.firmware import operations as firmware_operations
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.forwarding import operations as forwarding_operations
 from ringwall.core.forwarding.service import ForwardingService
+from ringwall.core.identity import operations as identity_operations
+from ringwall.core.identity.identity import Identity
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.ledger.chain import load_key
@@ -47,6 +50,7 @@ from ringwall.core.notices.emergency import EmergencyNotices
 from ringwall.core.operations import Actor, NoArguments, Operations
 from ringwall.core.phones.house import PhoneHouse
 from ringwall.core.pins import operations as pin_operations
+from ringwall.core.pins.owners import Owners
 from ringwall.core.pins.service import PinService
 from ringwall.core.registrar.authenticator import Authenticator
 from ringwall.core.registrar.bindings import Bindings
@@ -60,7 +64,7 @@ from ringwall.core.rights import operations as rights_operations
 from ringwall.core.rights.service import RightsService
 from ringwall.core.setup import check
 from ringwall.core.status import STATUS
-from ringwall.core.store import Store
+from ringwall.core.store import Store, schema
 from ringwall.core.store.call_keys import open_call_keys
 from ringwall.core.store.engine import sqlite_url
 from ringwall.core.store.schema import load_bindings, load_live_calls
@@ -92,6 +96,7 @@ class Core:
         self.operations = Operations(ledger)
         self.started_at = time.time()
         self._tasks: list[asyncio.Task[None]] = []
+        self.identity: Identity
         self.directory: DirectoryService
         self.rights: RightsService
         self.forwarding: ForwardingService
@@ -119,12 +124,13 @@ class Core:
         await check(store, layout)
         ledger = await Ledger.open(store, load_key(layout.ledger_key))
         core = cls(layout, settings, store, ledger)
+        core.identity = await Identity.open(store, ledger)
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
         core.forwarding = await ForwardingService.open(store, ledger, core.directory, core.rights)
         core.pins = await PinService.open(store, ledger, core.directory, core.rights)
         core.phones = await PhoneHouse.open(store, ledger, core.directory, core.rights, core.pins)
-        known = await KnownPlaces.open(store, DEVICES)
+        known = await KnownPlaces.open(store, DEVICES, select(schema.devices.c.id))
         core.lockout = Lockout(known, DEVICE_LIMITS, GuessingAlarm(ledger.record, "device password"))
         core.mail = await MailService.open(settings, layout, store, ledger)
         core.firmware = await FirmwareService.open(store, ledger, layout.firmware)
@@ -211,10 +217,13 @@ class Core:
         app = create_app(
             self.operations,
             self.store,
-            self.ledger,
+            self.identity,
             healthy=lambda: self.sip.up and self.control.up,
             firmware=self.firmware,
-            mailboxes=(Owners(self.pins, self.directory), self.voice_mail.voice_mail.house),
+            mailboxes=(
+                Owners(self.pins, self.directory, self.identity.sessions),
+                self.voice_mail.voice_mail.house,
+            ),
             phones=self.phones.door(settings, self.layout, self.ledger, self._ban, self.firmware),
         )
         self.http = HttpPool(
@@ -289,6 +298,7 @@ class Core:
             domain=self.settings.organisation.domain,
             ca_file=str(self.layout.ca_certificate),
         )
+        identity_operations.register(self.operations, self.identity)
         directory_operations.register(self.operations, self.directory, phones)
         rights_operations.register(self.operations, self.rights, self.directory)
         report_operations.register(self.operations, self.store, self.rights, self.directory)
@@ -367,6 +377,7 @@ class Core:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.pins.close()
+        self.identity.close()
         self.ledger.record("system.stopped")
         lost = await self.store.close()
         if lost:

@@ -23,8 +23,9 @@ import orjson
 from sqlalchemy import insert
 
 from ringwall.core import wholeness
-from ringwall.core.api.passwords import hash_password
-from ringwall.core.directory.credentials import random_password
+from ringwall.core.identity.accounts import Account, account_write
+from ringwall.core.identity.passwords import hash_password, random_password
+from ringwall.core.identity.permissions import Role
 from ringwall.core.ledger.chain import make_key, public_hex
 from ringwall.core.ledger.ledger import Ledger
 from ringwall.core.rights.keys import Keys
@@ -100,6 +101,7 @@ async def _create(layout: Layout, settings: Settings) -> dict[str, Any]:
     password = random_password()
     now = time.time()
     known = {wholeness.LEDGER: public_hex(key.public_key()), wholeness.SECRETS: sealing.fingerprint}
+    first = Account(1, ADMINISTRATOR, Role.ADMINISTRATOR, hash_password(password), now, now)
     store = await Store.open(sqlite_url(layout.database))
     try:
         ledger = Ledger.begin(store, key, organisation)
@@ -109,16 +111,16 @@ async def _create(layout: Layout, settings: Settings) -> dict[str, Any]:
                     insert(schema.organisations),
                     {"id": organisation, "name": name, "created_at": now, "next_number": 1},
                 ),
-                (
-                    insert(schema.administrators),
-                    {"name": ADMINISTRATOR, "password_hash": hash_password(password), "created_at": now},
-                ),
+                account_write(first),
                 *wholeness.writes(known),
                 ledger.entry(
                     "system.created", organisation=organisation, name=name, signed_by=ledger.public_key
                 ),
                 ledger.entry(
-                    "admin.administrator.added", actor=None, before=None, after={"name": ADMINISTRATOR}
+                    "admin.administrator.added",
+                    actor=None,
+                    before=None,
+                    after={"name": first.name, "role": str(first.role)},
                 ),
             ]
         )

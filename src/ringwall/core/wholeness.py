@@ -32,7 +32,7 @@ from ringwall.infra.wholeness import Piece, core_pieces, database_fault, faults,
 
 LEDGER, SECRETS, DEVICES = "ledger", "secrets", "devices"
 
-_TABLES_APART: Final = ("firmware.tables", "lockout.known", "pins.rows", "voicemail.rows")
+_TABLES_APART: Final = ("firmware.tables", "identity.tables", "lockout.known", "pins.rows", "voicemail.rows")
 """Modules beside the schema that have tables of their own."""
 _MAGIC: Final = b"SQLite format 3\0"
 _MOST_FAULTS: Final = 3

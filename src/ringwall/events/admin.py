@@ -39,6 +39,24 @@ class AdminAdministratorAdded(Event):
     after: After
 
 
+@event("admin.administrator.changed")
+class AdminAdministratorChanged(Changed):
+    """An administrator got another role; their sessions ended."""
+
+
+@event("admin.administrator.password_set")
+class AdminAdministratorPasswordSet(Event):
+    """An administrator got another password; their sessions ended."""
+
+    actor: By
+    administrator: Annotated[str, "Whose password it is."]
+
+
+@event("admin.administrator.removed")
+class AdminAdministratorRemoved(Changed):
+    """An administrator was removed; their sessions ended."""
+
+
 @event("admin.user.added")
 class AdminUserAdded(Changed):
     """A user was added."""

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from ringwall.core import setup, wholeness
-from ringwall.core.api.passwords import check_password
 from ringwall.core.errors import StoreError
+from ringwall.core.identity import tables
+from ringwall.core.identity.passwords import check_password
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger.apart import verify_database
 from ringwall.core.ledger.chain import load_key
-from ringwall.core.store import Store, schema
+from ringwall.core.store import Store
 from ringwall.core.store.engine import sqlite_url
 from ringwall.infra.errors import DataError
 from ringwall.infra.layout import Layout
@@ -35,7 +36,7 @@ async def test_the_first_run_makes_an_administrator_and_the_second_nothing(layou
     assert again == {"created": False, "administrator": "admin", "password": None}
     store = await Store.open(sqlite_url(layout.database))
     try:
-        rows = await store.read(lambda connection: connection.execute(schema.administrators.select()).all())
+        rows = await store.read(lambda connection: connection.execute(tables.accounts.select()).all())
         assert len(rows) == 1
         assert check_password(rows[0].password_hash, first["password"])
         ledger = await Ledger.open(store, load_key(layout.ledger_key))

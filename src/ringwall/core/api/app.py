@@ -1,7 +1,6 @@
 """The HTTP API for administrators (T2), served only on connections that the core opened to the edge."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 from typing import Annotated, Any
@@ -15,19 +14,18 @@ from starlette.types import ASGIApp
 
 from ringwall import __version__
 from ringwall.core.api import models
-from ringwall.core.api.accounts import Accounts, NotSignedInError, TooManyTriesError
 from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.mailbox_routes import mailbox_routes
 from ringwall.core.api.operation_routes import operation_routes
-from ringwall.core.api.owners import Owners
 from ringwall.core.api.routes import running_routes
 from ringwall.core.api.source import Entrance
 from ringwall.core.errors import CoreError, OperationError
 from ringwall.core.firmware.service import FirmwareService
-from ringwall.core.identity.permissions import Role
-from ringwall.core.ledger import Ledger
+from ringwall.core.identity.errors import NotSignedInError, TooManyTriesError
+from ringwall.core.identity.identity import Identity
 from ringwall.core.operations import Actor, Operations
+from ringwall.core.pins.owners import Owners
 from ringwall.core.store import Store
 from ringwall.core.voicemail.house import House
 
@@ -44,7 +42,7 @@ OWNER_SIGN_IN = (
 def create_app(
     operations: Operations,
     store: Store,
-    ledger: Ledger,
+    identity: Identity,
     *,
     healthy: Callable[[], bool] | None = None,
     firmware: FirmwareService | None = None,
@@ -56,15 +54,13 @@ def create_app(
     Phones get what `firmware` has published, owners what is in their `mailboxes`; `phones` answers what
     phones ask below /phone.
     """
-    accounts = Accounts(store, ledger)
     bearer = HTTPBearer(auto_error=False, scheme_name=SECURITY, description="a token from POST /api/tokens")
     Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]  # noqa: N806  (a type)
 
     async def signed_in(request: Request, shown: Bearer) -> Actor:
         if shown is None:
             raise NotSignedInError
-        actor = await accounts.actor(shown.credentials, request.state.source)
-        return replace(actor, role=Role.ADMINISTRATOR)
+        return identity.sign_in.actor(shown.credentials, request.state.source)
 
     app = FastAPI(title="Ringwall", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
 
@@ -75,7 +71,7 @@ def create_app(
 
     @app.post("/api/tokens", response_model=models.Token, status_code=201)
     async def sign_in(asked: models.SignIn, request: Request) -> Any:
-        token, session = await accounts.sign_in(asked.name, asked.password, request.state.source)
+        token, session = await identity.sign_in.sign_in(asked.name, asked.password, request.state.source)
         until = datetime.fromtimestamp(session.expires_at, UTC).isoformat(timespec="seconds")
         return {"token": token, "expires_at": until.replace("+00:00", "Z")}
 
@@ -83,7 +79,7 @@ def create_app(
     async def sign_out(request: Request, shown: Bearer) -> None:
         if shown is None:
             raise NotSignedInError
-        await accounts.sign_out(shown.credentials, request.state.source)
+        await identity.sign_in.sign_out(shown.credentials, request.state.source)
 
     app.include_router(operation_routes(operations, signed_in))
     app.include_router(running_routes(operations, signed_in))

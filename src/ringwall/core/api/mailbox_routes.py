@@ -11,10 +11,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 
 from ringwall.core.api import models
-from ringwall.core.api.accounts import NotSignedInError
-from ringwall.core.api.owners import Owners
 from ringwall.core.directory import UserEntry
+from ringwall.core.identity.errors import NotSignedInError
 from ringwall.core.operations import SECRET, Arguments
+from ringwall.core.pins.owners import Owners
 from ringwall.core.voicemail import owner
 from ringwall.core.voicemail import schema as voicemail
 from ringwall.core.voicemail.house import House
@@ -78,7 +78,7 @@ def _add_signing_in(router: APIRouter, owners: Owners, bearer: HTTPBearer) -> No
     async def sign_out(shown: Bearer) -> None:
         if shown is None:
             raise NotSignedInError
-        owners.sign_out(shown.credentials)
+        await owners.sign_out(shown.credentials)
 
     @router.put("/pin", status_code=204)
     async def change_pin(asked: PinNew, request: Request) -> None:

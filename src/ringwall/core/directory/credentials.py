@@ -4,10 +4,9 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
+from ringwall.core.identity.passwords import random_password
+
 _USERNAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-# Without 0 and O, 1, I and l: somebody may have to type it at a phone. 24 characters hold 139 bits.
-_PASSWORD_ALPHABET = "23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"  # noqa: S105
-PASSWORD_LENGTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,6 @@ class Credentials:
 
     def _a1(self, realm: str) -> bytes:
         return f"{self.username}:{realm}:{self.password}".encode()
-
-
-def random_password(length: int = PASSWORD_LENGTH) -> str:
-    """Return a random password of characters that cannot be mistaken for one another."""
-    return "".join(secrets.choice(_PASSWORD_ALPHABET) for _ in range(length))
 
 
 def new_credentials() -> Credentials:

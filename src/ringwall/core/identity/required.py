@@ -87,10 +87,5 @@ REQUIRED: Final[Mapping[str, Permission]] = MappingProxyType(
         "report.denied": Permission.REPORTS_READ,
         "ledger.tail": Permission.LEDGER_READ,
         "ledger.verify": Permission.LEDGER_READ,
-        "admin.list": Permission.ADMINS_READ,
-        "admin.add": Permission.ADMINS_WRITE,
-        "admin.role": Permission.ADMINS_WRITE,
-        "admin.password": Permission.ADMINS_WRITE,
-        "admin.remove": Permission.ADMINS_WRITE,
     }
 )

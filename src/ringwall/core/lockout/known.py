@@ -9,9 +9,9 @@ Rules that this module keeps:
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from sqlalchemy import Column, Float, Table, Text, select
+from sqlalchemy import Column, Float, Select, Table, Text, select
 from sqlalchemy.engine import Connection
 
 from ringwall.core.store import Store, schema
@@ -61,10 +61,15 @@ class KnownPlaces:
             self._places.setdefault(account, {})[place] = last_at
 
     @classmethod
-    async def open(cls, store: Store, kind: str, *, clock: Callable[[], float] = time.time) -> Self:
-        """Read what is known, and remove what is too old or belongs to nobody; raise StoreError."""
+    async def open(
+        cls, store: Store, kind: str, alive: Select[Any], *, clock: Callable[[], float] = time.time
+    ) -> Self:
+        """Read what is known, and remove what is too old or belongs to nobody; raise StoreError.
+
+        `alive` selects what the accounts of this kind go by.
+        """
         since = clock() - LIFE_S
-        good, gone = await store.read(lambda connection: _load(connection, kind, since))
+        good, gone = await store.read(lambda connection: _load(connection, kind, alive, since))
         for account, place, _ in gone:
             store.submit(_DELETE, {"kind": kind, "account": account, "place": place})
         return cls(kind, good, clock=clock)
@@ -109,9 +114,10 @@ def _short(place: str) -> str:
     return place.encode("utf-8", "replace").decode().replace("\0", "")[:_LONGEST]
 
 
-def _load(connection: Connection, kind: str, since: float) -> tuple[list[Row], list[Row]]:
-    column = schema.devices.c.id if kind == DEVICES else schema.administrators.c.name
-    alive = {str(found) for found in connection.execute(select(column)).scalars()}
+def _load(
+    connection: Connection, kind: str, accounts: Select[Any], since: float
+) -> tuple[list[Row], list[Row]]:
+    alive = {str(found) for found in connection.execute(accounts).scalars()}
     table = known_places
     query = select(table.c.account, table.c.place, table.c.last_at).where(table.c.kind == kind)
     good: list[Row] = []

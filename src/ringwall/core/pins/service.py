@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from ringwall.core.api import passwords
 from ringwall.core.directory import Directory, DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
+from ringwall.core.identity import passwords
 from ringwall.core.ledger import Ledger
 from ringwall.core.lockout.budget import MOST, AttemptBudget, SourceBudget
 from ringwall.core.operations import Actor

@@ -51,30 +51,12 @@ organisations = Table(
     Column("next_number", Number, nullable=False),
 )
 
-administrators = Table(
-    "administrators",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
-    Column("created_at", Float, nullable=False),
-)
-
 # By what the database knows the keys that it belongs to.
 system_keys = Table(
     "system_keys",
     metadata,
     Column("name", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
-)
-
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    Column("digest", Text, primary_key=True),
-    Column("administrator_id", Number, ForeignKey("administrators.id", ondelete="CASCADE"), nullable=False),
-    Column("created_at", Float, nullable=False),
-    Column("expires_at", Float, nullable=False),
 )
 
 # Classes of service hold their permissions as one JSON object: it is read and written as a whole, checked

@@ -7,26 +7,26 @@ import re
 
 import httpx
 import pytest
-from sqlalchemy import insert
 
 from ringwall import __version__
-from ringwall.core.api import accounts as accounts_module
-from ringwall.core.api import passwords
 from ringwall.core.api.app import create_app
 from ringwall.core.api.source import LARGEST_BODY
 from ringwall.core.catalogue import declared
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.errors import OperationError
+from ringwall.core.identity import passwords, sign_in
+from ringwall.core.identity.errors import NotSignedInError
+from ringwall.core.identity.identity import Identity
+from ringwall.core.identity.sessions import TERMS, Holder, Terms
 from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS
 from ringwall.core.operations import Operations
-from ringwall.core.store import schema
+from support.accounts import PASSWORD, put_account
 from support.core_data import REALM
 from support.operations import CALL, offer, offer_the_rest
 
 SOURCE = "203.0.113.7"
-PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -59,9 +59,12 @@ async def operations(core):
 
 @pytest.fixture
 async def app(core, operations):
-    row = {"name": "admin", "password_hash": passwords.hash_password(PASSWORD), "created_at": 1.0}
-    await core.store.commit([(insert(schema.administrators), row)])
-    return create_app(operations, core.store, core.ledger)
+    return create_app(operations, core.store, await put_account(core))
+
+
+async def opened(core, **how):
+    """What a new process knows of accounts."""
+    return await Identity.open(core.store, core.ledger, **how)
 
 
 def _client(app, source=SOURCE, token=None):
@@ -94,7 +97,9 @@ async def test_health_is_for_everybody_and_tells_no_more_than_it_must(core, oper
     answer = await stranger.get("/api/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
     assert answer.headers["cache-control"] == "no-store"
-    async with _client(create_app(operations, core.store, core.ledger, healthy=lambda: False)) as client:
+    async with _client(
+        create_app(operations, core.store, await opened(core), healthy=lambda: False)
+    ) as client:
         assert (await client.get("/api/health")).json()["status"] == "degraded"
 
 
@@ -124,7 +129,7 @@ def test_every_route_is_known_to_these_tests(app):
         paths |= {(method.upper(), path) for method in methods}
     examples = {"{extension}": "201", "{device}": "d1", "{call}": "c1", "{key}": "a", "{report}": "calls"}
     examples |= {"{mail}": "m1", "{sha256}": "i1", "{vendor}": "v1", "{model}": "m1"}
-    examples |= {"{mac}": "a", "{number}": "1", "{conference}": "r1"}
+    examples |= {"{name}": "root", "{mac}": "a", "{number}": "1", "{conference}": "r1"}
     filled = set()
     for method, path in paths:
         if (method, re.sub(r"\{[^}]*\}", "1", path)) in ROUTES:
@@ -217,37 +222,39 @@ async def test_a_token_is_kept_as_a_digest_and_outlives_a_restart(core, operatio
     token = admin.headers["authorization"].removeprefix("Bearer ")
     everything = b"".join(path.read_bytes() for path in core.folder.iterdir() if path.is_file())
     assert token.encode() not in everything
-    async with _client(create_app(operations, core.store, core.ledger), token=token) as again:
+    async with _client(create_app(operations, core.store, await opened(core)), token=token) as again:
         assert (await again.get("/api/users")).status_code == 200
 
 
 async def test_a_token_ends_at_sign_out_and_after_its_time(core, operations, admin):
     token = admin.headers["authorization"].removeprefix("Bearer ")
-    accounts = accounts_module.Accounts(core.store, core.ledger)
-    session = await accounts.session(token)
-    late = accounts_module.Accounts(core.store, core.ledger, clock=lambda: session.expires_at)
-    with pytest.raises(accounts_module.NotSignedInError):
-        await late.session(token)
+    session = (await opened(core)).sign_in.session(token)
+    late = await opened(core, clock=lambda: session.expires_at - 1)
+    assert late.sign_in.session(token) == session
+    late.sessions._clock = lambda: session.expires_at
+    with pytest.raises(NotSignedInError):
+        late.sign_in.session(token)
     assert (await admin.delete("/api/tokens/current")).status_code == 204
     assert (await admin.get("/api/users")).status_code == 401
     assert (await admin.delete("/api/tokens/current")).status_code == 401
-    async with _client(create_app(operations, core.store, core.ledger), token=token) as again:
+    async with _client(create_app(operations, core.store, await opened(core)), token=token) as again:
         assert (await again.get("/api/users")).status_code == 401
 
 
 async def test_an_administrator_has_a_bounded_number_of_tokens(core, app, monkeypatch):
-    monkeypatch.setattr(accounts_module, "MOST_TOKENS", 3)
-    accounts = accounts_module.Accounts(core.store, core.ledger)
-    tokens = [(await accounts.sign_in("admin", PASSWORD, SOURCE))[0] for _ in range(5)]
+    monkeypatch.setitem(TERMS, Holder.ACCOUNT, Terms(3600.0, 3, "rw_"))
+    identity = await opened(core)
+    tokens = [(await identity.sign_in.sign_in("admin", PASSWORD, SOURCE))[0] for _ in range(5)]
     good = []
     for token in tokens:
         try:
-            await accounts.session(token)
+            identity.sign_in.session(token)
             good.append(token)
-        except accounts_module.NotSignedInError:
+        except NotSignedInError:
             pass
     assert good == tokens[2:]
-    accounts.close()
+    assert identity.sessions.count(Holder.ACCOUNT, 1) == 3
+    identity.close()
 
 
 async def test_users_devices_calls_and_ledger(core, admin):
@@ -346,15 +353,16 @@ async def test_a_store_that_fails_refuses_the_sign_in_with_the_reason(core, stra
 
 async def test_too_many_sign_ins_at_once_are_turned_away(core, app, monkeypatch, caplog):
     caplog.set_level(logging.ERROR)
-    monkeypatch.setattr(accounts_module, "MOST_STRANGERS_WAITING", 2)
-    accounts = accounts_module.Accounts(core.store, core.ledger)
-    accounts._waiting = 2
+    monkeypatch.setattr(sign_in, "MOST_STRANGERS_WAITING", 2)
+    identity = await opened(core)
+    identity.worker.waiting = 2
     with pytest.raises(OperationError, match="Too many people"):
-        await accounts.sign_in("admin", PASSWORD, SOURCE)
-    accounts._waiting = 0
-    results = await asyncio.gather(*(accounts.sign_in("admin", PASSWORD, SOURCE) for _ in range(2)))
+        await identity.sign_in.sign_in("admin", PASSWORD, SOURCE)
+    identity.worker.waiting = 0
+    signing = (identity.sign_in.sign_in("admin", PASSWORD, SOURCE) for _ in range(2))
+    results = await asyncio.gather(*signing)
     assert len({token for token, _ in results}) == 2
-    accounts.close()
+    identity.close()
 
 
 async def _signs_in(app, source, password=PASSWORD, name="admin"):
@@ -366,7 +374,9 @@ async def _signs_in(app, source, password=PASSWORD, name="admin"):
 async def test_whoever_signed_in_from_here_gets_in_whatever_others_guess_also_after_a_restart(
     core, operations, admin
 ):
-    app = create_app(operations, core.store, core.ledger)  # a new process: it knows what is in the store
+    app = create_app(
+        operations, core.store, await opened(core)
+    )  # a new process: it knows what is in the store
     for number in range(30):
         await _signs_in(app, f"192.0.2.{number}", "wrong")
     assert await _signs_in(app, "198.51.100.1") == 429
@@ -408,9 +418,9 @@ async def test_guessing_at_an_administrator_is_an_alarm_and_few_records(core, ad
 
 
 async def test_strangers_who_wait_leave_room_for_whoever_is_known(core, admin, app):
-    accounts = accounts_module.Accounts(core.store, core.ledger)
-    accounts._waiting = accounts_module.MOST_STRANGERS_WAITING
+    identity = await opened(core)
+    identity.worker.waiting = sign_in.MOST_STRANGERS_WAITING
     with pytest.raises(OperationError, match="Too many people"):
-        await accounts.sign_in("admin", PASSWORD, "198.51.100.1")
-    assert (await accounts.sign_in("admin", PASSWORD, SOURCE))[1].name == "admin"
-    accounts.close()
+        await identity.sign_in.sign_in("admin", PASSWORD, "198.51.100.1")
+    assert (await identity.sign_in.sign_in("admin", PASSWORD, SOURCE))[1].subject.name == "admin"
+    identity.close()

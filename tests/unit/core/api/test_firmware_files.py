@@ -11,6 +11,7 @@ from ringwall.core.api.app import create_app
 from ringwall.core.firmware import metadata
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.operations import Operations
+from support.accounts import nobody
 from support.firmware import Room, signed
 
 PATH = "ringwall/reference/1.0.0/reference.rwi"
@@ -30,7 +31,7 @@ async def firmware(core, tmp_path) -> FirmwareService:
 
 @pytest.fixture
 async def phone(core, firmware):
-    app = create_app(Operations(core.ledger), core.store, core.ledger, firmware=firmware)
+    app = create_app(Operations(core.ledger), core.store, nobody(core), firmware=firmware)
     headers = {"X-Ringwall-Source": "192.0.2.7"}
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(
@@ -160,7 +161,7 @@ async def started(clients) -> None:
 
 @pytest.mark.req("R3")
 async def test_no_source_and_not_all_together_can_take_every_place(core, firmware) -> None:
-    app = create_app(Operations(core.ledger), core.store, core.ledger, firmware=firmware)
+    app = create_app(Operations(core.ledger), core.store, nobody(core), firmware=firmware)
     path = f"/firmware/images/{image(firmware).image_path}"
     most, source = firmware_files.MOST_AT_A_TIME, firmware_files.MOST_OF_A_SOURCE
     greedy = [Slow(app, path, b"192.0.2.1") for _ in range(source + 3)]
@@ -181,7 +182,7 @@ async def test_no_source_and_not_all_together_can_take_every_place(core, firmwar
 @pytest.mark.req("R3")
 async def test_whoever_takes_nothing_for_too_long_is_hung_up_on(core, firmware, monkeypatch) -> None:
     monkeypatch.setattr(firmware_files, "STALLED_S", 0.05)
-    app = create_app(Operations(core.ledger), core.store, core.ledger, firmware=firmware)
+    app = create_app(Operations(core.ledger), core.store, nobody(core), firmware=firmware)
     slow = Slow(app, f"/firmware/images/{image(firmware).image_path}", b"192.0.2.1")
     await asyncio.wait_for(slow.task, 5)
     assert slow.aborted

@@ -4,14 +4,12 @@ import hashlib
 
 import httpx
 import pytest
-from sqlalchemy import insert
 
-from ringwall.core.api import passwords
 from ringwall.core.api.app import create_app
 from ringwall.core.firmware import metadata
 from ringwall.core.firmware.operations import register
 from ringwall.core.firmware.service import FirmwareService
-from ringwall.core.store import schema
+from support.accounts import PASSWORD, put_account
 from support.firmware import Room, signed
 
 PATH = "ringwall/reference/1.0.0/reference.rwi"
@@ -22,13 +20,11 @@ IMAGE = b"image " * 40_000
 async def api(core, tmp_path, operations):
     firmware = await FirmwareService.open(core.store, core.ledger, tmp_path / "firmware")
     register(operations, firmware)
-    app = create_app(operations, core.store, core.ledger, firmware=firmware)
-    row = {"name": "admin", "password_hash": passwords.hash_password("correct horse"), "created_at": 1.0}
-    await core.store.commit([(insert(schema.administrators), row)])
+    app = create_app(operations, core.store, await put_account(core), firmware=firmware)
     headers = {"X-Ringwall-Source": "192.0.2.1"}
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://x", headers=headers) as client:
-        answer = await client.post("/api/tokens", json={"name": "admin", "password": "correct horse"})
+        answer = await client.post("/api/tokens", json={"name": "admin", "password": PASSWORD})
         client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
         yield client
 

@@ -5,18 +5,18 @@ import wave
 
 import httpx
 import pytest
-from sqlalchemy import insert
 
-from ringwall.core.api import passwords
 from ringwall.core.api.app import create_app
-from ringwall.core.api.owners import MOST_TOKENS, Owners
+from ringwall.core.identity.identity import Identity
+from ringwall.core.identity.sessions import TERMS, Holder
 from ringwall.core.operations import Operations
+from ringwall.core.pins.owners import Owners
 from ringwall.core.pins.service import PinService
 from ringwall.core.rights import kinds
-from ringwall.core.store import schema
 from ringwall.core.voicemail import operations as voicemail_operations
 from ringwall.core.voicemail.opening import Ground, open_voice_mail
 from ringwall.infra.voicemail_settings import VoiceMail as Settings
+from support.accounts import PASSWORD, put_account
 from support.core_data import ADMIN, open_rights
 from support.voicemail.rig import Clock, Files, inside
 
@@ -44,11 +44,11 @@ async def house(core):
     voice_mail = await open_voice_mail(Settings(), ground)
     operations = Operations(core.ledger)
     voicemail_operations.register(operations, voice_mail)
-    row = {"name": "admin", "password_hash": passwords.hash_password("secret"), "created_at": 1.0}
-    await core.store.commit([(insert(schema.administrators), row)])
-    owners = Owners(pins, core.directory, clock=clock)
+    await put_account(core)
+    identity = await Identity.open(core.store, core.ledger, clock=clock)
+    owners = Owners(pins, core.directory, identity.sessions)
     house = voice_mail.house
-    house_app = create_app(operations, core.store, core.ledger, mailboxes=(owners, house))
+    house_app = create_app(operations, core.store, identity, mailboxes=(owners, house))
 
     class Rig:
         pass
@@ -121,7 +121,7 @@ async def test_nobody_else_gets_at_a_message(house):
     path = f"/api/mailbox/messages/{message.id}"
     async with client(house) as stranger:
         assert (await stranger.get(path)).status_code == 401
-        answer = await stranger.post("/api/tokens", json={"name": "admin", "password": "secret"})
+        answer = await stranger.post("/api/tokens", json={"name": "admin", "password": PASSWORD})
         admin = answer.json()["token"]
     async with client(house, admin) as administrator:
         for each in (path, f"{path}/audio", "/api/mailbox/messages", "/api/mailbox"):
@@ -181,9 +181,9 @@ async def test_a_token_ends_with_its_time_its_pin_its_user_and_its_sign_out(hous
 
 
 async def test_an_owner_has_a_bounded_number_of_tokens(house):
-    clients = [await signed_in(house) for _ in range(MOST_TOKENS + 2)]
+    clients = [await signed_in(house) for _ in range(TERMS[Holder.USER].most + 2)]
     statuses = [(await each.get("/api/mailbox")).status_code for each in clients]
-    assert statuses == [401, 401] + [200] * MOST_TOKENS
+    assert statuses == [401, 401] + [200] * TERMS[Holder.USER].most
     for each in clients:
         await each.aclose()
 
@@ -262,7 +262,7 @@ async def test_settings_profiles_and_lists_are_changed_by_their_owner(house):
 async def test_administrators_count_and_set_and_empty_but_do_not_hear(house):
     await house.message()
     async with client(house) as stranger:
-        admin = (await stranger.post("/api/tokens", json={"name": "admin", "password": "secret"})).json()
+        admin = (await stranger.post("/api/tokens", json={"name": "admin", "password": PASSWORD})).json()
     async with client(house, admin["token"]) as administrator:
         state = (await administrator.get("/api/voicemail")).json()
         assert (state["messages"], state["used"]) == (1, 3 * 8000)

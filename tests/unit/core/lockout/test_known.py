@@ -1,11 +1,13 @@
 """Places from which somebody signed in: few of each account, for a month, over restarts."""
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
+from ringwall.core.identity import tables
+from ringwall.core.identity.accounts import Account, account_write
+from ringwall.core.identity.permissions import Role
 from ringwall.core.lockout import known
 from ringwall.core.lockout.known import ADMINISTRATORS, DAY_S, LIFE_S, MOST_OF_ACCOUNT, KnownPlaces
-from ringwall.core.store import schema
 
 NOW = 1_800_000_000.0
 
@@ -66,19 +68,15 @@ def test_what_no_database_takes_is_no_trouble(places) -> None:
 
 
 async def test_it_is_known_to_a_new_process_unless_it_is_too_old_or_belongs_to_nobody(core, clock) -> None:
-    for name in ("admin", "gone"):
-        await core.store.commit(
-            [(insert(schema.administrators), {"name": name, "password_hash": "x", "created_at": 1.0})]
-        )
-    before = await KnownPlaces.open(core.store, ADMINISTRATORS, clock=clock)
+    for number, name in enumerate(("admin", "gone")):
+        await core.store.commit([account_write(Account(number, name, Role.AUDITOR, "x", 1.0, 1.0))])
+    before = await KnownPlaces.open(core.store, ADMINISTRATORS, select(tables.accounts.c.name), clock=clock)
     clock.now -= LIFE_S
     writes = before.learn("admin", ["old"])
     clock.now = NOW
     await core.store.commit([*writes, *before.learn("admin", ["home"]), *before.learn("gone", ["home"])])
-    await core.store.commit(
-        [(schema.administrators.delete().where(schema.administrators.c.name == "gone"), {})]
-    )
-    after = await KnownPlaces.open(core.store, ADMINISTRATORS, clock=clock)
+    await core.store.commit([(tables.accounts.delete().where(tables.accounts.c.name == "gone"), {})])
+    after = await KnownPlaces.open(core.store, ADMINISTRATORS, select(tables.accounts.c.name), clock=clock)
     assert after.knows("admin", ["home"])
     assert not after.knows("admin", ["old"])
     assert not after.knows("gone", ["home"])

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 import ringwall.core.store
+from ringwall.core.identity import tables
 from ringwall.core.rights import kinds
 from ringwall.core.rights.rows import load
 from ringwall.core.store import schema
@@ -180,3 +181,20 @@ def test_checkpoints_of_before_get_their_numbers_in_their_order(tmp_path):
         numbers = connection.execute(select(table.c.seq, table.c.number).order_by(table.c.seq)).all()
         assert [tuple(row) for row in numbers] == [(1, 1), (257, 2), (700, 3)]
         assert connection.execute(select(schema.ledger_head.c.checkpoints)).scalar_one() is None
+
+
+@pytest.mark.req("I2")
+def test_who_administered_before_there_were_roles_is_an_administrator_and_stays_signed_in(tmp_path):
+    engine = _at(tmp_path / "ringwall.db", "0017")
+    with engine.connect() as connection, connection.begin():
+        for statement in (
+            "INSERT INTO administrators VALUES (1, 'admin', 'hash', 5.0)",
+            "INSERT INTO api_tokens VALUES ('digest', 1, 6.0, 7.0)",
+        ):
+            connection.execute(text(statement))
+    migrate(engine)
+    with engine.connect() as connection:
+        account = connection.execute(select(tables.accounts)).one()
+        assert tuple(account) == (1, "admin", "administrator", "hash", 5.0, 5.0)
+        session = connection.execute(select(tables.sessions)).one()
+        assert tuple(session) == ("digest", "account", 1, 5.0, 6.0, 7.0)
