@@ -114,6 +114,7 @@ class Core:
         self.sip: SipLink
         self.control: ControlLink
         self.http: HttpPool
+        self._dialler: Dialler
         self._socket: ControlSocket
 
     @classmethod
@@ -140,6 +141,7 @@ class Core:
         core._build()
         await core._take_up()
         core._offer_operations()
+        core._open_http()
         core._socket = ControlSocket(layout.core_socket, core.operations)
         await core._socket.start()
         core._run(core.control.run())
@@ -160,7 +162,7 @@ class Core:
         """Join the parts of call control with the links."""
         settings, loop = self.settings, asyncio.get_running_loop()
         domain = settings.organisation.domain
-        dialler = Dialler.of(self.layout, settings)
+        dialler = self._dialler = Dialler.of(self.layout, settings)
         watch = SecurityWatch(self.ledger.record)
         authenticator = Authenticator(
             self.directory, domain, settings.sip.nonce_seconds, watch, self.lockout, self.store.submit
@@ -214,6 +216,10 @@ class Core:
         hunting.connect(self.switch, self._out_of_service)
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
         self.rights.on_change(self._rights_changed)
+
+    def _open_http(self) -> None:
+        """Make the API of the operations that are offered by now."""
+        settings = self.settings
         app = create_app(
             self.operations,
             self.store,
@@ -227,7 +233,7 @@ class Core:
             phones=self.phones.door(settings, self.layout, self.ledger, self._ban, self.firmware),
         )
         self.http = HttpPool(
-            app, dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds
+            app, self._dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds
         )
 
     async def _take_up(self) -> None:

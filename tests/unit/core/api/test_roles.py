@@ -2,24 +2,39 @@
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from ringwall.core.api.app import create_app
-from ringwall.core.calls.operations.monitoring import Watched
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.operations import PhoneSettings
 from ringwall.core.errors import OperationError
 from ringwall.core.identity import operations as identity_operations
 from ringwall.core.identity.permissions import Role
 from ringwall.core.ledger import operations as ledger_operations
-from ringwall.core.operations import Actor, NoArguments
+from ringwall.core.operations import Actor, Operation, Topic
 from support.accounts import PASSWORD, put_account
 from support.core_data import ADMIN, REALM
+from support.operations import offer
 
 pytestmark = pytest.mark.req("I2")
 
 SOURCE = "203.0.113.7"
 OTHER = "quite another long secret"
 NEW = {"extension": "301", "name": "Nina"}
+
+
+class Done(BaseModel):
+    done: bool
+
+
+BRAND_NEW = Operation(
+    "brand.new",
+    "Do something whose permission nobody has thought of.",
+    topic=Topic("New", "What is new."),
+    verb="POST",
+    path="/api/brand-new",
+    result=Done,
+)
 
 # What is asked, and who may.
 ASKED = [
@@ -63,11 +78,14 @@ async def house(core, operations):
     ledger_operations.register(operations, core.store, core.ledger)
     identity_operations.register(operations, identity)
 
-    async def watch(_actor, _args):
-        return {"watched": True}
+    async def watch(_actor, args):
+        return {"call": "c1", "of": args.of, "by": args.by, "mode": args.mode, "state": "calling"}
 
-    operations.add("call.monitor", Watched, watch, changes=True)
-    operations.add("brand.new", NoArguments, watch)
+    async def brand_new(_actor, _args):
+        return {"done": True}
+
+    offer(operations, "call.watch", watch)
+    operations.offer(BRAND_NEW, brand_new)
     for extension, name in (("201", "Anna"), ("202", "Bert")):
         await core.directory.add_user(ADMIN, extension, name)
     yield House(core, identity, create_app(operations, core.store, identity))
@@ -105,7 +123,7 @@ async def test_an_operation_without_a_permission_is_nobodys(house, operations):
     for role in (*Role, None):
         with pytest.raises(OperationError, match="nobody has"):
             await operations.run("brand.new", None, Actor("api", "eva", SOURCE, role))
-    assert await operations.run("brand.new", None, ADMIN) == {"watched": True}
+    assert await operations.run("brand.new", None, ADMIN) == {"done": True}
 
 
 async def test_administrators_are_added_changed_and_removed_over_http(house):
