@@ -8,8 +8,9 @@ CoreError
     EdgeUnavailable, EdgeRefused
 
 Each domain has one root of its own below it, named by what happened: CallError (calls), MediaError (media),
-MailError (mail), PhoneError (phones), SignInError (identity). What is no failure and still turns the way of whoever waits, such as a
-party that hangs up, is a CoreSignal: who deals with errors does not take it by mistake.
+MailError (mail), PhoneError (phones), SignInError (identity). What is no failure and still turns the way
+of whoever waits, such as a party that hangs up, is a CoreSignal: who deals with errors does not take it by
+mistake.
 """
 
 from collections.abc import Mapping, Sequence
