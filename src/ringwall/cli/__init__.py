@@ -3,7 +3,8 @@
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage. Errors are one sentence on standard error; with
 ``--json`` one object on standard output: ``{"ok": false, "error": {"code", "message"}}``.
 
-To add commands: write a module beside this one and register it in ``_assemble``.
+Every declared operation has a command (``plain``). Where a person gains by it, write one by hand: in a module
+beside this one, registered in ``_assemble``.
 """
 
 import errno
@@ -81,9 +82,26 @@ def _assemble() -> typer.Typer:
 
 
 @functools.cache
-def _command() -> Callable[..., object]:
-    """Return the command line ready to be called: making it takes most of the time that a command needs."""
-    return get_command(_assemble())
+def _command(*, whole: bool) -> Callable[..., object]:
+    """Return the command line ready to be called: making it takes most of the time that a command needs.
+
+    `whole`: with the plain commands, for which all declarations are read.
+    """
+    if not whole:
+        return get_command(_assemble())
+    from ringwall.cli.plain import add_plain_commands  # noqa: PLC0415
+    from ringwall.core.catalogue import declared  # noqa: PLC0415
+
+    app = _assemble()
+    add_plain_commands(app, declared())
+    return get_command(app)
+
+
+def _is_written_by_hand(words: list[str]) -> bool:
+    at: object | None = _command(whole=False)
+    while words and (commands := getattr(at, "commands", None)) is not None:
+        at, words = commands.get(words[0]), words[1:]
+    return at is not None and not hasattr(at, "commands")
 
 
 def main() -> None:
@@ -93,7 +111,7 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     output = Output(as_json="--json" in sys.argv[1:])
     try:
-        _command()(prog_name="./ringwall")
+        _command(whole=not _is_written_by_hand(sys.argv[1:]))(prog_name="./ringwall")
     except RingwallError as error:
         output.error(error)
         sys.exit(1)

@@ -3,6 +3,7 @@
 CoreError
   OperationError   an operation that somebody asked for was not done
   StoreError       something could not be stored (or read) safely
+    StoreConflict  what was to be stored contradicts what is there
   LedgerError      the ledger cannot be opened or written
   EdgeError        the edge did not do what it was asked
     EdgeUnavailable, EdgeRefused
@@ -13,8 +14,9 @@ of whoever waits, such as a party that hangs up, is a CoreSignal: who deals with
 mistake.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ringwall.infra.errors import RingwallError
 
@@ -66,6 +68,12 @@ class StoreError(CoreError):
     code = "unavailable"
 
 
+class StoreConflict(StoreError):  # noqa: N818 - what became of it
+    """What was to be stored names what is not there, or takes what is taken: a rule of the tables says no."""
+
+    code = "conflict"
+
+
 class LedgerError(CoreError):
     """The ledger cannot be opened or written."""
 
@@ -84,3 +92,11 @@ class EdgeUnavailable(EdgeError):  # noqa: N818 - a state of the world, told as 
 
 class EdgeRefused(EdgeError):  # noqa: N818 - the same
     """The edge answered that it will not do what it was asked."""
+
+
+_FOLDERS: Final = re.compile(r"(?<![^\s'\"(])(?:/[^\s/]+)*/(?=[^\s/])")
+
+
+def without_folders(text: str) -> str:
+    """Return a sentence for whoever is not on this host: of a file its name, not where it lies."""
+    return _FOLDERS.sub("", text)

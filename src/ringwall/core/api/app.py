@@ -20,7 +20,7 @@ from ringwall.core.api.mailbox_routes import mailbox_routes
 from ringwall.core.api.operation_routes import operation_routes
 from ringwall.core.api.routes import running_routes
 from ringwall.core.api.source import Entrance
-from ringwall.core.errors import CoreError, OperationError
+from ringwall.core.errors import CoreError, OperationError, without_folders
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.identity.errors import NotSignedInError, TooManyTriesError
 from ringwall.core.identity.identity import Identity
@@ -115,7 +115,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(CoreError)
     async def not_possible(_request: Request, error: CoreError) -> JSONResponse:
-        return _answer(503, "unavailable", str(error))
+        return _answer(503, "unavailable", without_folders(str(error)))
 
     @app.exception_handler(NotSignedInError)
     async def not_signed_in(request: Request, _error: NotSignedInError) -> JSONResponse:

@@ -131,6 +131,8 @@ def _success(operation: Operation, result: dict[str, Any]) -> dict[str, Any]:
 
 def _errors(operation: Operation) -> dict[str, Any]:
     statuses = {401, *(int(STATUS[code]) for code in (*_EVERY, *operation.errors))}
+    if operation.changes:
+        statuses.add(int(STATUS["conflict"]))
     if operation.in_body or operation.body is not None:
         statuses.add(413)
     return {str(one): {"$ref": f"#/components/responses/Error{one}"} for one in sorted(statuses)}

@@ -11,16 +11,14 @@ Rules that this module keeps:
 
 import base64
 from collections.abc import Callable
-from functools import cache
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import TypeAdapter, ValidationError
 
 from ringwall.core.errors import OperationError
-from ringwall.core.operations import Actor, Arguments, Operation, Operations
+from ringwall.core.operations import Actor, Operation, Operations, read_text
 
 SignedIn = Callable[..., Any]
 
@@ -73,7 +71,7 @@ async def _arguments(operation: Operation, request: Request) -> dict[str, Any]:
     elif body.strip():
         asked |= _json(operation, request, body)
     for name, text in request.path_params.items():
-        asked[name] = _read(operation.arguments, name, text)
+        asked[name] = read_text(operation.arguments, name, text)
     return asked
 
 
@@ -84,7 +82,7 @@ def _query(operation: Operation, request: Request) -> dict[str, Any]:
             raise OperationError("invalid", "This argument is not known.", name[:64])
         if name in asked:
             raise OperationError("invalid", f"{name}: is given twice.", name)
-        asked[name] = _read(operation.arguments, name, text)
+        asked[name] = read_text(operation.arguments, name, text)
     return asked
 
 
@@ -102,17 +100,3 @@ def _json(operation: Operation, request: Request, body: bytes) -> dict[str, Any]
     if unknown is not None:
         raise OperationError("invalid", "This argument is not known.", unknown[:64])
     return told
-
-
-def _read(model: type[Arguments], name: str, text: str) -> Any:
-    """Return a text as what the argument is, or as it is where it cannot be read so."""
-    try:
-        return _adapter(model, name).validate_strings(text)
-    except ValidationError:
-        return text
-
-
-@cache
-def _adapter(model: type[Arguments], name: str) -> TypeAdapter[Any]:
-    kind: Any = model.model_fields[name].annotation
-    return TypeAdapter(kind)

@@ -38,7 +38,6 @@ UPLOAD: Final = Operation(
     errors=("conflict",),
     changes=True,
     example={"sha256": "0123456789abcdef" * 4, "length": 3, "data": "AAEC"},
-    command="firmware add",
 )
 PUBLISH: Final = Operation(
     "firmware.publish",
@@ -114,7 +113,6 @@ OFFER: Final = Operation(
     arguments=schema.Asked,
     result=schema.Offer,
     example={"vendor": "ringwall", "model": "reference", "device": "001565012abc"},
-    command="firmware show",
 )
 OPERATIONS: Final = (UPLOAD, PUBLISH, ROTATE, ROLLOUT, LIST, FETCH, VERIFY, OFFER)
 

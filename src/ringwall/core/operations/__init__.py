@@ -5,7 +5,7 @@ HTTP routes and their document (`core/api`), the plain commands (`cli/plain.py`)
 and the record of a refusal follow from the declaration.
 """
 
-from ringwall.core.operations.arguments import SECRET, Arguments, NoArguments, invalid
+from ringwall.core.operations.arguments import SECRET, Arguments, NoArguments, invalid, read_text
 from ringwall.core.operations.declaration import Operation, RawBody, TextAnswer, Topic
 from ringwall.core.operations.listing import ListArguments, Listing
 from ringwall.core.operations.registry import Actor, Answer, Operations, Recorder
@@ -25,4 +25,5 @@ __all__ = [
     "TextAnswer",
     "Topic",
     "invalid",
+    "read_text",
 ]

@@ -3,9 +3,10 @@
 What is wrong is told without repeating the input: it may be a password in the wrong place.
 """
 
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ringwall.core.errors import OperationError
 from ringwall.infra.logs import REMOVED
@@ -56,3 +57,17 @@ def recordable(model: type[BaseModel], raw: Any) -> dict[str, Any]:
         secret = field is None or (isinstance(extra, dict) and extra.get("writeOnly"))
         asked[str(name)[:LONGEST_NAME]] = REMOVED if secret and value is not None else value
     return asked
+
+
+def read_text(model: type[BaseModel], name: str, text: str) -> Any:
+    """Return a text as what the argument is, or as it is where it cannot be read so: `checked` says why."""
+    try:
+        return _adapter(model, name).validate_strings(text)
+    except ValidationError:
+        return text
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    kind: Any = model.model_fields[name].annotation
+    return TypeAdapter(kind)

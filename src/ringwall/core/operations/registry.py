@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from ringwall.core.errors import OperationError, StoreError
+from ringwall.core.errors import OperationError, StoreConflict, StoreError, without_folders
 from ringwall.core.identity.permissions import Permission, Role, permits
 from ringwall.core.identity.required import REQUIRED
 from ringwall.core.operations.arguments import checked, recordable
@@ -137,8 +137,11 @@ class Operations:
             return _answer(operation, arguments, await handler(actor, arguments))
         except OperationError as error:
             refusal = error
+        except StoreConflict as error:
+            refusal = OperationError("conflict", str(error))
         except StoreError as error:
-            refusal = OperationError("unavailable", str(error))
+            told = str(error) if actor.kind == "local" else without_folders(str(error))
+            refusal = OperationError("unavailable", told)
         except Exception:
             log.exception("The operation %s failed", name)
             refusal = OperationError(

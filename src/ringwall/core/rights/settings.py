@@ -91,12 +91,16 @@ class Setting:
             raise PolicyError(self.name, "has to be text.")
         return self._text(given)
 
-    def _text(self, given: str) -> str:
+    def _text(self, given: str) -> str | None:
         longest = LONGEST_FILE if self.form is Form.FILE else LONGEST_TEXT
         text = given.strip()
         printable = text if self.form is Form.TEXT else text.replace("\n", "").replace("\r", "")
         if len(text) > longest or not printable.isprintable():
             raise PolicyError(self.name, f"has to have at most {longest} printable characters.")
+        if not text and self.refers:
+            if self.nullable:
+                return None
+            raise PolicyError(self.name, "is empty: it has to name something that is there.")
         return self._choice(text) if self.choices else text
 
     def _words(self, words: list[str]) -> list[str]:

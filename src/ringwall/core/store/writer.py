@@ -21,7 +21,7 @@ from sqlalchemy import Engine, Executable
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from ringwall.core.errors import StoreError
+from ringwall.core.errors import StoreConflict, StoreError
 from ringwall.core.store.engine import explain, is_passing
 from ringwall.core.store.grouping import Batch, Entry, Rows, Sealer, Transaction, plan
 from ringwall.core.store.prepared import Prepared
@@ -235,7 +235,7 @@ class _Group:
         refusal = self._tried(lambda: self._run_all(unit))
         if refusal is not None:
             refusal = self._tried(lambda: self._run_all(unit), recover=True)
-        why = None if refusal is None else StoreError(f"Nothing was stored. {explain(refusal, self._where)}")
+        why = None if refusal is None else _refusal(refusal, self._where)
         if why is not None:
             why.__cause__ = refusal
         self.outcomes.append((unit, why))
@@ -295,6 +295,18 @@ class _Group:
 
 def _alone(unit: Entry | Transaction) -> Batch | Transaction:
     return unit if isinstance(unit, Transaction) else Batch(unit.statement, [unit.params])
+
+
+def _refusal(error: Exception, where: str) -> StoreError:
+    """Say of a transaction that the database will never take why it was not stored."""
+    why = explain(error, where)
+    # The drivers' errors share PEP 249's names only.
+    if any(kind.__name__ == "IntegrityError" for kind in type(error).__mro__):
+        log.error("A change contradicts what is stored, and nothing had noticed: %s", why)
+        return StoreConflict(
+            "Nothing was stored: something that is named is not there, or what has to be unique is taken."
+        )
+    return StoreError(f"Nothing was stored. {why}")
 
 
 def _answer(transaction: Transaction, refusal: StoreError | None) -> None:

@@ -88,6 +88,10 @@ async def test_an_organisation_is_set_up_over_http(core, admin):
         ("/api/cos/telephony", {"cos": "x", "pickup": "yes"}, 422, "pickup"),
         ("/api/cos/telephony", {"cos": "Least privileged"}, 409, "cos"),
         ("/api/trunks", {"trunk": "x", "name": "X", "trunk_group": "no", "host": "a.b"}, 422, "trunk_group"),
+        ("/api/trunks", {"trunk": "x", "name": "X", "trunk_group": " ", "host": "a.b"}, 422, "trunk_group"),
+        ("/api/groups", {"group": "x", "name": "X", "telephony": ""}, 422, "telephony"),
+        ("/api/groups", {"group": "x", "name": "X", "limits": "none"}, 422, "limits"),
+        ("/api/trunk-groups", {"trunk_group": "x", "name": "X", "site": ""}, 422, "site"),
     ],
 )
 @pytest.mark.req("C1")

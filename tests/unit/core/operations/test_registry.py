@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, Field
 
-from ringwall.core.errors import OperationError, StoreError
+from ringwall.core.errors import OperationError, StoreConflict, StoreError
 from ringwall.core.identity.permissions import Permission, Role
 from ringwall.core.operations import (
     Actor,
@@ -85,7 +85,9 @@ def operations(recorder):
             case "1":
                 raise OperationError("conflict", "Taken.", "extension")
             case "2":
-                raise StoreError("The disk is full.")
+                raise StoreError("The disk is full: /var/lib/ringwall/core/ringwall.db and (/tmp/x) say 1/2.")
+            case "4":
+                raise StoreConflict("What is named is not there.")
             case "3":
                 raise KeyError("secret detail")
         return Added(number=7)
@@ -144,6 +146,7 @@ async def test_an_unknown_operation_is_not_found(operations):
         ("1", "conflict", "Taken"),
         ("2", "unavailable", "disk is full"),
         ("3", "unavailable", "inside Ringwall"),
+        ("4", "conflict", "not there"),
     ],
 )
 async def test_every_failure_is_an_operation_error_without_inner_details(operations, extension, code, words):
@@ -204,3 +207,10 @@ async def test_who_may_not_is_refused_before_anything_is_looked_at_and_that_is_o
 async def test_whoever_is_root_on_this_host_is_not_asked(operations):
     with pytest.raises(OperationError, match="inside Ringwall"):
         await operations.run("user.burn", None, ADMIN)
+
+
+async def test_whoever_is_not_on_this_host_is_not_told_where_files_lie(operations):
+    with pytest.raises(OperationError, match=r"disk is full: ringwall\.db and \(x\) say 1/2\."):
+        await operations.run("user.add", {"extension": "2"}, OPERATOR)
+    with pytest.raises(OperationError, match="/var/lib/ringwall/core"):
+        await operations.run("user.add", {"extension": "2"}, ADMIN)

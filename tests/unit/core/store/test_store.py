@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
-from ringwall.core.errors import StoreError
+from ringwall.core.errors import StoreConflict, StoreError
 from ringwall.core.ledger.apart import verify_database
 from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import explain, open_engine
@@ -80,7 +80,7 @@ async def test_a_refused_transaction_takes_none_with_it(store):
         store.commit([(ADD_USER, _user(4))]),
         return_exceptions=True,
     )
-    assert [type(result) for result in results] == [type(None), StoreError, type(None)]
+    assert [type(result) for result in results] == [type(None), StoreConflict, type(None)]
     assert await _count(store, schema.users) == 2
 
 

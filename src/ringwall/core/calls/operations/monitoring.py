@@ -120,6 +120,7 @@ RECORD: Final = Operation(
 STOP_RECORDING: Final = Operation(
     "call.stop-recording",
     "End the recording of a call; the call goes on.",
+    command="call record",
     topic=CALLS,
     verb="DELETE",
     path="/api/users/{of}/call/recording",
