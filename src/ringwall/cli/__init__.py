@@ -89,12 +89,10 @@ def _command(*, whole: bool) -> Callable[..., object]:
     """
     if not whole:
         return get_command(_assemble())
-    from ringwall.cli.plain import add_plain_commands  # noqa: PLC0415
+    from ringwall.cli.plain import with_plain_commands  # noqa: PLC0415
     from ringwall.core.catalogue import declared  # noqa: PLC0415
 
-    app = _assemble()
-    add_plain_commands(app, declared())
-    return get_command(app)
+    return get_command(with_plain_commands(_assemble(), declared()))
 
 
 def _is_written_by_hand(words: list[str]) -> bool:

@@ -6,6 +6,7 @@ command line can.
 """
 
 import base64
+import copy
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +27,9 @@ from ringwall.infra.layout import Layout
 LARGEST_FILE = 5 * 1024 * 1024
 
 
-def add_plain_commands(app: typer.Typer, operations: Sequence[Operation]) -> None:
-    """Add a command for each operation whose words name none yet."""
+def with_plain_commands(by_hand: typer.Typer, operations: Sequence[Operation]) -> typer.Typer:
+    """Return a command line with a command for each operation; `by_hand` stays as it is."""
+    app = _copy(by_hand)
     for operation in operations:
         *groups, name = operation.words
         at = app
@@ -35,6 +37,18 @@ def add_plain_commands(app: typer.Typer, operations: Sequence[Operation]) -> Non
             at = _group(at, word, operation.topic.sentence)
         if find(at, [name]) is None:
             at.command(name=name, help=operation.sentence)(_command(operation))
+    return app
+
+
+def _copy(app: typer.Typer) -> typer.Typer:
+    """Return a copy to which commands can be added: groups are values of their modules."""
+    made = copy.copy(app)
+    made.registered_commands = list(app.registered_commands)
+    made.registered_groups = [copy.copy(group) for group in app.registered_groups]
+    for group in made.registered_groups:
+        if group.typer_instance is not None:
+            group.typer_instance = _copy(group.typer_instance)
+    return made
 
 
 def find(app: typer.Typer, words: Sequence[str]) -> object | None:

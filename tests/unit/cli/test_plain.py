@@ -10,7 +10,7 @@ import pytest
 
 import ringwall.cli
 from ringwall.cli import _assemble
-from ringwall.cli.plain import add_plain_commands, find
+from ringwall.cli.plain import find, with_plain_commands
 from ringwall.core.catalogue import declared
 from support.control import core_behind_socket
 from support.operations import offer
@@ -28,9 +28,6 @@ async def _offer(operations, _core):
     async def upload(_actor, args):
         return {"have": len(base64.b64decode(args.data)) + args.offset, "complete": args.length == 3}
 
-    async def profile(_actor, args):
-        raise AssertionError(args.steps)
-
     offer(operations, "call.whisper.mute", mute)
     offer(operations, "registration.list", registrations)
     offer(operations, "firmware.upload", upload)
@@ -43,10 +40,10 @@ def run(data, ringwall_on):
 
 
 def test_every_operation_has_a_command():
-    app = _assemble()
-    by_hand = [one.name for one in declared() if find(app, one.words) is not None]
+    by_hand = [one.name for one in declared() if find(_assemble(), one.words) is not None]
     assert {"user.add", "call.conference.start", "mail.list"} <= set(by_hand)
-    add_plain_commands(app, declared())
+    app = with_plain_commands(_assemble(), declared())
+    assert find(_assemble(), ["call", "whisper"]) is None
     assert [one.name for one in declared() if find(app, one.words) is None] == []
 
 
