@@ -57,6 +57,7 @@ RUN_PACKAGES = (
 TEST_PACKAGES = (
     Package("tcpdump", "captures for the wiretap tests"),
     Package("sip-tester", "SIPp, for load"),
+    Package("linphone-cli", "a phone of another maker, which does what its Via says"),
     Package("softhsm2", "a PKCS#11 module, for keys that sign firmware"),
 )
 """What the tests, the demonstration and the benchmarks need beside that."""
