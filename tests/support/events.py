@@ -2,9 +2,10 @@
 
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import orjson
 from hypothesis import strategies as st
 
-from ringwall.events.base import UNSAID
+from ringwall.events.base import UNSAID, Event
 from ringwall.events.reading import choices
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -44,3 +45,18 @@ def _values_of_one(hint):
     if get_origin(hint) is dict:
         return st.dictionaries(TEXT, _values_of(get_args(hint)[1]), max_size=3)
     return _PLAIN[hint]
+
+
+class Made(Event):
+    """An event of whatever kind, with whatever body."""
+
+    def __init__(self, kind: str, **fields: Any) -> None:
+        self.kind, self.fields = kind, fields  # type: ignore[misc]
+
+    def to_body(self) -> dict[str, Any]:
+        return self.fields
+
+
+def told(event: Event) -> tuple[str, dict[str, Any]]:
+    """The kind and the body of an event, as whoever reads the ledger has them."""
+    return event.kind, orjson.loads(orjson.dumps(event.to_body()))

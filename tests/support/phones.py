@@ -22,6 +22,7 @@ from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from support.accounts import nobody
 from support.core_data import ADMIN, open_rights
+from support.events import Made
 from support.vendors import Vendor, header
 
 PIN = "407259"
@@ -63,7 +64,7 @@ class House:
         return self.core.directory.snapshot.by_device[self.phones.username_of(self.phones.of_mac(mac))]
 
     async def records(self, kind=None):
-        await self.core.ledger.record_durably("system.test")
+        await self.core.ledger.record_durably(Made("system.test"))
         return await self.core.ledger.tail(0, 5000, kind)
 
 

@@ -71,6 +71,8 @@ from ringwall.core.store.schema import load_bindings, load_live_calls
 from ringwall.core.trunks.edge_slots import EdgeSlots
 from ringwall.core.trunks.trunks import Trunks
 from ringwall.core.voice_mail import VoiceMailHouse
+from ringwall.events.security import LinkTaken
+from ringwall.events.system import SystemLinkDown, SystemLinkUp, SystemStarted, SystemStopped
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from ringwall.policy import PolicySnapshot
@@ -155,7 +157,7 @@ class Core:
         core._run(core.firmware.run())
         for work in core.voice_mail.tasks():
             core._run(work)
-        ledger.record("system.started", version=__version__)
+        ledger.record(SystemStarted(version=__version__))
         return core
 
     def _build(self) -> None:
@@ -257,14 +259,14 @@ class Core:
         self.switch.registrar.edge_is(self.sip.edge_run)
         self._dispatcher.link_up()
         self.slots.changed()
-        self.ledger.record("system.link_up", link="sip")
+        self.ledger.record(SystemLinkUp(link="sip"))
 
     def _sip_down(self) -> None:
         self._dispatcher.link_down()
-        self.ledger.record("system.link_down", link="sip")
+        self.ledger.record(SystemLinkDown(link="sip"))
 
     def _sip_taken(self, other: str) -> None:
-        self.ledger.record("security.link_taken", link="sip", by=other)
+        self.ledger.record(LinkTaken(link="sip", by=other))
 
     def _hello_answered(self, response: Response) -> bool:
         if response.call_id != self.sip.hello_call_id:
@@ -384,7 +386,7 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.pins.close()
         self.identity.close()
-        self.ledger.record("system.stopped")
+        self.ledger.record(SystemStopped())
         lost = await self.store.close()
         if lost:
             log.error("%d writes could not be stored", lost)

@@ -31,6 +31,8 @@ from ringwall.core.ledger.ledger import Ledger
 from ringwall.core.rights.keys import Keys
 from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import sqlite_url
+from ringwall.events.admin import AdminAdministratorAdded
+from ringwall.events.system import SystemCreated
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.files import sync_directory
 from ringwall.infra.layout import Layout
@@ -114,13 +116,12 @@ async def _create(layout: Layout, settings: Settings) -> dict[str, Any]:
                 account_write(first),
                 *wholeness.writes(known),
                 ledger.entry(
-                    "system.created", organisation=organisation, name=name, signed_by=ledger.public_key
+                    SystemCreated(organisation=organisation, name=name, signed_by=ledger.public_key)
                 ),
                 ledger.entry(
-                    "admin.administrator.added",
-                    actor=None,
-                    before=None,
-                    after={"name": first.name, "role": str(first.role)},
+                    AdminAdministratorAdded(
+                        actor=None, before=None, after={"name": first.name, "role": str(first.role)}
+                    )
                 ),
             ]
         )

@@ -31,6 +31,7 @@ from ringwall.core.voicemail.events import Happened
 from ringwall.core.voicemail.notices import Notices, Order
 from ringwall.core.voicemail.opening import Ground, open_voice_mail
 from ringwall.core.voicemail.waiting import summary
+from ringwall.events.voicemail import VoicemailNotTold, VoicemailTold
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 
@@ -128,11 +129,13 @@ class VoiceMailHouse:
             return await self.voice_mail.announce(party, visitor, order.mailbox)
 
         def told(why: str) -> None:
-            facts = {"mailbox": order.mailbox, "how": "call", "about": order.about, "to": order.to}
+            mailbox, about, to = order.mailbox, order.about, order.to
             if why:
-                self._ledger.record("voicemail.not_told", **facts, why=why)
+                self._ledger.record(
+                    VoicemailNotTold(mailbox=mailbox, how="call", about=about, to=to, why=why)
+                )
             else:
-                self._ledger.record("voicemail.told", **facts)
+                self._ledger.record(VoicemailTold(mailbox=mailbox, how="call", about=about, to=to))
 
         if self._calls is not None:
             self._calls.call(order.mailbox, order.to, announce, told)

@@ -104,18 +104,20 @@ class CallRefused(Event):
 class CallDenied(Event):
     """The policy said no.
 
-    What was asked of it is there but where a phone without a user dialled what needs one.
+    What was asked of it is not there where a phone without a user dialled what needs one.
     """
 
-    caller: Annotated[str, "Who asked: extension or outside number."]
+    call: Annotated[str | None, "The id of the call; null where there was none yet."]
+    caller: Annotated[str, "Who asked: extension or outside number; empty at a phone without a user."]
+    caller_device: Annotated[str, "The device; empty where there is none."]
+    source: Annotated[str | None, "Address and port of the connection; null without one."]
+    dialled: Annotated[str, "What was dialled, authorization codes left out; empty where nothing was."]
     rule: RuleId
     because: Annotated[str, "The rule as a sentence."]
-    call: Annotated[Maybe[str], "The id of the call, where there was one already."] = UNSAID
-    caller_device: Annotated[Maybe[str], "The device, where it is known."] = UNSAID
+    why: Annotated[str, "The same: what the caller is told."]
+    status: Annotated[int, "The SIP status of the rule; 0 where it has none."]
     caller_trunk: Annotated[Maybe[str], "The trunk on which it came."] = UNSAID
-    source: Annotated[Maybe[str | None], "Address and port of the connection, where it is known."] = UNSAID
     actor: Annotated[Maybe[By], "Who asked over the API or the control socket."] = UNSAID
-    dialled: Annotated[Maybe[str], "What was dialled, authorization codes left out."] = UNSAID
     subject: Annotated[
         Maybe[dict[str, Any]],
         "Who the policy took it for: `kind` (`user`, `phone`, `trunk`, `mailbox`, `object` or `code`) and"
@@ -127,10 +129,6 @@ class CallDenied(Event):
     class_: Annotated[Maybe[str], "The class of the number; empty without one."] = UNSAID
     allowed: Annotated[Maybe[Literal[False]], "Always false: grants say the same with true."] = UNSAID
     heard: Annotated[Maybe[str], "What whoever asked meets."] = UNSAID
-    status: Annotated[Maybe[int], "The SIP status of the rule or of the answer; 0 where there is none."] = (
-        UNSAID
-    )
-    why: Annotated[Maybe[str], "What the caller was told, where a request was answered."] = UNSAID
 
 
 @event("call.clear_text")
@@ -143,7 +141,7 @@ class CallClearText(Event):
 
 
 @event("media.refused")
-class MediaRefused(Event):
+class MediaRefusal(Event):
     """Somebody wanted media that is not let through, such as RTP without encryption (T5)."""
 
     why: Why
@@ -155,4 +153,4 @@ class MediaRefused(Event):
     caller_device: Annotated[Maybe[str], "Of a new call from inside: the device."] = UNSAID
     caller_trunk: Annotated[Maybe[str], "Of a new call from outside: the trunk."] = UNSAID
     dialled: Annotated[Maybe[str], "Of a new call: what was dialled."] = UNSAID
-    source: Annotated[Maybe[str | None], "Address and port of the connection; null without one."] = UNSAID
+    source: Peer

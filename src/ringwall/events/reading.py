@@ -110,7 +110,7 @@ def _plain(types: tuple[type, ...], *, no_bool: bool = False) -> Read:
 
 def _one_of(values: tuple[Any, ...]) -> Read:
     def reads(value: Any) -> Any:
-        if not isinstance(value, str) or value not in values:
+        if not any(type(value) is type(each) and value == each for each in values):
             raise EventError("is none of the values that it can have")
         return value
 

@@ -183,7 +183,7 @@ class MalformedMessage(Folded):
 
 
 @event("security.clear_text")
-class ClearText(Folded):
+class SpokenInClear(Folded):
     """Somebody spoke in clear text where TLS is spoken: it could be read on the wire. He was closed."""
 
     door: Annotated[Literal["sips", "https", "phones"], "At which port."]
@@ -249,3 +249,11 @@ class LedgerMismatch(Event):
     """At its start the core found another end of the ledger than it had signed."""
 
     found: Annotated[str, "What it found."]
+
+
+@event("security.link_taken")
+class LinkTaken(Event):
+    """The edge serves another connection than this core's: another core, or somebody with its certificate."""
+
+    link: Annotated[Literal["sip"], "Which one."]
+    by: Annotated[str, "The name of the connection that the edge serves instead."]

@@ -24,6 +24,8 @@ from ringwall.core.registrar.service import Registrar
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.call_keys import CallKeys
 from ringwall.core.trunks.trunks import Trunks
+from ringwall.events.catalogue import KINDS
+from ringwall.events.reading import read
 from ringwall.infra.host_addresses import HostAddresses
 from ringwall.infra.settings import Settings
 from ringwall.policy.usage import Use
@@ -39,6 +41,7 @@ from support.calls.media_server import MediaServer
 from support.calls.phone import Phone
 from support.calls.rights import RigRights
 from support.calls.rtpengine import Rtpengine
+from support.events import told
 
 WALL = 1_800_000_000.0
 DOMAIN = "voice.example"
@@ -206,9 +209,10 @@ class World:
         if up:
             self.link_up()
 
-    def record(self, kind: str, **fields) -> None:
-        json.dumps(fields)
+    def record(self, event) -> None:
+        kind, fields = told(event)
         assert "inline:" not in json.dumps(fields), "a key in the ledger"
+        assert read(KINDS[kind], fields).to_body().keys() == fields.keys()
         self.records.append((kind, fields))
 
     def told(self, kind: str) -> list[dict]:

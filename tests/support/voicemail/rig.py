@@ -23,6 +23,7 @@ from ringwall.core.voicemail.service import VoiceMail
 from ringwall.core.voicemail.vault import Vault
 from ringwall.policy import LEAST_VOICE_MAIL, VoiceMailCos
 from support.calls.rights import GROUP, RigRights
+from support.events import told
 
 START = 1_795_780_800.0  # 2026-11-27 12:00 UTC
 ANNA, BERT, CARLA = "201", "202", "203"
@@ -127,11 +128,11 @@ class Memory:
             self._table(type(row))[_key(row)] = row
         self.noted += records
 
-    def entry(self, kind, **facts):
-        return kind, facts
+    def entry(self, event):
+        return told(event)
 
-    def note(self, kind, **facts):
-        self.noted.append((kind, facts))
+    def note(self, event):
+        self.noted.append(told(event))
 
 
 def _key(row):

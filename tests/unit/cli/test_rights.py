@@ -13,6 +13,7 @@ from ringwall.core.reports import operations as report_operations
 from ringwall.core.rights import operations as rights_operations
 from support.control import core_behind_socket
 from support.core_data import open_rights
+from support.events import Made
 
 GRANTED = {
     "subject": {"kind": "user", "user": "201", "phone": "d1"},
@@ -32,7 +33,7 @@ async def _offer(operations, core):
     rights_operations.register(operations, rights, core.directory)
     report_operations.register(operations, core.store, rights, core.directory)
     for kind, body in CALLS:
-        await core.ledger.record_durably(kind, **body)
+        await core.ledger.record_durably(Made(kind, **body))
 
 
 @pytest.fixture

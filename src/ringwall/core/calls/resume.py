@@ -16,6 +16,8 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.ledger import reader
 from ringwall.core.store.schema import live_call_delete
 from ringwall.core.trunks.clear_text import ClearText, clear_text_of
+from ringwall.events.calls import CallEnded
+from ringwall.events.system import SystemCallsTakenUp
 from ringwall.policy.usage import Charge
 from ringwall.sip.errors import SipError
 from ringwall.sip.session_timer import Refresher, SessionTimer
@@ -39,7 +41,7 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
             log.error("a stored call cannot be taken up: %s", type(error).__name__)  # noqa: TRY400 - no keys in logs
             switch.store.submit(*live_call_delete(call_id=row["call_id"]))
             switch.call_keys.destroy(row["call_id"])
-            switch.record("call.ended", call=row["call_id"], cause="lost with the system", by="system")
+            switch.record(_lost(row["call_id"]))
             continue
         switch.calls[call.id] = call
         for leg in call.legs():
@@ -60,8 +62,30 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
         bridge_holds.taken_up(switch, call)
         count += 1
     if count:
-        switch.record("system.calls_taken_up", count=count)
+        switch.record(SystemCallsTakenUp(count=count))
     return count
+
+
+def _lost(call: str) -> CallEnded:
+    """The record of a call of which no more is known than that it is over."""
+    return CallEnded(
+        call=call,
+        caller=None,
+        caller_device=None,
+        caller_source=None,
+        dialled=None,
+        callee=None,
+        callee_device=None,
+        callee_source=None,
+        started=None,
+        answered=None,
+        ended=round(time.time(), 3),
+        seconds=0,
+        cause="lost with the system",
+        by="system",
+        status=480,
+        suites=(),
+    )
 
 
 def _secrets(switch: Switch, row: dict[str, Any]) -> dict[str, dict[str, str]] | None:
@@ -83,8 +107,8 @@ def _sit_down(switch: Switch, leg: Leg) -> None:
 def load_use(connection: Connection, since: float) -> list[dict[str, Any]]:
     """The bodies of the records of outside calls that have ended since then (unix seconds), oldest first."""
     found = []
-    cursor = reader.last(connection, _RECALLED, "call.ended")
-    while rows := reader.tail(connection, cursor, reader.MOST_RECORDS, "call.ended"):
+    cursor = reader.last(connection, _RECALLED, CallEnded.kind)
+    while rows := reader.tail(connection, cursor, reader.MOST_RECORDS, CallEnded.kind):
         found += [row["body"] for row in rows]
         cursor = rows[-1]["seq"]
     return [body for body in found if body.get("grants") and body.get("ended", 0.0) >= since]

@@ -27,6 +27,14 @@ from ringwall.core.ledger import Ledger
 from ringwall.core.numbers import outside_number
 from ringwall.core.operations import Actor
 from ringwall.core.store import Store, schema
+from ringwall.events.admin import (
+    AdminDeviceAdded,
+    AdminDeviceRemoved,
+    AdminUserAdded,
+    AdminUserChanged,
+    AdminUserRemoved,
+    Changed,
+)
 from ringwall.policy import PolicyError
 
 log = logging.getLogger(__name__)
@@ -182,11 +190,11 @@ class DirectoryService:
             if old is None:
                 row = {"id": user.id, "extension": user.extension, "created_at": time.time(), **columns}
                 added.append((_ADD_USER, row))
-                records.append(self._record("admin.user.added", actor, None, _user_facts(user)))
+                records.append(self._record(AdminUserAdded, actor, None, _user_facts(user)))
             else:
                 new = {f"new_{column}": value for column, value in columns.items()}
                 changed.append((_CHANGE_USER, {"user_number": user.id, **new}))
-                records.append(self._record("admin.user.changed", actor, _user_facts(old), _user_facts(user)))
+                records.append(self._record(AdminUserChanged, actor, _user_facts(old), _user_facts(user)))
         await self._store.commit([(_NEXT_NUMBER, {"number": number}), *added, *changed, *records])
         self._next_number = number
         self._swap(after)
@@ -203,7 +211,7 @@ class DirectoryService:
                     *(phones.writes if phones is not None else ()),
                     (_REMOVE_USERS_BINDINGS, {"user_number": user.id}),
                     (_REMOVE_USER, {"user_number": user.id}),
-                    self._record("admin.user.removed", actor, _user_facts(user), None),
+                    self._record(AdminUserRemoved, actor, _user_facts(user), None),
                 ]
             )
             before = self.snapshot
@@ -252,7 +260,7 @@ class DirectoryService:
                 [
                     (_NEXT_NUMBER, {"number": device.id + 1}),
                     (_ADD_DEVICE, row),
-                    self._record("admin.device.added", actor, None, _device_facts(device)),
+                    self._record(AdminDeviceAdded, actor, None, _device_facts(device)),
                 ]
             )
             self._next_number = device.id + 1
@@ -277,7 +285,7 @@ class DirectoryService:
                 [
                     (_REMOVE_BINDINGS, {"device_number": device.id}),
                     (_REMOVE_DEVICE, {"device_number": device.id}),
-                    self._record("admin.device.removed", actor, _device_facts(device), None),
+                    self._record(AdminDeviceRemoved, actor, _device_facts(device), None),
                 ]
             )
             left = tuple(other for other in user.devices if other.id != device.id)
@@ -305,9 +313,9 @@ class DirectoryService:
         return self._realm
 
     def _record(
-        self, kind: str, actor: Actor, before: dict[str, Any] | None, after: dict[str, Any] | None
+        self, kind: type[Changed], actor: Actor, before: dict[str, Any] | None, after: dict[str, Any] | None
     ) -> Write:
-        return self._ledger.entry(kind, actor=actor.to_dict(), before=before, after=after)
+        return self._ledger.entry(kind(actor=actor.to_dict(), before=before, after=after))
 
     def _swap(self, new: Directory) -> None:
         old, self.snapshot = self.snapshot, new

@@ -28,6 +28,13 @@ from ringwall.core.ledger import Ledger
 from ringwall.core.lockout.window import Window
 from ringwall.core.operations import Actor
 from ringwall.core.store import Store
+from ringwall.events.firmware import (
+    AdminFirmwareKeysMade,
+    AdminFirmwarePublished,
+    AdminFirmwareRolloutChanged,
+    FirmwareExpiring,
+    FirmwareRefused,
+)
 from ringwall.infra.firmware import FirmwareError, check_model, check_vendor
 
 log = logging.getLogger(__name__)
@@ -86,13 +93,14 @@ class FirmwareService:
             after, _made = online.freshened(after, signers, now, snapshot=True)
             await asyncio.to_thread(check_as_client, before, after)
             record = self._ledger.entry(
-                "admin.firmware.published",
-                actor=actor.to_dict(),
-                before={role: before.versions.get(role) for role in proposed},
-                after={role: after.versions[role] for role in proposed},
-                signed_by={role: sorted(after.newest[role].signatures) for role in proposed},
-                added=_paths(after, before),
-                removed=_paths(before, after),
+                AdminFirmwarePublished(
+                    actor=actor.to_dict(),
+                    before={role: before.versions.get(role) for role in proposed},
+                    after={role: after.versions[role] for role in proposed},
+                    signed_by={role: tuple(sorted(after.newest[role].signatures)) for role in proposed},
+                    added=_paths(after, before),
+                    removed=_paths(before, after),
+                )
             )
             await self._store.commit([*tables.changes(before, after), record])
             self.repository = after
@@ -134,7 +142,7 @@ class FirmwareService:
             await self._store.commit(
                 [
                     self._ledger.entry(
-                        "admin.firmware.keys_made", actor=actor.to_dict(), before=None, after=self.offered()
+                        AdminFirmwareKeysMade(actor=actor.to_dict(), before=None, after=self.offered())
                     )
                 ]
             )
@@ -173,7 +181,7 @@ class FirmwareService:
         expiring = self.expiring(now)
         if expiring and time.time() - self._warned_at > _DAY_S:
             self._warned_at = time.time()
-            self._ledger.record("firmware.expiring", roles=expiring)
+            self._ledger.record(FirmwareExpiring(roles=expiring))
 
     def expiring(self, now: datetime) -> dict[str, str]:
         """What people have signed and must soon sign anew: role to the day of its expiry."""
@@ -194,10 +202,11 @@ class FirmwareService:
             rollout.check(after, self.repository.images)
             if after != before:
                 record = self._ledger.entry(
-                    "admin.firmware.rollout_changed",
-                    actor=actor.to_dict(),
-                    before=before.to_dict() if before is not None else None,
-                    after=after.to_dict(),
+                    AdminFirmwareRolloutChanged(
+                        actor=actor.to_dict(),
+                        before=before.to_dict() if before is not None else None,
+                        after=after.to_dict(),
+                    )
                 )
                 await self._store.commit([tables.put_rollout(after), record])
                 self.rollouts[key] = after
@@ -219,7 +228,7 @@ class FirmwareService:
         if self._refusals.wait(device, now) > 0:
             return
         self._refusals.add(device, now)
-        self._ledger.record("firmware.refused", device=device, reason=reason, image=image, running=version)
+        self._ledger.record(FirmwareRefused(device=device, reason=reason, image=image, running=version))
 
     async def verify(self) -> list[str]:
         """Check everything that a phone could get; return what is wrong, each as a sentence."""
@@ -238,5 +247,5 @@ class FirmwareService:
         return found
 
 
-def _paths(these: Repository, without: Repository) -> list[str]:
-    return sorted(set(these.images) - set(without.images))
+def _paths(these: Repository, without: Repository) -> tuple[str, ...]:
+    return tuple(sorted(set(these.images) - set(without.images)))

@@ -20,6 +20,7 @@ from ringwall.core.ledger import Ledger
 from ringwall.core.operations import Actor
 from ringwall.core.store import Store, schema
 from ringwall.core.trunks.rights import Rights
+from ringwall.events.admin import AdminForwardingChanged
 from ringwall.policy.actions import Action, Context, UserSubject
 from ringwall.policy.decide import may
 
@@ -88,10 +89,11 @@ class ForwardingService:
             if after == before:
                 return after
             record = self._ledger.entry(
-                "admin.forwarding.changed",
-                actor=actor.to_dict(),
-                before={"extension": extension, **asdict(before)},
-                after={"extension": extension, **asdict(after)},
+                AdminForwardingChanged(
+                    actor=actor.to_dict(),
+                    before={"extension": extension, **asdict(before)},
+                    after={"extension": extension, **asdict(after)},
+                )
             )
             if after == NO_FORWARDING:
                 write = (_DELETE, {"user_id": user.id})

@@ -95,7 +95,7 @@ class SignIn:
         if not right or account is None:
             pending.wrong()
             if strangers_wait > 0:
-                self._watch.note("security.sign_in_failed", source, began, account=attempt.shown)
+                self._watch.note(SignInFailed(source=source, account=attempt.shown), began)
                 await self._stop(source, now, began, strangers_wait)
             self._ledger.record(SignInFailed(account=attempt.shown, source=source))
             raise NotSignedInError

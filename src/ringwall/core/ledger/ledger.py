@@ -7,10 +7,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ringwall.core.errors import LedgerError
 from ringwall.core.ledger import reader
 from ringwall.core.ledger.chain import ChainSealer, End, genesis, public_hex
-from ringwall.core.ledger.record import canonical, check_kind, now
+from ringwall.core.ledger.record import canonical, now
 from ringwall.core.store import Store
 from ringwall.core.store.grouping import Statement
 from ringwall.events import Event
+from ringwall.events.security import LedgerMismatch
 
 Write = tuple[Statement, dict[str, Any]]
 
@@ -18,14 +19,12 @@ Write = tuple[Statement, dict[str, Any]]
 class Ledger:
     """One append-only record of calls, refusals, administrators' actions and security events.
 
-    Made by `Ledger.open`. Kinds are words joined by dots: call.ended, call.refused, registration.refused,
-    media.refused, admin.*, security.*, system.*.
+    Made by `Ledger.open`. What can be recorded are the events of `ringwall.events`, and nothing else.
     """
 
     def __init__(self, store: Store, key: Ed25519PrivateKey, start: bytes, end: End) -> None:
         self._store = store
         self._sealer = ChainSealer(key, start, end)
-        self._kinds: set[str] = set()
         self.public_key = public_hex(key.public_key())
 
     @classmethod
@@ -46,7 +45,7 @@ class Ledger:
         start, end, trouble = await store.read(look)
         ledger = cls(store, key, start, end)
         if trouble is not None:
-            ledger.record("security.ledger_mismatch", found=trouble)
+            ledger.record(LedgerMismatch(found=trouble))
         return ledger
 
     @classmethod
@@ -55,25 +54,20 @@ class Ledger:
         start = genesis(organisation_id)
         return cls(store, key, start, End(0, start, b""))
 
-    def entry(self, kind: str | Event, **fields: Any) -> Write:
+    def entry(self, event: Event) -> Write:
         """Return a record as a write for `Store.commit`, for one transaction with what it is about."""
-        if isinstance(kind, Event):
-            return self.entry(kind.kind, **kind.to_body())
-        if kind not in self._kinds:
-            check_kind(kind)
-            self._kinds.add(kind)
-        return self._sealer, {"at": now(), "kind": kind, "body": canonical(fields)}
+        return self._sealer, {"at": now(), "kind": event.kind, "body": canonical(event.to_body())}
 
-    def record(self, kind: str | Event, **fields: Any) -> None:
+    def record(self, event: Event) -> None:
         """Queue a record, in order with everything else that is queued; never blocks.
 
         Raises StoreError where the store takes nothing more.
         """
-        self._store.submit(*self.entry(kind, **fields))
+        self._store.submit(*self.entry(event))
 
-    async def record_durably(self, kind: str | Event, **fields: Any) -> None:
+    async def record_durably(self, event: Event) -> None:
         """Return when the record is on the disk; raise StoreError where it is not."""
-        await self._store.commit([self.entry(kind, **fields)])
+        await self._store.commit([self.entry(event)])
 
     @property
     def seq(self) -> int:

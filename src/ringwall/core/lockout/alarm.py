@@ -7,11 +7,12 @@ Rules that this module keeps:
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-KIND: Final = "security.guessing"
+from ringwall.events import UNSAID, Record
+from ringwall.events.security import Guessing
+
 SECONDS: Final = 300.0
 AT_ACCOUNT: Final = 10
 OF_SOURCE: Final = 20
@@ -35,9 +36,9 @@ class _Guessing:
 
 
 class GuessingAlarm:
-    """Counts failed tries at one kind of secret; `record(kind, **fields)` is the ledger's."""
+    """Counts failed tries at one kind of secret; `record` is the ledger's."""
 
-    def __init__(self, record: Callable[..., None], guessed: str) -> None:
+    def __init__(self, record: Record, guessed: str) -> None:
         self._record = record
         self._guessed = guessed
         self._open: dict[Scope, OrderedDict[str, _Guessing]] = {
@@ -108,15 +109,17 @@ class GuessingAlarm:
         untold, self._untold = self._untold, 0
         guessing.told = guessing.tries
         # Of one account the sources count, of one source the accounts; more than MOST_OTHERS are not counted.
-        others = {"accounts" if scope == "source" else "sources": len(guessing.others)}
+        others = len(guessing.others)
         self._record(
-            KIND,
-            guessed=self._guessed,
-            scope=scope,
-            account=guessing.account,
-            source=guessing.source,
-            tries=guessing.tries,
-            seconds=round(min(now - guessing.began, SECONDS)),
-            **others,
-            **({"others_not_told": untold} if untold else {}),
+            Guessing(
+                guessed=self._guessed,
+                scope=scope,
+                account=guessing.account,
+                source=guessing.source,
+                tries=guessing.tries,
+                seconds=round(min(now - guessing.began, SECONDS)),
+                accounts=others if scope == "source" else UNSAID,
+                sources=others if scope != "source" else UNSAID,
+                others_not_told=untold or UNSAID,
+            )
         )

@@ -24,6 +24,15 @@ from ringwall.core.mail.queue import Item
 from ringwall.core.mail.smtp import NotTaken, ServerFault, Session
 from ringwall.core.operations import Actor
 from ringwall.core.store import Store
+from ringwall.events.mail import (
+    AdminMailPasswordChanged,
+    AdminMailRemoved,
+    AdminMailRetried,
+    MailSent,
+    MailServerFailed,
+    MailServerWorks,
+    MailUndelivered,
+)
 from ringwall.infra.files import write_atomically
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
@@ -212,23 +221,18 @@ class MailService:
         self._items.pop(item.id, None)
         self._store.submit(*queue.removed(item))
         self._ledger.record(
-            "mail.sent",
-            mail=item.id,
-            to=item.recipient,
-            about=item.about,
-            attempts=item.attempts + 1,
-            said=said,
+            MailSent(mail=item.id, to=item.recipient, about=item.about, attempts=item.attempts + 1, said=said)
         )
 
     def _server_works(self) -> None:
         if self.failing is not None:
-            self._ledger.record("mail.server_works")
+            self._ledger.record(MailServerWorks())
         self._faults, self.failing = 0, None
 
     def _fault(self, why: str) -> None:
         if self.failing != why:
             log.warning("no mail can be sent: %s", why)
-            self._ledger.record("mail.server_failed", why=why, waiting=len(self._items))
+            self._ledger.record(MailServerFailed(why=why, waiting=len(self._items)))
         self.failing = why
         self._faults += 1
         self._resume_at = time.time() + min(_FIRST_PAUSE * 2.0 ** min(self._faults - 1, 10), _LONGEST_PAUSE)
@@ -239,12 +243,9 @@ class MailService:
         item.undelivered_at, item.why = time.time(), why
         self._store.submit(*queue.changed(item))
         self._ledger.record(
-            "mail.undelivered",
-            mail=item.id,
-            to=item.recipient,
-            about=item.about,
-            why=why,
-            attempts=item.attempts,
+            MailUndelivered(
+                mail=item.id, to=item.recipient, about=item.about, why=why, attempts=item.attempts
+            )
         )
 
     def _set_aside_old(self, now: float) -> None:
@@ -282,7 +283,7 @@ class MailService:
         item = self.item(mail)
         item.created_at = item.next_at = time.time()
         item.attempts, item.undelivered_at = 0, None
-        record = self._record("admin.mail.retried", actor, item)
+        record = self._record(AdminMailRetried, actor, item)
         await self._store.commit([queue.changed(item), record])
         self._resume_at = 0.0
         self._wake.set()
@@ -291,7 +292,7 @@ class MailService:
     async def remove(self, actor: Actor, mail: str) -> Item:
         """Take a message out of the queue; raise OperationError, StoreError."""
         item = self.item(mail)
-        await self._store.commit([queue.removed(item), self._record("admin.mail.removed", actor, item)])
+        await self._store.commit([queue.removed(item), self._record(AdminMailRemoved, actor, item)])
         self._items.pop(mail, None)
         return item
 
@@ -304,7 +305,7 @@ class MailService:
             raise OperationError(
                 "invalid", f"password: has to have 1 to {LONGEST_PASSWORD} printable characters.", "password"
             )
-        await self._ledger.record_durably("admin.mail.password_changed", actor=actor.to_dict())
+        await self._ledger.record_durably(AdminMailPasswordChanged(actor=actor.to_dict()))
         loop = asyncio.get_running_loop()
         write = partial(write_atomically, self._password_file, password.encode(), mode=0o600)
         try:
@@ -329,7 +330,7 @@ class MailService:
             "undelivered": undelivered,
         }
 
-    def _record(self, kind: str, actor: Actor, item: Item) -> Any:
+    def _record(self, kind: type[AdminMailRetried | AdminMailRemoved], actor: Actor, item: Item) -> Any:
         return self._ledger.entry(
-            kind, actor=actor.to_dict(), mail=item.id, to=item.recipient, about=item.about
+            kind(actor=actor.to_dict(), mail=item.id, to=item.recipient, about=item.about)
         )

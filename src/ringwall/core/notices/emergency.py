@@ -11,11 +11,13 @@ Rules that this module keeps:
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from ringwall.core.errors import CoreError
+from ringwall.events import Record
+from ringwall.events.call_features import EmergencyCalled, EmergencyNotTold, EmergencyTold
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class EmergencyNotices:
         self,
         mail: Mail,
         send_text: SendText,
-        record: Callable[..., None],
+        record: Record,
         name_of: Callable[[str], str],
     ) -> None:
         """`name_of` gives the name of an extension, or nothing."""
@@ -52,55 +54,55 @@ class EmergencyNotices:
         self._name_of = name_of
         self._recent: dict[str, deque[float]] = {}
 
-    def told(self, facts: Mapping[str, Any]) -> None:
-        """There is an emergency call; `facts` as in the record `emergency.called`."""
-        people = [str(one) for one in facts["notify"]]
+    def told(self, called: EmergencyCalled) -> None:
+        """There is an emergency call."""
+        people = called.notify
         if not people:
             return
         # At a phone nobody may have logged in: then the phone is the caller.
-        if self._too_many(f"{facts['caller']} {facts['caller_device']}", time.monotonic()):
-            self._not_told(facts, ", ".join(people), "this caller has had too many notices sent")
+        if self._too_many(f"{called.caller} {called.caller_device}", time.monotonic()):
+            self._not_told(called, ", ".join(people), "this caller has had too many notices sent")
             return
-        subject, text = self._words(facts)
+        subject, text = self._words(called)
         for one in people:
             try:
                 if "@" in one:
                     (mail,) = self._mail.post(one, subject, text, about="emergency", urgent=True)
-                    self._record("emergency.told", call=facts["call"], to=one, how="mail", mail=mail)
+                    self._record(EmergencyTold(call=called.call, to=one, how="mail", mail=mail))
                 else:
-                    self._tell_phones(facts, one, text)
+                    self._tell_phones(called, one, text)
             except CoreError as error:
-                self._not_told(facts, one, str(error))
+                self._not_told(called, one, str(error))
             except Exception:
                 log.exception("somebody could not be told of an emergency call")
-                self._not_told(facts, one, "this failed inside Ringwall: the log of the core says why")
+                self._not_told(called, one, "this failed inside Ringwall: the log of the core says why")
 
-    def _tell_phones(self, facts: Mapping[str, Any], extension: str, text: str) -> None:
+    def _tell_phones(self, called: EmergencyCalled, extension: str, text: str) -> None:
         def then(phones: int, why: str) -> None:
             if phones:
-                self._record("emergency.told", call=facts["call"], to=extension, how="message", phones=phones)
+                self._record(EmergencyTold(call=called.call, to=extension, how="message", phones=phones))
             else:
-                self._not_told(facts, extension, why)
+                self._not_told(called, extension, why)
 
         self._send_text(extension, text, then)
 
-    def _not_told(self, facts: Mapping[str, Any], to: str, why: str) -> None:
+    def _not_told(self, called: EmergencyCalled, to: str, why: str) -> None:
         try:
-            self._record("emergency.not_told", call=facts["call"], to=to, why=why)
+            self._record(EmergencyNotTold(call=called.call, to=to, why=why))
         except CoreError:
             log.error("an emergency notice to %s failed, and the record of it: %s", to, why)  # noqa: TRY400
 
-    def _words(self, facts: Mapping[str, Any]) -> tuple[str, str]:
-        caller = str(facts["caller"] or facts["caller_device"] or "unknown")
+    def _words(self, called: EmergencyCalled) -> tuple[str, str]:
+        caller = called.caller or called.caller_device or "unknown"
         name = self._name_of(caller)
         who = f"{caller} {name}" if name else caller
-        number = str(facts["number"]).rpartition("/")[2]  # such as 1/911: it exists in one country only
+        number = called.number.rpartition("/")[2]  # such as 1/911: it exists in one country only
         at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         lines = [
             f"EMERGENCY CALL to {number}",
             f"Who: {who}",
-            f"Where: {facts['location'] or 'not known'}",
-            f"Call back: {facts['callback'] or 'not known'}",
+            f"Where: {called.location or 'not known'}",
+            f"Call back: {called.callback or 'not known'}",
             f"When: {at}",
         ]
         return f"EMERGENCY CALL to {number} from {who}", "\n".join(lines) + "\n"

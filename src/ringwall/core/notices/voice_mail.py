@@ -9,7 +9,7 @@ Rules that this module keeps:
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, Protocol
 
 from ringwall.core.errors import CoreError
@@ -18,6 +18,8 @@ from ringwall.core.media import wav
 from ringwall.core.voicemail.house import House
 from ringwall.core.voicemail.model import Message
 from ringwall.core.voicemail.notices import Order
+from ringwall.events import Record
+from ringwall.events.voicemail import VoicemailNotTold, VoicemailTold
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Mail(Protocol):
 class MailNotices:
     """Carries out the orders that go to an e-mail address."""
 
-    def __init__(self, mail: Mail, house: House, record: Callable[..., None]) -> None:
+    def __init__(self, mail: Mail, house: House, record: Record) -> None:
         self._mail = mail
         self._house = house
         self._record = record
@@ -69,7 +71,7 @@ class MailNotices:
                 subject, text = self._words(order)
                 files = await self._files(order)
                 (mail,) = await self._mail.send(order.to, subject, text, files, about="voicemail")
-            self._record("voicemail.told", mailbox=order.mailbox, how="mail", about=order.about, mail=mail)
+            self._record(VoicemailTold(mailbox=order.mailbox, how="mail", about=order.about, mail=mail))
         except CoreError as error:
             self._not_told(order, str(error))
         except Exception:
@@ -78,7 +80,7 @@ class MailNotices:
 
     def _not_told(self, order: Order, why: str) -> None:
         try:
-            self._record("voicemail.not_told", mailbox=order.mailbox, how="mail", about=order.about, why=why)
+            self._record(VoicemailNotTold(mailbox=order.mailbox, how="mail", about=order.about, why=why))
         except CoreError as error:
             log.error("a notice failed (%s), and the record of it: %s", why, error)  # noqa: TRY400
 

@@ -21,6 +21,8 @@ from ringwall.core.identity.required import REQUIRED
 from ringwall.core.operations.arguments import checked, recordable
 from ringwall.core.operations.declaration import Operation
 from ringwall.core.operations.listing import ListArguments
+from ringwall.events import Event
+from ringwall.events.admin import AdminRefused
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ Handler = Callable[[Actor, Any], Awaitable[Result | Results]]
 class Recorder(Protocol):
     """What operations need of the ledger."""
 
-    def record(self, kind: str, **fields: Any) -> None:
+    def record(self, event: Event) -> None:
         """Queue a record."""
         ...
 
@@ -161,11 +163,9 @@ class Operations:
     ) -> None:
         try:
             self._ledger.record(
-                "admin.refused",
-                operation=operation.name,
-                actor=actor.to_dict(),
-                asked=asked,
-                **refusal.to_dict(),
+                AdminRefused(
+                    operation=operation.name, actor=actor.to_dict(), asked=asked, **refusal.to_dict()
+                )
             )
         except StoreError as error:
             log.error("A refusal of %s could not be recorded: %s", operation.name, error)  # noqa: TRY400

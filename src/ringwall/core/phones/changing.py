@@ -17,6 +17,7 @@ from ringwall.core.phones import rows
 from ringwall.core.phones.model import PhoneEntry
 from ringwall.core.phones.moving import Phones
 from ringwall.core.phones.secrets import PhoneSecrets
+from ringwall.events.phones import BY_STATE, PhoneChanged, PhoneRemoved
 
 
 class Change:
@@ -82,7 +83,7 @@ class Changes:
             writes.append(rows.remove(phone))
             facts = _facts(phone, names)
             writes.append(
-                self._ledger.entry("phone.removed", actor=actor(phone), before=facts, after=None, why=why)
+                self._ledger.entry(PhoneRemoved(actor=actor(phone), before=facts, after=None, why=why))
             )
         return Change(writes, pairs, stored)
 
@@ -123,8 +124,8 @@ class Changes:
         before = _facts(old, names) if old is not None else None
         after = _facts(new, names)
         moved = old is None or (old.state, old.user, old.identity) != (new.state, new.user, new.identity)
-        kind = f"phone.{new.state.value}" if moved else "phone.changed"
-        return self._ledger.entry(kind, actor=actor, phone=new.mac, before=before, after=after, why=why)
+        kind = BY_STATE[new.state.value] if moved else PhoneChanged
+        return self._ledger.entry(kind(actor=actor, phone=new.mac, before=before, after=after, why=why))
 
 
 def _facts(phone: PhoneEntry, names: Mapping[int, str]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from ringwall.core.phones.secrets import PhoneSecrets
 from ringwall.core.phones.states import NotPossibleError, State
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
+from ringwall.events.phones import PhoneLoginRefused
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +281,7 @@ class PhoneService:
 
     def refused(self, phone: PhoneEntry, actor: Mapping[str, str], why: str) -> None:
         """Put a login that was refused on record."""
-        self._ledger.record("phone.login_refused", phone=phone.mac, actor=dict(actor), why=why)
+        self._ledger.record(PhoneLoginRefused(phone=phone.mac, actor=dict(actor), why=why))
 
     def _tell(self, listeners: Iterable[Listener], phones: Sequence[PhoneEntry]) -> None:
         for listener in listeners:

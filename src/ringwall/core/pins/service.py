@@ -28,6 +28,8 @@ from ringwall.core.pins import rows, rules
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.rights.service import RightsService
 from ringwall.core.store import Store
+from ringwall.events.admin import AdminPinChanged, AdminPinUnlocked, UserPinChanged
+from ringwall.events.security import Folded, PinRefused, PinsGuessed, WrongPin
 from ringwall.policy.actions import Action, Context, UserSubject
 from ringwall.policy.decide import may
 
@@ -135,7 +137,7 @@ class PinService:
         budget = self._budget(extension, user, own_phone=own_phone)
         wait = max(budget.wait(now), self._sources.wait(source, now))
         if wait > 0:
-            self._note("security.pin_refused", extension, source)
+            self._note(PinRefused(source=source, extension=extension[:16]))
             return Locked(wait)
         if self._waiting >= _MOST_WAITING:
             raise OperationError("unavailable", "Too many people sign in at once: try again in a moment.")
@@ -159,21 +161,22 @@ class PinService:
         seconds = budget.wrong(now)
         if user is not None:
             self._keep(user, budget, own_phone=own_phone)
-        self._note("security.wrong_pin", extension, source)
+        self._note(WrongPin(source=source, extension=extension[:16]))
         if seconds:
             self._ledger.record(
-                "security.pins_guessed",
-                extension=extension[:16],
-                known=user is not None,
-                source=source,
-                own_phone=own_phone,
-                tries=MOST,
-                locked_seconds=seconds,
+                PinsGuessed(
+                    extension=extension[:16],
+                    known=user is not None,
+                    source=source,
+                    own_phone=own_phone,
+                    tries=MOST,
+                    locked_seconds=seconds,
+                )
             )
             for listener in self.on_locked if user is not None else ():
                 listener(extension, seconds)
         elif self._sources.wait(source, now) > 0:
-            self._ledger.record("security.pins_guessed", source=source, tries=MOST, locked_seconds=0)
+            self._ledger.record(PinsGuessed(source=source, tries=MOST, locked_seconds=0))
         await self._sleep(self._sources.pause(source, now))
         return Wrong()
 
@@ -198,10 +201,10 @@ class PinService:
     def _keep(self, user: UserEntry, budget: AttemptBudget, *, own_phone: bool) -> None:
         self._store.submit(*rows.tries_write(user.id, budget, own_phone=own_phone))
 
-    def _note(self, kind: str, extension: str, source: str) -> None:
+    def _note(self, tried: Folded) -> None:
         now = time.monotonic()
         self._watch.sweep(now)
-        self._watch.note(kind, source, now, extension=extension[:16])
+        self._watch.note(tried, now)
 
     def _digest(self, pin: str) -> str:
         return hmac.digest(self._key, pin.encode("utf-8", "replace"), "sha256").hex()
@@ -250,11 +253,12 @@ class PinService:
         user = self._directory.user(extension)
         before = self.state(extension)
         record = self._ledger.entry(
-            "admin.pin.unlocked",
-            actor=actor.to_dict(),
-            extension=extension,
-            wrong_tries=before.wrong_tries,
-            locked_until=before.locked_until,
+            AdminPinUnlocked(
+                actor=actor.to_dict(),
+                extension=extension,
+                wrong_tries=before.wrong_tries,
+                locked_until=before.locked_until,
+            )
         )
         fresh = {own: AttemptBudget() for own in (False, True)}
         writes = [rows.tries_write(user.id, budget, own_phone=own) for own, budget in fresh.items()]
@@ -293,9 +297,9 @@ class PinService:
             if self._directory.user(user.extension).id != user.id or self._pins.get(user.id) != old:
                 raise OperationError("conflict", "The PIN was changed by somebody else just now.", "pin")
             new = rows.Pin(hashed, self._clock(), must_change, known[: rules.REMEMBERED])
-            kind = "admin.pin.changed" if actor["kind"] != "user" else "user.pin.changed"
+            kind = AdminPinChanged if actor["kind"] != "user" else UserPinChanged
             record = self._ledger.entry(
-                kind, actor=actor, extension=user.extension, first=old is None, must_change=must_change
+                kind(actor=actor, extension=user.extension, first=old is None, must_change=must_change)
             )
             await self._store.commit([rows.pin_write(user.id, new), record])
             self._pins[user.id] = new

@@ -27,6 +27,8 @@ from ringwall.core.lockout.gate import Attempt, Lockout
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.registrar.watch import SecurityWatch
 from ringwall.core.store.schema import Write
+from ringwall.events.registrations import RegistrationRefused
+from ringwall.events.security import BadCredentials, ForeignFrom, ReplayedNonce, WrongCredentials
 from ringwall.sip.digest import Challenge as DigestChallenge
 from ringwall.sip.digest import Credentials, NonceCheck, NonceKeeper, parse_authorization
 from ringwall.sip.errors import ParseError
@@ -149,7 +151,7 @@ class Authenticator:
         try:
             credentials = parse_authorization(value)
         except ParseError as error:
-            self._watch.note("security.bad_credentials", flow.source, now, why=error.reason)
+            self._watch.note(BadCredentials(source=flow.source, why=error.reason), now)
             return Refusal(400, "Bad Authorization", error.reason)
         device = self._directory.snapshot.by_device.get(credentials.username)
         legacy = device is not None and device.legacy and device.ha1_md5 is not None
@@ -174,17 +176,13 @@ class Authenticator:
         fresh = self._nonces.check(credentials.nonce, credentials.nc, now)
         if credentials.realm != self._domain or not _same_target(credentials.uri, request.uri):
             self._watch.note(
-                "security.wrong_credentials",
-                flow.source,
-                now,
-                device=device.username,
-                why="other realm or target",
+                WrongCredentials(source=flow.source, device=device.username, why="other realm or target"), now
             )
             return self._challenge(now)
         if fresh is not NonceCheck.OK:
             if fresh is NonceCheck.REPLAYED:
                 self._watch.note(
-                    "security.replayed_nonce", flow.source, now, device=device.username, method=request.method
+                    ReplayedNonce(source=flow.source, device=device.username, method=request.method), now
                 )
             return self._challenge(now, stale=True)
         self._write(self._lockout.learn(attempt))
@@ -207,14 +205,9 @@ class Authenticator:
     def _note_wrong(
         self, request: Request, flow: Flow, credentials: Credentials, now: float, why: str
     ) -> None:
-        self._watch.note(
-            "registration.refused" if request.method == "REGISTER" else "security.wrong_credentials",
-            flow.source,
-            now,
-            device=credentials.username[:64],
-            method=request.method,
-            why=why,
-        )
+        kind = RegistrationRefused if request.method == "REGISTER" else WrongCredentials
+        device = credentials.username[:64]
+        self._watch.note(kind(source=flow.source, device=device, method=request.method, why=why), now)
 
     def device_gone(self, device_id: int) -> None:
         """The device is in the directory no more: nobody needs to know where it was."""
@@ -253,12 +246,13 @@ class Authenticator:
         if uri.user == device.extension and uri.host.lower() == self._domain:
             return device
         self._watch.note(
-            "security.foreign_from",
-            flow.source,
+            ForeignFrom(
+                source=flow.source,
+                device=device.username,
+                claimed=f"{uri.user}@{uri.host}"[:128],
+                method=request.method,
+            ),
             now,
-            device=device.username,
-            claimed=f"{uri.user}@{uri.host}"[:128],
-            method=request.method,
         )
         return Refusal(
             403, "From Is Not Yours", "the From of the request is not the user of the device that sent it"

@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 from ringwall.core.errors import EdgeError
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.events import UNSAID
+from ringwall.events.security import SpokenInClear
 
 ASK_SECONDS: Final = 5.0
 WINDOW_S: Final = 60.0
@@ -68,8 +70,8 @@ class ClearTextWatch:
         if not isinstance(source, str) or door not in _DOORS or not isinstance(times, int) or times < 1:
             return
         there = devices.get(source, set())
-        named = {"device": next(iter(there))} if len(there) == 1 else {}
-        self._watch.note("security.clear_text", source[:64], now, times, door=door, **named)
+        device = next(iter(there)) if len(there) == 1 else UNSAID
+        self._watch.note(SpokenInClear(source=source[:64], door=door, device=device), now, times)
 
     def _devices(self) -> dict[str, set[str]]:
         """The devices that are signed in, by the address that they have signed in from."""

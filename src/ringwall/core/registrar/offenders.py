@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.events import Record
+from ringwall.events.security import BanSpared, MalformedMessage, SourceBanned
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class Offenders:
 
     def __init__(
         self,
-        record: Callable[..., None],
+        record: Record,
         ban: Ban,
         spares: Callable[[str], str],
         own: frozenset[str] = frozenset(),
@@ -71,7 +73,7 @@ class Offenders:
 
     def note(self, source: str, why: str, now: float, times: int = 1) -> None:
         """Take `times` offences of a source: an address, or "trunk 3". `now` is monotonic seconds."""
-        self._watch.note("security.malformed_message", source, now, times, why=why[:_LONGEST_WHY])
+        self._watch.note(MalformedMessage(source=source, why=why[:_LONGEST_WHY]), now, times)
         count = self._counts.get(source)
         if count is None or now >= count.ends_at:
             count = self._counts[source] = _Count(now + WINDOW_S)
@@ -110,7 +112,7 @@ class Offenders:
         if len(self._strikes) > MOST_SOURCES:
             self._strikes.popitem(last=False)
         if spared:
-            self._watch.note("security.ban_spared", source, now, why=spared)
+            self._watch.note(BanSpared(source=source, why=spared), now)
             return
         seconds = min(BAN_S * 2**strikes.number, LONGEST_BAN_S)
         task = asyncio.get_running_loop().create_task(self._ask(source, seconds, strikes))
@@ -124,6 +126,6 @@ class Offenders:
             log.warning("%s could not be banned: %s", source, error)
         else:
             strikes.number = min(strikes.number + 1, 10)
-            self._record("security.source_banned", source=source, seconds=seconds, reason=reason)
+            self._record(SourceBanned(source=source, seconds=seconds, reason=reason))
         finally:
             del self._asked[source]

@@ -11,6 +11,8 @@ from ringwall.core.registrar.authenticator import Authenticator, Challenge, Refu
 from ringwall.core.registrar.bindings import Binding, Bindings
 from ringwall.core.registrar.flows import DEVICE_HEADER, Flow
 from ringwall.core.store.schema import binding_delete, binding_upsert
+from ringwall.events import Record
+from ringwall.events.registrations import RegistrationAdded, RegistrationEnded
 from ringwall.infra.settings import Sip
 from ringwall.sip.errors import ParseError
 from ringwall.sip.headers import NameAddr
@@ -38,7 +40,7 @@ class Registrar:
         authenticator: Authenticator,
         bindings: Bindings,
         store: Writes,
-        record: Callable[..., None],
+        record: Record,
     ) -> None:
         self._settings = settings
         self._domain = domain.lower()
@@ -151,12 +153,13 @@ class Registrar:
             self._forget_flow(old)
         if old is None or old.flow != binding.flow:
             self._record(
-                "registration.added",
-                device=binding.username,
-                extension=binding.extension,
-                source=binding.flow.peer,
-                transport=binding.flow.transport,
-                user_agent=binding.user_agent,
+                RegistrationAdded(
+                    device=binding.username,
+                    extension=binding.extension,
+                    source=binding.flow.peer,
+                    transport=binding.flow.transport,
+                    user_agent=binding.user_agent,
+                )
             )
             for listener in self.on_return:
                 listener(binding)
@@ -271,11 +274,9 @@ class Registrar:
         self._delete(binding)
         self._forget_flow(binding)
         self._record(
-            "registration.ended",
-            device=binding.username,
-            extension=binding.extension,
-            source=binding.flow.peer,
-            why=why,
+            RegistrationEnded(
+                device=binding.username, extension=binding.extension, source=binding.flow.peer, why=why
+            )
         )
 
     def _forget_flow(self, binding: Binding) -> None:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from ringwall.events.calls import CallDenied, CallEnded, CallRefused
+
 Report = Literal["authcodes", "calls", "denied"]
 
 # The kinds of records that each report is made of.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "calls": ("call.ended",),
-    "denied": ("call.denied", "call.refused"),
-    "authcodes": ("call.ended", "call.denied"),
+    "calls": (CallEnded.kind,),
+    "denied": (CallDenied.kind, CallRefused.kind),
+    "authcodes": (CallEnded.kind, CallDenied.kind),
 }
 
 

@@ -23,6 +23,8 @@ from ringwall.core.rights.kinds import Kind
 from ringwall.core.rights.model import CODE_GROUP, FIXED, LASTING, Book, Entry, check_unused
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.store import Store
+from ringwall.events.admin import Changed
+from ringwall.events.rights import BY_THING
 from ringwall.policy import PolicyError, PolicySnapshot, Use
 from ringwall.policy.codes import tidy
 
@@ -126,7 +128,7 @@ class RightsService:
             check_unused(self.book, kind, key, self._directory.snapshot, others)
             after = self.book.without(kind, key)
             snapshot = self._compiled(after, self._directory.snapshot)
-            record = self._record(f"admin.{kind.record}.removed", actor, _told(entry), None)
+            record = self._record(BY_THING[kind.record].removed, actor, _told(entry), None)
             await self._store.commit([rows.remove(entry), record])
             self._swap(after, snapshot)
             return entry
@@ -150,7 +152,7 @@ class RightsService:
             [
                 *map(rows.add, added),
                 *map(rows.change, changed),
-                *(self._record(f"admin.{kind.record}.added", actor, None, _told(one)) for one in added),
+                *(self._record(BY_THING[kind.record].added, actor, None, _told(one)) for one in added),
                 *(self._change_record(actor, before[one.key], one) for one in changed),
             ]
         )
@@ -303,12 +305,12 @@ class RightsService:
             before[f"{kind.secret}_set"] = old.sealed is not None
             after[f"{kind.secret}_set"] = new.sealed is not None
             after[f"{kind.secret}_changed"] = True
-        return self._record(f"admin.{kind.record}.changed", actor, key | before, key | after)
+        return self._record(BY_THING[kind.record].changed, actor, key | before, key | after)
 
     def _record(
-        self, kind: str, actor: Actor, before: dict[str, Any] | None, after: dict[str, Any] | None
+        self, kind: type[Changed], actor: Actor, before: dict[str, Any] | None, after: dict[str, Any] | None
     ) -> tuple[Any, dict[str, Any]]:
-        return self._ledger.entry(kind, actor=actor.to_dict(), before=before, after=after)
+        return self._ledger.entry(kind(actor=actor.to_dict(), before=before, after=after))
 
 
 def _told(entry: Entry) -> dict[str, Any]:

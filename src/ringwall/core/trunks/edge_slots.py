@@ -10,11 +10,13 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, Final, Protocol
 
 from ringwall.core.errors import EdgeError, EdgeRefused, EdgeUnavailable
 from ringwall.core.trunks.trunks import SLOTS, Trunks
+from ringwall.events import Record
+from ringwall.events.trunks import TrunkDown, TrunkUp
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ class Control(Protocol):
 class EdgeSlots:
     """Keeps the edge's trunks as they are here."""
 
-    def __init__(self, trunks: Trunks, control: Control, record: Callable[..., None]) -> None:
+    def __init__(self, trunks: Trunks, control: Control, record: Record) -> None:
         self._trunks = trunks
         self._control = control
         self._record = record
@@ -138,4 +140,5 @@ class EdgeSlots:
     def _note(self, trunk: str, *, up: bool, connection: str = "") -> None:
         first = self._trunks.states[trunk].up is None
         if self._trunks.note(trunk, time.time(), up=up, connection=connection) and not (first and up):
-            self._record("trunk.up" if up else "trunk.down", trunk=trunk, why=connection)
+            kind = TrunkUp if up else TrunkDown
+            self._record(kind(trunk=trunk, why=connection))

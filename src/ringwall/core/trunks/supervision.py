@@ -15,6 +15,8 @@ from typing import Final
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks import login
 from ringwall.core.trunks.trunks import Trunks, TrunkState
+from ringwall.events import Record
+from ringwall.events.trunks import TrunkDown, TrunkNotRegistered, TrunkRegistered, TrunkUp
 from ringwall.sip.errors import ParseError
 from ringwall.sip.headers import NameAddr
 from ringwall.sip.message import Headers, Request, Response
@@ -39,7 +41,7 @@ class Supervision:
         trunks: Trunks,
         password: Callable[[str], str | None],
         errand: Errand,
-        record: Callable[..., None],
+        record: Record,
         *,
         contact: str,
         product: str,
@@ -174,7 +176,8 @@ class Supervision:
     def _note(self, line: TrunkLine, *, up: bool, why: str) -> None:
         first = self._trunks.states[line.id].up is None
         if self._trunks.note(line.id, time.time(), up=up, why=why) and not (first and up):
-            self._record("trunk.up" if up else "trunk.down", trunk=line.id, why="" if up else why)
+            kind = TrunkUp if up else TrunkDown
+            self._record(kind(trunk=line.id, why="" if up else why))
 
     def _registered(self, line: TrunkLine, _request: Request, response: Response) -> None:
         state = self._trunks.states[line.id]
@@ -196,8 +199,8 @@ class Supervision:
         news = state.registered is not registered or (not registered and state.registration != why)
         state.registered, state.registration = registered, why
         if news:
-            kind = "trunk.registered" if registered else "trunk.not_registered"
-            self._record(kind, trunk=line.id, why="" if registered else why)
+            kind = TrunkRegistered if registered else TrunkNotRegistered
+            self._record(kind(trunk=line.id, why="" if registered else why))
 
 
 def granted(response: Response, asked: int) -> int:

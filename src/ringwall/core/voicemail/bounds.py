@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 from ringwall.core.errors import CoreError
 from ringwall.core.voicemail.vault import BYTES_PER_SECOND
+from ringwall.events import Record
+from ringwall.events.voicemail import VoicemailDiskFull
 
 MIB: Final = 1024 * 1024
 
@@ -41,7 +43,7 @@ class Budget:
     """Counts the bytes of recordings, those that are there and those that are being made."""
 
     def __init__(
-        self, bounds: Bounds, used: int, note: Callable[..., None], clock: Callable[[], float] = time.time
+        self, bounds: Bounds, used: int, note: Record, clock: Callable[[], float] = time.time
     ) -> None:
         self.bounds = bounds
         self.used = used
@@ -71,8 +73,7 @@ class Budget:
         now = self._clock()
         if now >= self._told_at + 60:
             self._told_at = now
-            facts = {"used": self.used, "budget": self.bounds.disk_bytes, "free": free}
-            self._note("voicemail.disk_full", **facts)
+            self._note(VoicemailDiskFull(used=self.used, budget=self.bounds.disk_bytes, free=free))
         return NoRoom(
             "disk",
             "There is no room on the disk for another message: delete some, or raise disk_megabytes in"

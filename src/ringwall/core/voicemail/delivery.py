@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from ringwall.core.directory import UserEntry
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import Folder, MailboxSettings, Message, Recording
+from ringwall.events.voicemail import VoicemailMessageSent
 
 T = TypeVar("T")
 
@@ -75,12 +76,13 @@ async def send(mailboxes: Mailboxes, sender: UserEntry, to: Iterable[UserEntry],
     if not messages:
         return Sent(0, tuple(full))
     record = records.entry(
-        "voicemail.message_sent",
-        sender=sender.extension,
-        mailboxes=len(messages),
-        full=full[:20],
-        broadcast=letter.broadcast,
-        seconds=round(letter.seconds, 1),
+        VoicemailMessageSent(
+            sender=sender.extension,
+            mailboxes=len(messages),
+            full=tuple(full[:20]),
+            broadcast=letter.broadcast,
+            seconds=round(letter.seconds, 1),
+        )
     )
     try:
         await records.change(put=[*letter.made, *messages], records=[record])

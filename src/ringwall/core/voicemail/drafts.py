@@ -18,6 +18,7 @@ from ringwall.core.voicemail.events import What
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import Folder, Message, Recording
 from ringwall.core.voicemail.room import Room
+from ringwall.events.voicemail import VoicemailMailboxFull, VoicemailMessageLeft
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Drafts:
             raise NoRoom("no mailbox", f"There is no mailbox {extension}.")
         kept = mailboxes.counts(user.id).kept
         if not mailboxes.rights.may_keep(extension, kept):
-            self._records.note("voicemail.mailbox_full", mailbox=extension, messages=kept)
+            self._records.note(VoicemailMailboxFull(mailbox=extension, messages=kept))
             mailboxes.tell(What.FULL, extension)
             raise NoRoom("full", f"The mailbox {extension} is full.")
         now = mailboxes.clock()
@@ -142,14 +143,15 @@ class Drafts:
             return None
         message = replace(draft, folder=Folder.NEW, seconds=measured.seconds)
         record = self._records.entry(
-            "voicemail.message_left",
-            mailbox=mailboxes.extension_of(draft.user_id),
-            sender=message.sender or message.number or None,
-            outside=not message.sender,
-            seconds=round(message.seconds, 1),
-            urgent=message.urgent,
-            private=message.private,
-            recovered=recovered,
+            VoicemailMessageLeft(
+                mailbox=mailboxes.extension_of(draft.user_id),
+                sender=message.sender or message.number or None,
+                outside=not message.sender,
+                seconds=round(message.seconds, 1),
+                urgent=message.urgent,
+                private=message.private,
+                recovered=recovered,
+            )
         )
         await self._records.change(put=[measured, message], records=[record])
         mailboxes.budget.keep(recording.name, measured.size)

@@ -13,6 +13,7 @@ from ringwall.core.directory import DirectoryService, UserEntry
 from ringwall.core.errors import OperationError
 from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import MOST_LISTS, MOST_MEMBERS, MOST_SYSTEM_LISTS, MailList
+from ringwall.events.voicemail import VoicemailListChanged, VoicemailListRemoved
 
 
 class Lists:
@@ -53,13 +54,14 @@ class Lists:
         if after == old:
             return after
         record = self._records.entry(
-            "voicemail.list_changed",
-            owner=owner.extension if owner is not None else None,
-            number=number,
-            actor=dict(actor),
-            name=after.name,
-            added=self._told(set(after.members) - set(base.members)),
-            removed=self._told(set(base.members) - set(after.members)),
+            VoicemailListChanged(
+                owner=owner.extension if owner is not None else None,
+                number=number,
+                actor=dict(actor),
+                name=after.name,
+                added=self._told(set(after.members) - set(base.members)),
+                removed=self._told(set(base.members) - set(after.members)),
+            )
         )
         await self._records.change(put=[after], records=[record])
         self._owned.lists[after.id] = after
@@ -71,10 +73,9 @@ class Lists:
         if old is None:
             raise OperationError("not_found", "There is no list with this number.", "number")
         record = self._records.entry(
-            "voicemail.list_removed",
-            owner=owner.extension if owner is not None else None,
-            number=number,
-            actor=dict(actor),
+            VoicemailListRemoved(
+                owner=owner.extension if owner is not None else None, number=number, actor=dict(actor)
+            )
         )
         await self._records.change(drop=[old], records=[record])
         self._owned.lists.pop(old.id, None)
@@ -97,5 +98,5 @@ class Lists:
             raise OperationError("invalid", f"members: a list has at most {MOST_MEMBERS}.", "members")
         return tuple(found)
 
-    def _told(self, ids: Iterable[int]) -> list[str]:
-        return sorted(filter(None, map(self._mailboxes.extension_of, ids)))[:100]
+    def _told(self, ids: Iterable[int]) -> tuple[str, ...]:
+        return tuple(sorted(filter(None, map(self._mailboxes.extension_of, ids)))[:100])

@@ -21,6 +21,7 @@ from ringwall.core.voicemail.mailboxes import Mailboxes
 from ringwall.core.voicemail.model import Counts, MailFor, Message
 from ringwall.core.voicemail.preferences import Preferences
 from ringwall.core.voicemail.records import Alarm, Row
+from ringwall.events.voicemail import VoicemailNoticeDenied
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class Notices:
             return False
         why = None if step.by_mail else self._mailboxes.rights.why_not_notify(extension, step.to)
         if why is not None:
-            self._mailboxes.records.note("voicemail.notice_denied", mailbox=extension, why=why)
+            self._mailboxes.records.note(VoicemailNoticeDenied(mailbox=extension, why=why))
         return why is None
 
     async def _store(self) -> None:

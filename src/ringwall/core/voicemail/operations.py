@@ -24,6 +24,7 @@ from ringwall.core.voicemail.schema import (
     VoiceMailState,
 )
 from ringwall.core.voicemail.service import VoiceMail
+from ringwall.events.voicemail import AdminMailboxEmptied
 
 VOICE_MAIL: Final = Topic(
     "Voice mail", "Mailboxes and their settings; their messages are their owners' alone."
@@ -209,7 +210,7 @@ def _register_mailboxes(operations: Operations, voice_mail: VoiceMail) -> None:
             going = [one for one in box.messages.values() if one.folder is not Folder.DRAFT]
             removed = await mailboxes.purge(going)
         mailboxes.records.note(
-            "admin.mailbox.emptied", actor=actor.to_dict(), mailbox=args.extension, messages=removed
+            AdminMailboxEmptied(actor=actor.to_dict(), mailbox=args.extension, messages=removed)
         )
         await house.room.sweep()
         return Emptied(extension=args.extension, removed=removed)

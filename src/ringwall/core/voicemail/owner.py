@@ -24,6 +24,7 @@ from ringwall.core.voicemail.schema import (
     SettingsShown,
     StepValue,
 )
+from ringwall.events.voicemail import VoicemailGivenOut
 
 
 def mailbox_of(house: House, extension: str) -> UserEntry:
@@ -140,7 +141,7 @@ async def sound(
         if wanted.heard_at is None:
             await house.mailboxes.hear(box, wanted)
     house.mailboxes.records.note(
-        "voicemail.given_out", mailbox=user.extension, message=message_id, actor=dict(actor)
+        VoicemailGivenOut(mailbox=user.extension, message=message_id, actor=dict(actor))
     )
     sounds = [house.mailboxes.vault.sound(recording) for recording in recordings]
     first = await anext(sounds[0], b"")

@@ -29,6 +29,13 @@ from ringwall.core.voicemail.model import (
 )
 from ringwall.core.voicemail.records import Greeting, Kept
 from ringwall.core.voicemail.records import Profile as PutProfile
+from ringwall.events.voicemail import (
+    VoicemailChangeDenied,
+    VoicemailGreetingRecorded,
+    VoicemailGreetingRemoved,
+    VoicemailProfileChanged,
+    VoicemailSettingsChanged,
+)
 from ringwall.policy import Action
 
 # What an owner may change without a right: it concerns nobody's call.
@@ -53,12 +60,9 @@ class Preferences:
         if why is None:
             return
         self._records.note(
-            "voicemail.change_denied",
-            mailbox=user.extension,
-            setting=setting,
-            action=action.value,
-            why=why,
-            actor=dict(actor),
+            VoicemailChangeDenied(
+                mailbox=user.extension, setting=setting, action=action.value, why=why, actor=dict(actor)
+            )
         )
         raise OperationError("refused", f"{setting} cannot be changed by its owner: {why}.", setting)
 
@@ -91,11 +95,12 @@ class Preferences:
             return after
         changed = {name for name in given if getattr(before, name) != getattr(after, name)}
         record = self._records.entry(
-            "voicemail.settings_changed",
-            mailbox=user.extension,
-            actor=dict(actor),
-            before={name: getattr(before, name) for name in sorted(changed)},
-            after={name: getattr(after, name) for name in sorted(changed)},
+            VoicemailSettingsChanged(
+                mailbox=user.extension,
+                actor=dict(actor),
+                before={name: getattr(before, name) for name in sorted(changed)},
+                after={name: getattr(after, name) for name in sorted(changed)},
+            )
         )
         await self._records.change(put=[Kept(user.id, after)], records=[record])
         self._owned.settings[user.id] = after
@@ -147,7 +152,7 @@ class Preferences:
         greeting = Greeting(user.id, kind, recording.name)
         settings = replace(self.of(user), temporary=True) if kind == TEMPORARY else self.of(user)
         record = self._records.entry(
-            "voicemail.greeting_recorded", mailbox=user.extension, greeting=kind, seconds=recording.seconds
+            VoicemailGreetingRecorded(mailbox=user.extension, greeting=kind, seconds=recording.seconds)
         )
         await self._records.change(put=[recording, greeting, Kept(user.id, settings)], records=[record])
         self._mailboxes.budget.keep(recording.name, recording.size)
@@ -160,7 +165,7 @@ class Preferences:
         if name is None:
             return False
         settings = replace(self.of(user), temporary=False) if kind == TEMPORARY else self.of(user)
-        record = self._records.entry("voicemail.greeting_removed", mailbox=user.extension, greeting=kind)
+        record = self._records.entry(VoicemailGreetingRemoved(mailbox=user.extension, greeting=kind))
         await self._records.change(
             drop=[Greeting(user.id, kind, name)], put=[Kept(user.id, settings)], records=[record]
         )
@@ -194,11 +199,9 @@ class Preferences:
             self._check_step(user, step)
         row = PutProfile(user.id, number, profile.to_value() if profile is not None else {})
         record = self._records.entry(
-            "voicemail.profile_changed",
-            mailbox=user.extension,
-            number=number,
-            actor=dict(actor),
-            after=row.value or None,
+            VoicemailProfileChanged(
+                mailbox=user.extension, number=number, actor=dict(actor), after=row.value or None
+            )
         )
         if profile is None:
             await self._records.change(drop=[row], records=[record])

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ringwall.core.store.grouping import Statement
 from ringwall.core.voicemail.model import Counts, Folder, MailboxSettings, MailList, Message, Recording
+from ringwall.events import Event
 
 Record = tuple[Statement, dict[str, Any]]
 
@@ -120,10 +121,10 @@ class Records(Protocol):
         """Drop and put these values, in this order, with their records; all or none."""
         ...
 
-    def entry(self, kind: str, **facts: Any) -> Record:
+    def entry(self, event: Event) -> Record:
         """Return a record of the ledger for `change`."""
         ...
 
-    def note(self, kind: str, **facts: Any) -> None:
+    def note(self, event: Event) -> None:
         """Queue a record that stands for itself."""
         ...

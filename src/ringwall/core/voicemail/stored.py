@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from ringwall.core.ledger import Ledger
 from ringwall.core.store import Store
 from ringwall.core.voicemail import rows
 from ringwall.core.voicemail.model import Folder, Message, Recording
 from ringwall.core.voicemail.records import Owned, Record, Row
+from ringwall.events import Event
 
 _MANY: Final = 200  # rows that are made ready elsewhere than on the event loop
 
@@ -61,10 +62,10 @@ class StoredRecords:
         writes = await asyncio.to_thread(rows.put, wanted) if many else rows.put(wanted)
         await self._store.commit([*(rows.drop(row) for row in drop), *writes, *records])
 
-    def entry(self, kind: str, **facts: Any) -> Record:
+    def entry(self, event: Event) -> Record:
         """Return a record of the ledger for `change`."""
-        return self._ledger.entry(kind, **facts)
+        return self._ledger.entry(event)
 
-    def note(self, kind: str, **facts: Any) -> None:
+    def note(self, event: Event) -> None:
         """Queue a record that stands for itself."""
-        self._ledger.record(kind, **facts)
+        self._ledger.record(event)

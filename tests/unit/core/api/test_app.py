@@ -24,6 +24,7 @@ from ringwall.core.lockout.gate import ADMINISTRATOR_LIMITS
 from ringwall.core.operations import Operations
 from support.accounts import PASSWORD, put_account
 from support.core_data import REALM
+from support.events import Made
 from support.operations import CALL, offer, offer_the_rest
 
 SOURCE = "203.0.113.7"
@@ -89,7 +90,7 @@ async def admin(app, stranger):
 
 
 async def _records(core, kind):
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     return [record["body"] for record in await core.ledger.tail(0, 1000, kind)]
 
 

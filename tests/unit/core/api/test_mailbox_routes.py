@@ -18,6 +18,7 @@ from ringwall.core.voicemail.opening import Ground, open_voice_mail
 from ringwall.infra.voicemail_settings import VoiceMail as Settings
 from support.accounts import PASSWORD, put_account
 from support.core_data import ADMIN, open_rights
+from support.events import Made
 from support.voicemail.rig import Clock, Files, inside
 
 pytestmark = pytest.mark.req("V2")
@@ -95,7 +96,7 @@ async def test_the_owner_sees_and_hears_what_is_in_the_mailbox(house):
         assert (await owner.get(f"/api/mailbox/messages/{first.id}")).json()["heard_at"]
         mailbox = (await owner.get("/api/mailbox")).json()
         assert (mailbox["new"], mailbox["new_urgent"], mailbox["extension"]) == (2, 1, "201")
-    await house.core.ledger.record_durably("system.test")
+    await house.core.ledger.record_durably(Made("system.test"))
     (record,) = await house.core.ledger.tail(0, 100, "voicemail.given_out")
     assert record["body"]["message"] == first.id
     assert record["body"]["actor"] == {"kind": "user", "name": "201", "source": f"web:{SOURCE}"}
@@ -215,7 +216,7 @@ async def test_an_owner_without_the_right_changes_neither_mode_nor_call_handling
         await staff(house, change_mode=False)
         refused = await owner.patch("/api/mailbox", json={"mode": "standard"})
         assert (refused.status_code, refused.json()["error"]["field"]) == (403, "mode")
-    await house.core.ledger.record_durably("system.stopped")  # behind what is queued
+    await house.core.ledger.record_durably(Made("system.stopped"))  # behind what is queued
     denied = [each["body"] for each in await house.core.ledger.tail(0, 1000, "voicemail.change_denied")]
     assert [each["setting"] for each in denied] == [
         "takes_calls",

@@ -14,6 +14,7 @@ from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.operations import Actor, Operation, Topic
 from support.accounts import PASSWORD, put_account
 from support.core_data import ADMIN, REALM
+from support.events import Made
 from support.operations import offer
 
 pytestmark = pytest.mark.req("I2")
@@ -66,7 +67,7 @@ class House:
         return self.client(answer.json()["token"])
 
     async def records(self, kind):
-        await self.core.ledger.record_durably("system.test")
+        await self.core.ledger.record_durably(Made("system.test"))
         return [record["body"] for record in await self.core.ledger.tail(0, 1000, kind)]
 
 

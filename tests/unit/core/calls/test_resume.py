@@ -7,6 +7,7 @@ import pytest
 from ringwall.core.calls.media.descriptions import AES_CM
 from ringwall.core.calls.model.call import Call
 from support.calls.world import World
+from support.events import Made
 
 
 @pytest.mark.req("R1")
@@ -158,11 +159,11 @@ def test_a_new_process_that_finds_the_edge_late_ends_no_call(world: World) -> No
 async def test_the_use_of_the_last_day_is_found_in_the_ledger(core) -> None:
     from ringwall.core.calls.resume import load_use
 
-    core.ledger.record("call.ended", call="old", ended=100.0, grants=[{}])
-    core.ledger.record("call.ended", call="inside", ended=300.0)
-    core.ledger.record("call.refused", call="no", ended=300.0, grants=[{}])
+    core.ledger.record(Made("call.ended", call="old", ended=100.0, grants=[{}]))
+    core.ledger.record(Made("call.ended", call="inside", ended=300.0))
+    core.ledger.record(Made("call.refused", call="no", ended=300.0, grants=[{}]))
     for number in range(3):
-        core.ledger.record("call.ended", call=f"c{number}", ended=300.0 + number, grants=[{}])
-    await core.ledger.record_durably("system.test")
+        core.ledger.record(Made("call.ended", call=f"c{number}", ended=300.0 + number, grants=[{}]))
+    await core.ledger.record_durably(Made("system.test"))
     found = await core.store.read(lambda connection: load_use(connection, 200.0))
     assert [body["call"] for body in found] == ["c0", "c1", "c2"]

@@ -16,6 +16,7 @@ from ringwall.core.errors import OperationError, StoreError
 from ringwall.core.operations import Operations
 from ringwall.core.store import Store, schema
 from support.core_data import ADMIN, REALM, open_core
+from support.events import Made
 
 LEAST = {
     "group": "least-privileged",
@@ -294,7 +295,7 @@ async def test_the_operations_of_the_directory(core):
     for name, args in (("user.show", {"extension": "201"}), ("user.remove", {"extension": "201"})):
         with pytest.raises(OperationError, match="no user"):
             await run(name, **args)
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     refused = [body for kind, body in await _records(core) if kind == "admin.refused"]
     assert [body["operation"] for body in refused] == ["user.remove"]
     assert told["password"] not in json.dumps(await _records(core))

@@ -13,6 +13,7 @@ from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.operations import Operations
 from ringwall.infra.firmware import FirmwareError
 from support.core_data import ADMIN
+from support.events import Made
 from support.firmware import signed
 
 PATH = "ringwall/reference/1.0.0/reference.rwi"
@@ -21,7 +22,7 @@ NEXT = "ringwall/reference/1.1.0/reference.rwi"
 
 async def records(core, kind: str = "") -> list[dict]:
     """What is on record, all of it or of one kind."""
-    await core.ledger.record_durably("system.test")  # what was queued before is on the disk then
+    await core.ledger.record_durably(Made("system.test"))  # what was queued before is on the disk then
     found = await core.ledger.tail(0, 1000)
     return [record for record in found if kind in ("", record["kind"]) and record["kind"] != "system.test"]
 

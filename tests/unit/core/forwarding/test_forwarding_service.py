@@ -9,6 +9,7 @@ from ringwall.core.forwarding.service import ForwardingService
 from ringwall.core.operations import Operations
 from ringwall.core.rights import kinds
 from support.core_data import ADMIN, open_rights
+from support.events import Made
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ async def test_a_destination_that_its_owner_may_not_forward_to_is_not_stored(
         await run("forwarding.set", extension=extension, always=number)
     assert refused.value.code == code
     assert await run("forwarding.list") == []
-    await core.ledger.record_durably("system.test")  # what was queued before is on the disk then
+    await core.ledger.record_durably(Made("system.test"))  # what was queued before is on the disk then
     assert await core.ledger.tail(0, 1000, "admin.refused")
 
 

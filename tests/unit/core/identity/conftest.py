@@ -4,6 +4,7 @@ import pytest
 
 from ringwall.core.identity import sign_in
 from support.accounts import put_account
+from support.events import Made
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def records(core):
     """What the ledger has of a kind."""
 
     async def told(kind):
-        await core.ledger.record_durably("system.test")
+        await core.ledger.record_durably(Made("system.test"))
         return [record["body"] for record in await core.ledger.tail(0, 1000, kind)]
 
     return told

@@ -7,6 +7,7 @@ from ringwall.core.identity.errors import NotSignedInError
 from ringwall.core.identity.permissions import Role
 from ringwall.core.identity.sessions import TERMS, Holder, Sessions, Subject
 from support.core_data import ADMIN
+from support.events import Made
 
 pytestmark = pytest.mark.req("I1")
 
@@ -38,7 +39,7 @@ def is_good(sessions, token, holder=Holder.USER):
 
 
 async def rows(core):
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     return await core.store.read(lambda connection: connection.execute(tables.sessions.select()).all())
 
 

@@ -13,6 +13,7 @@ from ringwall.core.ledger.chain import make_key
 from ringwall.core.operations import Operations
 from ringwall.core.store import Store
 from support.core_data import ADMIN, open_core
+from support.events import Made
 
 pytestmark = pytest.mark.req("I2")
 
@@ -27,12 +28,12 @@ def _tamper(core, *statements):
 async def test_the_chain_is_the_order_of_recording(core):
     async def lane(number):
         for step in range(20):
-            core.ledger.record("call.ended", lane=number, step=step)
+            core.ledger.record(Made("call.ended", lane=number, step=step))
             if step % 5 == 0:
-                await core.ledger.record_durably("call.refused", lane=number, step=step)
+                await core.ledger.record_durably(Made("call.refused", lane=number, step=step))
 
     await asyncio.gather(*(lane(number) for number in range(5)))
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     records = await core.ledger.tail(0, 1000)
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     assert [record["at"] for record in records] == sorted(record["at"] for record in records)
@@ -45,15 +46,15 @@ async def test_the_chain_is_the_order_of_recording(core):
 async def test_checkpoints_are_left_behind_at_their_distance(core, monkeypatch):
     monkeypatch.setattr(chain, "CHECKPOINT_RECORDS", 10)
     for _ in range(35):
-        await core.ledger.record_durably("call.ended")
+        await core.ledger.record_durably(Made("call.ended"))
     verdict = verify_database(core.url, core.ledger.public_key)
     assert (verdict.ok, verdict.records, verdict.checkpoints) == (True, 35, 4)
 
 
 async def test_a_cursor_gives_each_record_once(core):
     for number in range(25):
-        core.ledger.record("call.ended" if number % 2 else "admin.user.added", n=number)
-    await core.ledger.record_durably("system.test")
+        core.ledger.record(Made("call.ended" if number % 2 else "admin.user.added", n=number))
+    await core.ledger.record_durably(Made("system.test"))
     after, seen = 0, []
     while records := await core.ledger.tail(after, 4, "call."):
         seen += [record["body"]["n"] for record in records]
@@ -89,12 +90,12 @@ async def test_what_was_done_while_nobody_looked_stays_visible_for_ever(
 ):
     core = await open_core(tmp_path)
     for number in range(5):
-        await core.ledger.record_durably("call.ended", n=number)
+        await core.ledger.record_durably(Made("call.ended", n=number))
     await core.store.close()
     _tamper(core, *statements)
     core = await open_core(tmp_path)
     for number in range(5):
-        await core.ledger.record_durably("call.ended", n=number)
+        await core.ledger.record_durably(Made("call.ended", n=number))
     (told,) = await core.ledger.tail(0, 100, "security.ledger_mismatch")
     assert found in told["body"]["found"]
     await core.store.close()
@@ -105,11 +106,11 @@ async def test_what_was_done_while_nobody_looked_stays_visible_for_ever(
 
 async def test_a_lost_end_is_told(tmp_path):
     core = await open_core(tmp_path)
-    await core.ledger.record_durably("call.ended")
+    await core.ledger.record_durably(Made("call.ended"))
     await core.store.close()
     _tamper(core, "DELETE FROM ledger_head")
     core = await open_core(tmp_path)
-    await core.ledger.record_durably("call.ended")
+    await core.ledger.record_durably(Made("call.ended"))
     (told,) = await core.ledger.tail(0, 100, "security.ledger_mismatch")
     assert "no valid signature" in told["body"]["found"]
     await core.store.close()
@@ -117,10 +118,10 @@ async def test_a_lost_end_is_told(tmp_path):
 
 async def test_a_row_put_in_under_a_running_ledger_stops_nothing_and_is_named(core):
     for number in range(3):
-        await core.ledger.record_durably("call.ended", n=number)
+        await core.ledger.record_durably(Made("call.ended", n=number))
     _tamper(core, "INSERT INTO ledger SELECT 4, at, kind, '{}', hash, zeroblob(32) FROM ledger WHERE seq = 3")
-    core.ledger.record("call.ended", n="queued")
-    await core.ledger.record_durably("call.ended", n="awaited")
+    core.ledger.record(Made("call.ended", n="queued"))
+    await core.ledger.record_durably(Made("call.ended", n="awaited"))
     bodies = [record["body"].get("n") for record in await core.ledger.tail(4)]
     assert bodies == ["queued", "awaited"]
     finding = verify_database(core.url, core.ledger.public_key).finding
@@ -138,8 +139,8 @@ async def test_the_operations_of_the_ledger(core):
     operations = Operations(core.ledger)
     ledger_operations.register(operations, core.store, core.ledger)
     for number in range(5):
-        core.ledger.record("call.ended", n=number)
-    await core.ledger.record_durably("system.test")
+        core.ledger.record(Made("call.ended", n=number))
+    await core.ledger.record_durably(Made("system.test"))
     told = await operations.run("ledger.tail", {"limit": 2}, ADMIN)
     assert ([record["seq"] for record in told["records"]], told["after"]) == ([5, 6], 6)
     assert await operations.run("ledger.tail", {"after": 6}, ADMIN) == {"records": [], "after": 6}

@@ -19,6 +19,7 @@ from ringwall.core.ledger import chain
 from ringwall.core.ledger.apart import verify_apart, verify_database
 from ringwall.core.ledger.chain import load_key, make_key, public_hex, record_hash
 from support.core_data import open_core
+from support.events import Made
 
 RECORDS = 24
 pytestmark = pytest.mark.req("I2")
@@ -75,7 +76,7 @@ class Tampered:
 async def _write(folder: Path) -> None:
     core = await open_core(folder)
     for number in range(RECORDS):
-        await core.ledger.record_durably("call.ended", number=number, caller="201", callee="202")
+        await core.ledger.record_durably(Made("call.ended", number=number, caller="201", callee="202"))
     await core.store.close()
 
 
@@ -217,7 +218,7 @@ def test_an_older_end_that_was_kept_does_not_outlive_a_checkpoint(original, tmp_
         shutil.copy(original / "ledger.key", tmp_path / "old" / "ledger.key")
         core = await open_core(tmp_path / "old")
         core.ledger._sealer._end = core.ledger._sealer._end._replace(checkpoint_at=float("-inf"))
-        await core.ledger.record_durably("call.ended", number=99)
+        await core.ledger.record_durably(Made("call.ended", number=99))
         await core.store.close()
 
     asyncio.run(go_on())

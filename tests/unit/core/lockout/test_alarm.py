@@ -17,7 +17,8 @@ pytestmark = pytest.mark.req("N3")
 
 
 class Told(list):
-    def __call__(self, kind, **fields) -> None:
+    def __call__(self, event) -> None:
+        kind, fields = event.kind, event.to_body()
         assert kind == "security.guessing"
         self.append(fields)
 

@@ -8,6 +8,7 @@ from ringwall.core.identity.accounts import Account, account_write
 from ringwall.core.identity.permissions import Role
 from ringwall.core.lockout import known
 from ringwall.core.lockout.known import ADMINISTRATORS, DAY_S, LIFE_S, MOST_OF_ACCOUNT, KnownPlaces
+from support.events import Made
 
 NOW = 1_800_000_000.0
 
@@ -80,7 +81,7 @@ async def test_it_is_known_to_a_new_process_unless_it_is_too_old_or_belongs_to_n
     assert after.knows("admin", ["home"])
     assert not after.knows("admin", ["old"])
     assert not after.knows("gone", ["home"])
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     left = await core.store.read(
         lambda connection: connection.scalar(select(func.count()).select_from(known.known_places))
     )

@@ -11,6 +11,7 @@ from ringwall.core.operations import Operations
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from support.core_data import ADMIN
+from support.events import Made
 from support.mail_server import PASSWORD, USER, MailServer, make_certificate
 
 
@@ -58,7 +59,9 @@ class Post:
                 await asyncio.sleep(0.01)
 
     async def records(self, kind):
-        await self.core.ledger.record_durably("system.test")  # what was queued before is on the disk then
+        await self.core.ledger.record_durably(
+            Made("system.test")
+        )  # what was queued before is on the disk then
         return [record["body"] for record in await self.core.ledger.tail(0, 1000, kind)]
 
 

@@ -31,7 +31,9 @@ def rig():
     rig = Rig()
     rig.out = Mail()
     rig.noted = []
-    rig.notices = MailNotices(rig.out, rig.house, lambda kind, **facts: rig.noted.append((kind, facts)))
+    rig.notices = MailNotices(
+        rig.out, rig.house, lambda event: rig.noted.append((event.kind, event.to_body()))
+    )
     return rig
 
 

@@ -15,6 +15,7 @@ from ringwall.core.operations import (
     Topic,
 )
 from support.core_data import ADMIN
+from support.events import told
 
 OPERATOR = Actor("api", "olga", "192.0.2.1", Role.OPERATOR)
 
@@ -65,10 +66,10 @@ class Recorder:
         self.records = []
         self.error = None
 
-    def record(self, kind, **fields):
+    def record(self, event):
         if self.error:
             raise self.error
-        self.records.append((kind, fields))
+        self.records.append(told(event))
 
 
 @pytest.fixture

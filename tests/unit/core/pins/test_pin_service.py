@@ -13,6 +13,7 @@ from ringwall.core.pins import rows
 from ringwall.core.pins.service import DAY_S, Accepted, Locked, PinService, Wrong
 from ringwall.core.rights import kinds
 from support.core_data import ADMIN, open_rights
+from support.events import Made
 
 pytestmark = pytest.mark.req("V2")
 GOOD, OTHER = "407259", "918364"
@@ -83,7 +84,7 @@ async def test_ten_wrong_tries_lock_an_account_that_is_there_and_one_that_is_not
         assert await pins.check(extension, OTHER, f"caller:{number}") == Wrong()
     assert await pins.check(extension, GOOD, "caller:new") == Locked(LOCK_S)
     assert told == ([("201", LOCK_S)] if extension == "201" else [])
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     alert = (await core.ledger.tail(0, 1000, "security.pins_guessed"))[-1]["body"]
     assert (alert["extension"], alert["locked_seconds"]) == (extension, LOCK_S)
     assert len(await core.ledger.tail(0, 1000, "security.wrong_pin")) == MOST
@@ -111,7 +112,7 @@ async def test_a_source_that_tries_many_accounts_is_stopped(core, pins, clock) -
     assert isinstance(await pins.check("201", GOOD, "caller:thief"), Locked)
     assert isinstance(await pins.check("201", GOOD, "caller:anna"), Accepted)
     assert clock.slept == sorted(clock.slept)
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     alert = (await core.ledger.tail(0, 1000, "security.pins_guessed"))[-1]["body"]
     assert alert["source"] == "caller:thief"
 
@@ -127,7 +128,7 @@ async def test_pins_and_locks_outlive_the_process(core, pins, clock) -> None:
     await pins.set_pin(ADMIN, "202", OTHER, must_change=False)
     for number in range(MOST):
         await pins.check("201", OTHER, f"caller:{number}")
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     again = await _open(core, await open_rights(core), clock)
     assert isinstance(await again.check("201", GOOD, "caller:x"), Locked)
     assert isinstance(await again.check("202", OTHER, "caller:x"), Accepted)
@@ -176,7 +177,7 @@ async def test_what_administrators_ask_and_that_no_record_and_no_row_has_a_pin(c
     with pytest.raises(OperationError, match="no user"):
         await run("reset", extension="299")
     assert (await run("unlock", extension="201"))["wrong_tries"] == 0
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     records = str(await core.ledger.tail(0, 1000))
     kept = str(await core.store.read(lambda connection: connection.execute(select(rows.pins)).all()))
     for pin in (GOOD, first["pin"], "408517"):

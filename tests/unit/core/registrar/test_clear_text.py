@@ -18,7 +18,10 @@ class House:
         self.bindings = Bindings()
         self.time = 100.0
         self.watch = ClearTextWatch(
-            self, self.bindings, lambda kind, **body: self.records.append((kind, body)), lambda: self.time
+            self,
+            self.bindings,
+            lambda event: self.records.append((event.kind, event.to_body())),
+            lambda: self.time,
         )
 
     async def call(self, op: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from ringwall.core.registrar import offenders
 from ringwall.core.registrar.offenders import BAN_S, LONGEST_BAN_S, MOST, MOST_ASKED, Offenders
+from support.events import told
 
 pytestmark = pytest.mark.req("R3", "N4")
 SOURCE = "192.0.2.7"
@@ -18,7 +19,7 @@ class Rig:
         self.banned: list[tuple[str, float, str]] = []
         self.fails = False
         self.offenders = Offenders(
-            lambda kind, **fields: self.records.append((kind, fields)),
+            lambda event: self.records.append(told(event)),
             self._ban,
             lambda source: spared.get(source.replace(".", "_"), ""),
             frozenset({"198.51.100.1"}),

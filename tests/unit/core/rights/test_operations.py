@@ -8,6 +8,7 @@ from ringwall.core.errors import OperationError
 from ringwall.core.rights.kinds import KINDS
 from ringwall.core.rights.schema import MODELS
 from support.core_data import ADMIN
+from support.events import Made
 
 NEW = {
     "site": ("site", "london", {"name": "London", "country": "gb"}, {"access_code": ""}),
@@ -106,7 +107,7 @@ async def test_a_refused_change_is_on_record_without_secrets(core, office, run, 
     with pytest.raises(OperationError) as caught:
         await run(name, **args)
     assert "hush-hush" not in str(caught.value)
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     (body,) = [one["body"] for one in await core.ledger.tail(0, 1000) if one["kind"] == "admin.refused"]
     assert (body["operation"], body["actor"]["name"], body["code"]) == (name, "root", caught.value.code)
     assert {key for key, value in body["asked"].items() if value == args[key]} == kept

@@ -17,12 +17,13 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from support.core_data import ADMIN, open_core
+from support.events import Made
 
 async def main():
     core = await open_core(Path(sys.argv[1]), interval=0.002)
     async def worker(lane):
         for number in range(100_000):
-            core.ledger.record("call.ended", lane=lane, n=number)
+            core.ledger.record(Made("call.ended", lane=lane, n=number))
             user = await core.directory.add_user(ADMIN, str(10_000_000 + lane * 1_000_000 + number), "x")
             print(user.extension, flush=True)
     await asyncio.gather(*(worker(lane) for lane in range(4)))

@@ -10,6 +10,7 @@ from ringwall.core.errors import StoreError
 from ringwall.core.ledger.apart import verify_database
 from ringwall.core.store import schema
 from support.core_data import ADMIN, open_core
+from support.events import Made
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system")
@@ -21,13 +22,13 @@ async def test_a_full_disk_refuses_clearly_and_loses_nothing(small_disk):
     ballast.write_bytes(bytes(2 * 1024 * 1024))
     told = 0
     while core.store.failing is None:
-        core.ledger.record("call.ended", n=told, filler="x" * 300)
+        core.ledger.record(Made("call.ended", n=told, filler="x" * 300))
         told += 1
         await asyncio.sleep(0.0002)
     with pytest.raises(StoreError, match=r"The disk that holds .*ringwall\.db is full: make room there"):
         await core.directory.add_user(ADMIN, "202", "Bert")
     assert set(core.directory.snapshot.by_extension) == {"201"}
-    core.ledger.record("call.ended", n=told)
+    core.ledger.record(Made("call.ended", n=told))
     ballast.unlink()
     async with asyncio.timeout(20):
         while core.store.failing is not None or core.store.waiting:  # noqa: ASYNC110

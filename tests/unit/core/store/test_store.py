@@ -15,6 +15,7 @@ from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import explain, open_engine
 from ringwall.core.store.migrate import NEWEST, migrate
 from support.core_data import open_core
+from support.events import Made
 
 pytestmark = pytest.mark.req("R2")
 
@@ -87,8 +88,8 @@ async def test_a_refused_transaction_takes_none_with_it(store):
 async def test_a_wrong_queued_write_is_set_aside_and_holds_up_no_other(core):
     core.store.submit(*schema.live_call_upsert(call_id="a", started=1.0, body={}, sealed=b""))
     core.store.submit(ADD_USER, {**_user(1), "name": None})
-    core.ledger.record("call.ended", n=1)
-    await core.ledger.record_durably("call.ended", n=2)
+    core.ledger.record(Made("call.ended", n=1))
+    await core.ledger.record_durably(Made("call.ended", n=2))
     assert core.store.rejected == 1
     assert await _count(core.store, schema.live_calls) == 1
     assert [record["body"] for record in await core.ledger.tail(0)] == [{"n": 1}, {"n": 2}]
@@ -96,7 +97,7 @@ async def test_a_wrong_queued_write_is_set_aside_and_holds_up_no_other(core):
 
 async def test_a_statement_that_is_wrong_in_itself_blocks_nothing(core):
     core.store.submit(text("UPDATE absent SET x = 1"), {})
-    await core.ledger.record_durably("call.ended", n=1)
+    await core.ledger.record_durably(Made("call.ended", n=1))
     assert (core.store.rejected, core.store.failing) == (1, None)
 
 
@@ -139,7 +140,7 @@ async def test_bindings_come_back_as_they_were_stored_without_orphans(core):
     core.store.submit(*schema.binding_upsert(**{**row, "device_id": 999}))
     core.store.submit(*schema.binding_upsert(**{**row, "contact": "sip:b@h"}))
     core.store.submit(*schema.binding_delete(device_id=device.id, contact="sip:b@h"))
-    await core.ledger.record_durably("system.test")
+    await core.ledger.record_durably(Made("system.test"))
     assert await core.store.read(schema.load_bindings) == [row]
 
 
@@ -147,17 +148,17 @@ async def test_a_full_disk_refuses_who_waits_and_keeps_what_is_queued(core):
     """Injected failure of COMMIT: clear text, no lost record, and on again when there is room."""
     trouble = Trouble(core.store)
     trouble.error = _full()
-    core.ledger.record("call.ended", n=1)
+    core.ledger.record(Made("call.ended", n=1))
     with pytest.raises(StoreError, match=r"The disk that holds .*ringwall\.db is full: make room there"):
-        await core.ledger.record_durably("call.ended", n="refused")
+        await core.ledger.record_durably(Made("call.ended", n="refused"))
     await _until(lambda: core.store.failing is not None)
-    core.ledger.record("call.ended", n=2)
+    core.ledger.record(Made("call.ended", n=2))
     with pytest.raises(StoreError, match="is full"):
         await core.store.commit([(ADD_USER, _user(1))])
     assert core.store.waiting == 2
     trouble.error = None
     await _until(lambda: core.store.failing is None and core.store.waiting == 0)
-    await core.ledger.record_durably("call.ended", n=3)
+    await core.ledger.record_durably(Made("call.ended", n=3))
     assert [record["body"]["n"] for record in await core.ledger.tail(0)] == [1, 2, 3]
     assert await _count(core.store, schema.users) == 0
     assert verify_database(core.url, core.ledger.public_key).ok
@@ -174,7 +175,7 @@ async def test_a_really_full_database_behaves_the_same(tmp_path):
     event.listen(core.store.engine, "begin", cap)
     written = 0
     while core.store.failing is None:
-        core.ledger.record("call.ended", n=written, filler="x" * 400)
+        core.ledger.record(Made("call.ended", n=written, filler="x" * 400))
         written += 1
         await asyncio.sleep(0.0005)
     with pytest.raises(StoreError, match="full"):
@@ -190,16 +191,16 @@ async def test_a_really_full_database_behaves_the_same(tmp_path):
 async def test_a_waiting_record_survives_closing_and_what_cannot_is_counted(tmp_path):
     core = await open_core(tmp_path)
     core.store._writer._interval = 60.0
-    core.ledger.record("call.ended", n=1)
+    core.ledger.record(Made("call.ended", n=1))
     assert await core.store.close() == 0
     core = await open_core(tmp_path)
     assert [record["body"] for record in await core.ledger.tail(0)] == [{"n": 1}]
     trouble = Trouble(core.store)
     trouble.error = _full()
-    core.ledger.record("call.ended", n=2)
+    core.ledger.record(Made("call.ended", n=2))
     assert await core.store.close(patience=0.05) == 1
     with pytest.raises(StoreError, match="closed"):
-        core.ledger.record("call.ended", n=3)
+        core.ledger.record(Made("call.ended", n=3))
 
 
 async def test_too_many_waiting_writes_are_refused_and_told_before(tmp_path):

@@ -50,7 +50,7 @@ def house(*lines):
         rights,
         trunks,
         agent,
-        EdgeSlots(trunks, agent, lambda kind, **more: records.append((kind, more))),
+        EdgeSlots(trunks, agent, lambda event: records.append((event.kind, event.to_body()))),
         records,
     )
 

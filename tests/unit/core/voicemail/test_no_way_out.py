@@ -179,7 +179,7 @@ def test_the_code_names_nothing_that_makes_a_leg():
     assert len(SOURCES) > 10
     allowed = re.compile(
         r"ringwall\.core\.(directory|errors|ledger|media|operations|pins|store|voicemail)\b|ringwall\.policy\b"
-        r"|ringwall\.infra\.voicemail_settings\b"
+        r"|ringwall\.infra\.voicemail_settings\b|ringwall\.events\b"
     )
     for path, tree in trees():
         for name in imported(tree):

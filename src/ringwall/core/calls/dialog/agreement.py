@@ -18,6 +18,7 @@ from ringwall.core.calls.model.relay import Relay
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
+from ringwall.events.system import SystemRelayFailed
 from ringwall.sip.message import Request
 
 
@@ -46,7 +47,7 @@ async def resync_relay(switch: Switch, call: Call, relay: Relay) -> None:
         again = descriptions.retagged(answer.for_relay, made)
         await switch.relays.answer(relay, first.side, again, first.profile)
     except (MediaRefused, EdgeError) as error:
-        switch.record("system.relay_failed", call=call.id, why=f"could not be set back: {error}")
+        switch.record(SystemRelayFailed(call=call.id, why=f"could not be set back: {error}"))
 
 
 def reanswered(switch: Switch, call: Call, leg: Leg, body: bytes, content_type: str | None) -> bool:
@@ -89,4 +90,4 @@ async def resync_relay_alone(switch: Switch, call: Call, leg: Leg, body: bytes) 
     try:
         await server_leg.reanswered(switch, leg, body)
     except (MediaRefused, EdgeError, MediaError) as error:
-        switch.record("system.relay_failed", call=call.id, why=f"could not be set anew: {error}")
+        switch.record(SystemRelayFailed(call=call.id, why=f"could not be set anew: {error}"))

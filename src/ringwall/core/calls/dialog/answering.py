@@ -9,7 +9,7 @@ Rules that this module keeps:
 
 import secrets
 
-from ringwall.core.calls.dialog import agreement, session, teardown
+from ringwall.core.calls.dialog import agreement, glare, session, teardown
 from ringwall.core.calls.media import descriptions, leaving, media_places
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
@@ -18,6 +18,7 @@ from ringwall.core.calls.model.relay import Side
 from ringwall.core.calls.model.states import CallEvent, CallState, LegEvent, LegState
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
 from ringwall.core.errors import EdgeError
+from ringwall.events.system import SystemRelayFailed
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
@@ -130,14 +131,11 @@ async def _join(switch: Switch, call: Call, leg: Leg, response: Response) -> Non
     try:
         body = await join_answer(switch, call, leg, response)
     except MediaRefused as error:
-        switch.record(
-            "media.refused", call=call.id, why=error.why, method="answer", device=leg.device,
-            source=leg.flow.peer if leg.flow else None,
-        )  # fmt: skip
+        glare.media_refused(switch, call, leg, error.why, "answer")
         teardown.end(switch, call, error.why, status=488)
         return
     except EdgeError as error:
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
         teardown.end(switch, call, "the media relay is not available", status=503)
         return
     if call.state is not CallState.ANSWERING:

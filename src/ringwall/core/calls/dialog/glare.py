@@ -11,6 +11,7 @@ from ringwall.core.calls.dialog import session
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.switch.switch import ALLOW, Switch
+from ringwall.events.calls import MediaRefusal
 from ringwall.sip.message import Request
 from ringwall.sip.offer_answer import MAX_RETRY_AFTER, Glare
 
@@ -32,13 +33,14 @@ def dialog_is_gone(switch: Switch, leg: Leg, status: int) -> bool:
 def media_refused(switch: Switch, call: Call, leg: Leg, why: str, method: str) -> None:
     """Put on record that a party wanted media which is not let through (T5)."""
     switch.record(
-        "media.refused",
-        call=call.id,
-        why=why,
-        method=method,
-        extension=leg.extension,
-        device=leg.device,
-        source=leg.flow.peer if leg.flow else None,
+        MediaRefusal(
+            call=call.id,
+            why=why,
+            method=method,
+            extension=leg.extension,
+            device=leg.device,
+            source=leg.flow.peer if leg.flow else None,
+        )
     )
 
 

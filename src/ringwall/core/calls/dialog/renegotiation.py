@@ -21,6 +21,7 @@ from ringwall.core.calls.model.states import LegState
 from ringwall.core.calls.switch.switch import ALLOW, Switch
 from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
+from ringwall.events.system import SystemRelayFailed
 from ringwall.sip.message import Request, Response
 from ringwall.sip.offer_answer import Glare
 
@@ -118,7 +119,7 @@ async def _change_alone(
         except MediaRefused as error:
             failure = 488, error.why
         except (EdgeError, MediaError) as error:
-            switch.record("system.relay_failed", call=call.id, why=str(error))
+            switch.record(SystemRelayFailed(call=call.id, why=str(error)))
             failure = 503, "the media relay is not available"
         else:
             if call.talks() and leg.state is not LegState.ENDED:
@@ -166,7 +167,7 @@ async def _change(
         )
         body = leaving.offer(other, body)
     except EdgeError as error:
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
         failure = 503, "the media relay is not available"
     except MediaRefused as error:
         failure = 488, error.why
@@ -229,7 +230,7 @@ async def _joined(
         teardown.end(switch, call, error.why)
         return
     except EdgeError as error:
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
         switch.answer(leg, key, request.response(503))
         teardown.end(switch, call, "the media relay is not available")
         return

@@ -4,7 +4,7 @@ Whatever happens, both parties are told, the relay goes and one record stays.
 """
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
@@ -12,6 +12,7 @@ from ringwall.core.calls.model.states import CallEvent, CallState, LegState
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.store.schema import live_call_delete
 from ringwall.core.trunks.trunks import TRUNK_HEADER
+from ringwall.events.calls import CallEnded
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request, Response
 from ringwall.sip.syntax import quote
@@ -191,32 +192,32 @@ def direction(call: Call) -> str:
     return "tandem" if came and went else "in" if came else "out" if went else "inside"
 
 
-def outside_fields(call: Call) -> dict[str, object]:
+def outside_fields(call: Call) -> dict[str, Any]:
     """What the record of a call has besides when it touched the outside (C6)."""
-    fields: dict[str, object] = {"direction": direction(call)}
+    fields: dict[str, Any] = {"direction": direction(call)}
     if call.seizures:
         last = call.seizures[-1].grant
         fields |= {
             "rule": last["rule"],
-            "class": last["class"],
+            "class_": last["class"],
             "path": last["action"],
             "code": last["code"],
             "number": call.seizures[-1].number,
             "trunk": call.seizures[-1].tried[-1] if call.seizures[-1].tried else "",
-            "grants": [
+            "grants": tuple(
                 {
                     **seizure.grant,
-                    "trunks_tried": seizure.tried,
+                    "trunks_tried": list(seizure.tried),
                     "trunk_group": seizure.trunk_group,
                     "charge": list(seizure.charge) if seizure.charge is not None else None,
                 }
                 for seizure in call.seizures
-            ],
+            ),
         }
     if call.caller.trunk:
         fields["caller_trunk"] = call.caller.trunk
     if call.clear_text:
-        fields["clear_text"] = call.clear_text
+        fields["clear_text"] = tuple(call.clear_text)
     return fields
 
 
@@ -224,24 +225,29 @@ def _record(switch: Switch, call: Call, cause: str, by: str, status: int) -> Non
     ended = time.time()
     caller, callee = call.caller, call.callee
     answered = call.answered_at
+    details: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in call.details.to_value().items()
+    }
     switch.record(
-        "call.ended",
-        call=call.id,
-        caller=caller.party,
-        caller_device=caller.device,
-        caller_source=caller.flow.peer if caller.flow else None,
-        dialled=call.dialled,
-        callee=callee.party if callee else None,
-        callee_device=callee.device if callee else None,
-        callee_source=callee.flow.peer if callee and callee.flow else None,
-        started=round(call.started_at, 3),
-        answered=round(answered, 3) if answered else None,
-        ended=round(ended, 3),
-        seconds=round(ended - answered, 3) if answered else 0,
-        cause=cause,
-        by=by,
-        status=200 if answered else status,
-        suites=[caller.suite, callee.suite] if callee else [],
-        **outside_fields(call),
-        **call.details.to_value(),
+        CallEnded(
+            call=call.id,
+            caller=caller.party,
+            caller_device=caller.device,
+            caller_source=caller.flow.peer if caller.flow else None,
+            dialled=call.dialled,
+            callee=callee.party if callee else None,
+            callee_device=callee.device if callee else None,
+            callee_source=callee.flow.peer if callee and callee.flow else None,
+            started=round(call.started_at, 3),
+            answered=round(answered, 3) if answered else None,
+            ended=round(ended, 3),
+            seconds=round(ended - answered, 3) if answered else 0,
+            cause=cause,
+            by=by,
+            status=200 if answered else status,
+            suites=(caller.suite, callee.suite) if callee else (),
+            **outside_fields(call),
+            **details,
+        )
     )

@@ -20,6 +20,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Prompt, Tone
 from ringwall.core.media.menu import HANG_UP, Next, Visitor
+from ringwall.events.call_features import CallConference
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 
@@ -100,10 +101,11 @@ async def _merge(
     if call.talks():
         switch.persist(call)
         switch.record(
-            "call.conference",
-            conference=room,
-            by=call.caller.extension,
-            parties=[leg.party for _, leg in conference_calls.parties(switch, room)],
+            CallConference(
+                conference=room,
+                by=call.caller.extension,
+                parties=tuple(leg.party for _, leg in conference_calls.parties(switch, room)),
+            )
         )
         await conference_calls.play(switch, room, conference_calls.BEEP)
 

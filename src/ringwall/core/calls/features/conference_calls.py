@@ -26,6 +26,8 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Tone
+from ringwall.events.call_features import CallConferenceRefused
+from ringwall.events.system import SystemMediaFailed
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial, Grant
 
@@ -132,7 +134,7 @@ async def _move(switch: Switch, old: Call, leg: Leg, room: str, starter: str) ->
     try:
         await bridge.join(switch, old, leg, room)
     except (bridge.NotMoved, LegGone) as error:
-        switch.record("call.conference_refused", call=old.id, conference=room, why=str(error) or "has left")
+        switch.record(CallConferenceRefused(call=old.id, conference=room, why=str(error) or "has left"))
         return False
     if not old.talks() or leg.state is not LegState.TALKING:
         return False
@@ -194,7 +196,7 @@ async def everybody(switch: Switch, room: str) -> None:
         await bridge.apply(switch, room)
     except MediaError as error:
         # The server is away: when it is back the room is made anew, with what the legs say.
-        switch.record("system.media_failed", room=room, why=str(error))
+        switch.record(SystemMediaFailed(room=room, why=str(error)))
     for call, _ in parties(switch, room):
         switch.persist(call)
 

@@ -28,6 +28,7 @@ from ringwall.core.media import saying
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Item, Prompt, Silence
 from ringwall.core.media.menu import HangUp, Next, Visitor
+from ringwall.events.call_features import CallFindMe
 from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Denial
 
@@ -65,7 +66,7 @@ class FindMe:
             return False
         router.leave_phones(switch, call)
         call.details.find_me = extension
-        switch.record("call.find_me", call=call.id, by=extension, case=case.value)
+        switch.record(CallFindMe(call=call.id, by=extension, case=case.value))
         if not call.caller.ringing_sent:
             answering.tell_caller(switch, call, 180)
         self._searches.add(call.id)

@@ -12,6 +12,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.settings import NO_FORWARDING
 from ringwall.core.calls.routing import outside, router
 from ringwall.core.calls.switch.switch import Switch
+from ringwall.events.call_features import CallForwarded, CallForwardRefused
 from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Grant
 
@@ -41,12 +42,7 @@ class Forwarded:
             return False
         router.leave_phones(switch, call)
         switch.record(
-            "call.forwarded",
-            call=call.id,
-            by=extension,
-            to=grant.canonical,
-            case=case.value,
-            rule=grant.rule.id,
+            CallForwarded(call=call.id, by=extension, to=grant.canonical, case=case.value, rule=grant.rule.id)
         )
         router.redirect(switch, call, grant)
         return True
@@ -61,9 +57,7 @@ def _granted(switch: Switch, call: Call, extension: str, action: Action) -> Gran
     if not number:
         return None
     if len(call.route_history) > MOST:
-        switch.record(
-            "call.forward_refused", call=call.id, extension=extension, why="it was forwarded too often"
-        )
+        switch.record(CallForwardRefused(call=call.id, extension=extension, why="it was forwarded too often"))
         return None
     answer = switch.ask(
         UserSubject(extension), action, number=number, calling_number=call.caller.party, of=call
@@ -71,6 +65,6 @@ def _granted(switch: Switch, call: Call, extension: str, action: Action) -> Gran
     if not isinstance(answer, Grant):
         return None
     if answer.way is None and answer.canonical in call.route_history:
-        switch.record("call.forward_refused", call=call.id, extension=extension, why="it goes in a circle")
+        switch.record(CallForwardRefused(call=call.id, extension=extension, why="it goes in a circle"))
         return None
     return answer

@@ -28,6 +28,7 @@ from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Prompt
+from ringwall.events.system import SystemMediaFailed
 from ringwall.sip.message import Request
 
 REASON: Final = "hold"
@@ -118,7 +119,7 @@ async def _update(switch: Switch, call: Call) -> None:
         try:
             await bridge.apply(switch, caller.media.room if caller.media else call.id)
         except MediaError as error:
-            switch.record("system.media_failed", room=call.id, why=str(error))
+            switch.record(SystemMediaFailed(room=call.id, why=str(error)))
         if not holds(caller) and not holds(callee):
             bridge_holds.release(switch, call, REASON)
     switch.persist(call)

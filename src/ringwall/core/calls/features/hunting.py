@@ -24,6 +24,7 @@ from ringwall.core.errors import CoreError
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.items import Prompt, Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
+from ringwall.events.call_features import CallForwarded
 from ringwall.policy.actions import Action, ObjectSubject
 from ringwall.policy.grant import Denial
 from ringwall.policy.groups import InsideObject, ObjectKind, Ringing
@@ -148,9 +149,14 @@ class HuntGroups:
         if isinstance(answer, Denial):
             return False
         switch.record(
-            "call.forwarded", call=call.id, by=thing.extension, to=answer.canonical, case=case.value,
-            rule=answer.rule.id,
-        )  # fmt: skip
+            CallForwarded(
+                call=call.id,
+                by=thing.extension,
+                to=answer.canonical,
+                case=case.value,
+                rule=answer.rule.id,
+            )
+        )
         router.redirect(switch, call, answer)
         return True
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from ringwall.core.calls.bridging import active_calls, bridge, bridge_holds
 from ringwall.core.calls.dialog import teardown
@@ -33,6 +33,7 @@ from ringwall.core.media.errors import MediaError
 from ringwall.core.media.interaction import HungUp, Interaction
 from ringwall.core.media.items import Tone
 from ringwall.core.media.menu import HangUp, Next, Visitor
+from ringwall.events.watching import WatchEnded, WatchFailed, WatchMoved, WatchStarted
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial, Grant
 
@@ -125,7 +126,7 @@ async def session(
         await _begin(switch, call, watch, decided)
     except (bridge.NotMoved, MediaError, LegGone) as error:
         why = str(error) or "a party has left"
-        switch.record("watch.failed", **_facts(call, watch), why=why)
+        switch.record(WatchFailed(**_facts(call, watch), why=why))
         with suppress(HungUp):
             await party.play(*_ERROR, stop_on="")
         return HangUp(f"the call could not be watched: {why}")
@@ -145,7 +146,7 @@ async def _begin(switch: Switch, call: Call, watch: Watch, decided: Grant) -> No
         raise LegGone
     watch.began = True
     call.details.watched_by.append(watch.by.extension)
-    switch.record("watch.started", **_facts(call, watch), rule=decided.rule.id)
+    switch.record(WatchStarted(**_facts(call, watch), rule=decided.rule.id))
     await _arrange(switch, call, watch)
 
 
@@ -156,7 +157,7 @@ async def move(switch: Switch, call: Call, watch: Watch, mode: WatchMode) -> Gra
         switch.denied(decided, of=watch.own, by=watch.by)
     elif mode is not watch.mode:
         before, watch.mode = watch.mode, mode
-        switch.record("watch.moved", **_facts(call, watch), before=before.value, rule=decided.rule.id)
+        switch.record(WatchMoved(**_facts(call, watch), before=before.value, rule=decided.rule.id))
         with suppress(MediaError):  # the loss of the server ends the watching
             await _arrange(switch, call, watch)
     return decided
@@ -197,7 +198,7 @@ def _over(switch: Switch, call: Call, watch: Watch | None = None, *, why: str) -
         return
     call.watch = None
     if watch.began:
-        switch.record("watch.ended", **_facts(call, watch), why=why)
+        switch.record(WatchEnded(**_facts(call, watch), why=why))
     if call.talks():
         switch.spawn(call, warning_tone.apply(switch, call))
     bridge_holds.release(switch, call, _REASON)
@@ -208,7 +209,7 @@ def _call_ended(switch: Switch, call: Call, _status: int) -> None:
     _over(switch, call, why="the call ended")
 
 
-def _facts(call: Call, watch: Watch) -> dict[str, object]:
+def _facts(call: Call, watch: Watch) -> dict[str, Any]:
     other = call.other(watch.target)
     return {
         "call": call.id,

@@ -23,6 +23,7 @@ from ringwall.core.calls.routing import handover, ivr, rejection
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.errors import EdgeError
+from ringwall.events.call_features import CallPickedUp
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 
@@ -114,5 +115,5 @@ def _take(switch: Switch, call: Call, ringing: Call, target: str) -> None:
     switch.add_leg(ringing, picker)
     ringing.details.picked_up_by, ringing.details.picked_up_at = picker.extension, target
     call.details.picked_up = ringing.id
-    switch.record("call.picked_up", call=ringing.id, by=picker.extension, at=target)
+    switch.record(CallPickedUp(call=ringing.id, by=picker.extension, at=target))
     teardown.end(switch, call, "picked up")

@@ -26,6 +26,7 @@ from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Item, Prompt, Tone
 from ringwall.core.voicemail.bounds import NoRoom
 from ringwall.core.voicemail.drafts import Draft
+from ringwall.events.watching import RecordingEnded, RecordingRefused, RecordingStarted
 from ringwall.policy.grant import Grant
 
 NOTICE: Final = (Prompt("conf-now-recording"),)
@@ -107,7 +108,7 @@ class Recorder:
             self._over(call, recording)
             raise
         call.details.recorded_by.append(by)
-        switch.record("recording.started", **_facts(call, recording), rule=decided.rule.id)
+        switch.record(RecordingStarted(**_facts(call, recording), rule=decided.rule.id))
 
     async def _room_for(self, call: Call, recording: Recording) -> Draft:
         other = call.other(recording.target)
@@ -205,12 +206,18 @@ class Recorder:
             # The draft stays on the disk: voice mail makes a message of it later.
             why = f"{why}; it is looked at again: {error}"
         seconds = getattr(kept, "seconds", None)
-        facts = {**_facts(call, recording), "why": why, "kept": kept is not None}
-        self._switch.record("recording.ended", **facts, seconds=round(seconds, 1) if seconds else None)
+        self._switch.record(
+            RecordingEnded(
+                **_facts(call, recording),
+                why=why,
+                kept=kept is not None,
+                seconds=round(seconds, 1) if seconds else None,
+            )
+        )
 
     def _failed(self, call: Call, recording: Recording, why: str) -> None:
         self._over(call, recording)
-        self._switch.record("recording.refused", **_facts(call, recording), why=why)
+        self._switch.record(RecordingRefused(**_facts(call, recording), why=why))
 
     def _over(self, call: Call, recording: Recording) -> None:
         if call.recording is recording:
@@ -227,7 +234,7 @@ def _is_held(call: Call) -> bool:
     return any(active_calls.on_hold(leg) for leg in call.legs() if leg.state is not LegState.ENDED)
 
 
-def _facts(call: Call, recording: Recording) -> dict[str, object]:
+def _facts(call: Call, recording: Recording) -> dict[str, Any]:
     other = call.other(recording.target)
     return {
         "call": call.id,

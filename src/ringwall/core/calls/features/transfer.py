@@ -10,7 +10,7 @@ Rules that this module keeps:
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from ringwall.core.calls.bridging import active_calls, joining
@@ -25,6 +25,7 @@ from ringwall.core.calls.routing import dialling, handover
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.calls.switch.wire import LegGone
 from ringwall.core.errors import EdgeError
+from ringwall.events.call_features import CallTransfer, CallTransferFailed, CallTransferRefused
 from ringwall.policy.actions import Action, Party
 from ringwall.policy.grant import Denial, Grant
 from ringwall.sip.errors import ParseError
@@ -78,7 +79,7 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
         refuse(491, "this call is being transferred already")
         return
     if active_calls.is_coached(call, leg):
-        switch.record("call.transfer_refused", call=call.id, by=leg.extension, why=_COACHED)
+        switch.record(CallTransferRefused(call=call.id, by=leg.extension, why=_COACHED))
         refuse(403, _COACHED)
         return
     try:
@@ -114,12 +115,7 @@ def referred(switch: Switch, under_way: UnderWay, call: Call, leg: Leg, key: str
     under_way[call.id] = transfer
     _notify(switch, transfer, 100)
     switch.record(
-        "call.transfer",
-        call=call.id,
-        by=leg.extension,
-        party=party.party,
-        to=answer.canonical,
-        **_rule(answer),
+        CallTransfer(call=call.id, by=leg.extension, party=party.party, to=answer.canonical, **_rule(answer))
     )
     if second is None:
         _call_target(switch, transfer, answer)
@@ -153,9 +149,9 @@ def _target(switch: Switch, request: Request) -> tuple[str, tuple[str, str] | No
     return uri.user.replace("%23", "#"), None
 
 
-def _rule(grant: Grant) -> dict[str, object]:
+def _rule(grant: Grant) -> dict[str, Any]:
     said = grant.record()
-    return {"rule": said["rule"], "path": said["action"], "class": said["class"]}
+    return {"rule": said["rule"], "path": said["action"], "class_": said["class"]}
 
 
 # Blind
@@ -194,7 +190,7 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
         return
     except (MediaRefused, EdgeError, LegGone) as error:
         switch.relays.delete(relay)
-        switch.record("call.transfer_failed", call=transfer.call.id, why=str(error) or "a party has left")
+        switch.record(CallTransferFailed(call=transfer.call.id, why=str(error) or "a party has left"))
         _failed(switch, transfer, 503)
         if second_call.talks():  # its party has other media now than the call has
             teardown.end(switch, second_call, "the transfer failed")

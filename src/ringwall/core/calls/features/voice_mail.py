@@ -18,6 +18,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.interaction import Interaction
 from ringwall.core.media.menu import Next, Visitor
 from ringwall.core.voicemail.model import Reason
+from ringwall.events.call_features import CallToVoiceMail
 from ringwall.policy.actions import Action
 
 _REASONS: Final[Mapping[Action, Reason]] = MappingProxyType(
@@ -82,7 +83,7 @@ class Mailboxes:
             reason = Reason.UNREACHABLE
         router.leave_phones(self._switch, call)
         call.details.voice_mail = extension
-        self._switch.record("call.to_voice_mail", call=call.id, mailbox=extension, reason=reason.value)
+        self._switch.record(CallToVoiceMail(call=call.id, mailbox=extension, reason=reason.value))
 
         async def leave(party: Interaction, visitor: Visitor) -> Next:
             return await self._voice_mail.leave(party, visitor, extension, reason)

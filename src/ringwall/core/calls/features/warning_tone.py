@@ -19,6 +19,7 @@ from ringwall.core.calls.routing import ivr
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.media.errors import MediaError
 from ringwall.core.media.items import Silence, Tone
+from ringwall.events.system import SystemWarningToneFailed
 from ringwall.policy.classes import TelephonyCos
 
 EVERY: Final = 15.0  # seconds between two warning tones
@@ -56,7 +57,7 @@ async def _start(switch: Switch, call: Call, leg: Leg) -> None:
             _ITEMS, leg=tag, country=ivr.country_of(switch, leg), loop=True, then=over
         )
     except MediaError as error:
-        switch.record("system.warning_tone_failed", call=call.id, why=str(error))
+        switch.record(SystemWarningToneFailed(call=call.id, why=str(error)))
         call.warned.pop(tag, None)
         return
     if tag in call.warned:

@@ -22,6 +22,7 @@ from ringwall.core.operations import (
     Operations,
     Topic,
 )
+from ringwall.events.call_features import AdminCallEnded, AdminCallMoved
 
 CallId = Annotated[
     str, Field(min_length=4, max_length=64, description="the call's name, as the list of calls has it")
@@ -159,7 +160,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
     async def hang_up(actor: Actor, args: HangUp) -> dict[str, Any]:
         call = _call(switch, args.call)
         facts = describe(call)
-        switch.record("admin.call.ended", call=call.id, actor=actor.to_dict())
+        switch.record(AdminCallEnded(call=call.id, actor=actor.to_dict()))
         teardown.end(switch, call, "ended by an administrator", by="administrator", status=480)
         switch.flush()
         return facts
@@ -170,7 +171,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
             await (bridge.to_bridge(switch, call) if args.to == "room" else bridge.to_relay(switch, call))
         except bridge.NotMoved as error:
             raise OperationError("refused", f"The call stays as it is: {error}.", "call") from error
-        switch.record("admin.call.moved", call=call.id, to=args.to, actor=actor.to_dict())
+        switch.record(AdminCallMoved(call=call.id, to=args.to, actor=actor.to_dict()))
         switch.flush()
         return describe(call)
 

@@ -25,6 +25,7 @@ from ringwall.core.operations import (
     Operations,
     Topic,
 )
+from ringwall.events.call_features import AdminConferenceAdded, AdminConferenceDropped, CallConference
 from ringwall.policy.grant import Denial
 
 Room = Annotated[
@@ -148,11 +149,12 @@ def add_operations(operations: Operations, switch: Switch) -> None:
         except conference_calls.Refused as error:
             raise OperationError("refused", f"No conference was made: {error}.", "extension") from error
         switch.record(
-            "call.conference",
-            conference=room,
-            by=args.extension,
-            actor=actor.to_dict(),
-            parties=[leg.party for _, leg in conference_calls.parties(switch, room)],
+            CallConference(
+                conference=room,
+                by=args.extension,
+                actor=actor.to_dict(),
+                parties=tuple(leg.party for _, leg in conference_calls.parties(switch, room)),
+            )
         )
         switch.flush()
         return describe(switch, room)
@@ -165,7 +167,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
             raise OperationError("refused", why_not.rule.sentence, "number")
         if why_not is not None:
             raise OperationError("refused", f"Nobody was added: {why_not.why}.", "number")
-        switch.record("admin.conference.added", conference=args.conference, actor=actor.to_dict())
+        switch.record(AdminConferenceAdded(conference=args.conference, actor=actor.to_dict()))
         switch.flush()
         return describe(switch, args.conference)
 
@@ -177,7 +179,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
             raise OperationError("not_found", f"There is no call {args.call} in that conference.", "call")
         facts = describe(switch, args.conference)
         switch.record(
-            "admin.conference.dropped", conference=args.conference, call=args.call, actor=actor.to_dict()
+            AdminConferenceDropped(conference=args.conference, call=args.call, actor=actor.to_dict())
         )
         teardown.end(switch, found[0], "dropped from the conference", by="administrator")
         switch.flush()

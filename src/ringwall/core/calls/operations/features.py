@@ -27,6 +27,7 @@ from ringwall.core.identity.permissions import Permission
 from ringwall.core.media.errors import MediaError
 from ringwall.core.operations import Actor, Arguments, Operation, Operations
 from ringwall.core.registrar.bindings import Binding
+from ringwall.events.call_features import CallFeature, CallWhisperMuted
 from ringwall.policy.actions import Action, UserSubject
 from ringwall.policy.grant import Denial
 from ringwall.policy.groups import PAGED
@@ -112,12 +113,13 @@ def add_operations(operations: Operations, switch: Switch) -> None:
         phones = _phones(switch, args.extension)
         call = _begin(switch, args, phones)
         switch.record(
-            "call.feature",
-            call=call.id,
-            by=args.extension,
-            feature=args.feature,
-            target=args.target,
-            actor=actor.to_dict(),
+            CallFeature(
+                call=call.id,
+                by=args.extension,
+                feature=args.feature,
+                target=args.target,
+                actor=actor.to_dict(),
+            )
         )
         switch.flush()
         return {"call": call.id, "extension": args.extension, "feature": args.feature, "target": args.target}
@@ -129,7 +131,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
             raise OperationError("refused", f"The media server says: {error}.", "extension") from error
         if not done:
             raise OperationError("refused", f"Nobody whispers to {args.extension} now.", "extension")
-        switch.record("call.whisper_muted", extension=args.extension, on=args.on, actor=actor.to_dict())
+        switch.record(CallWhisperMuted(extension=args.extension, on=args.on, actor=actor.to_dict()))
         return {"extension": args.extension, "on": args.on}
 
     operations.offer(FEATURE, feature)

@@ -21,6 +21,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import OperationError
 from ringwall.core.identity.permissions import Permission
 from ringwall.core.operations import Actor, Arguments, Operation, Operations
+from ringwall.events.watching import AdminRecordingAsked, AdminWatchAsked, AdminWatchEnded
 from ringwall.policy.grant import Denial, Grant
 
 Whose = Annotated[Extension, Field(description="the extension whose call it is")]
@@ -145,7 +146,7 @@ def register(operations: Operations, switch: Switch, recordings: RecordingServic
         watch = found[0].watch
         if watch is None:
             raise OperationError("refused", f"Nobody watches the call of {args.of}.", "of")
-        switch.record("admin.watch.ended", actor=actor.to_dict(), of=args.of, by=watch.by.extension)
+        switch.record(AdminWatchEnded(actor=actor.to_dict(), of=args.of, by=watch.by.extension))
         monitor.leave(switch, found[0])
         switch.flush()
         return {"call": found[0].id, "of": args.of, "by": watch.by.extension}
@@ -181,7 +182,7 @@ async def _watch(switch: Switch, actor: Actor, args: Watched, mode: WatchMode) -
         if monitoring.call_phones(switch, by, found, mode, granted) is None:
             raise OperationError("refused", f"No phone of {args.by} is signed in.", "by")
         state = "calling"
-    switch.record("admin.watch.asked", actor=actor.to_dict(), **told)
+    switch.record(AdminWatchAsked(actor=actor.to_dict(), **told))
     switch.flush()
     return {**told, "state": state}
 
@@ -213,7 +214,7 @@ async def _record(
         except NotRecorded as error:
             raise OperationError("refused", f"The call is not recorded: {error}.", "of") from error
         mailbox = call.recording.mailbox if call.recording is not None else ""
-    switch.record("admin.recording.asked", actor=actor.to_dict(), **told)
+    switch.record(AdminRecordingAsked(actor=actor.to_dict(), call=call.id, of=args.of, by=by, on=on))
     switch.flush()
     return {**told, "mailbox": mailbox}
 

@@ -9,7 +9,7 @@ Rules that this module keeps:
 import time
 from collections.abc import Callable, Sequence
 
-from ringwall.core.calls.dialog import answering, keepalive, session, teardown
+from ringwall.core.calls.dialog import answering, glare, keepalive, session, teardown
 from ringwall.core.calls.media import descriptions, leaving
 from ringwall.core.calls.media.descriptions import MediaRefused
 from ringwall.core.calls.model.call import Call
@@ -19,6 +19,7 @@ from ringwall.core.calls.model.states import CallState, LegState
 from ringwall.core.calls.switch.switch import ALLOW, PRODUCT, Switch
 from ringwall.core.errors import EdgeError
 from ringwall.core.registrar.bindings import Binding
+from ringwall.events.system import SystemRelayFailed
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Headers, Request, Response
@@ -96,11 +97,11 @@ async def _ring(switch: Switch, call: Call, leg: Leg, build: Build, then: Contin
         body = leaving.offer(leg, descriptions.outgoing_offer(made, leg.profile, given))
     except EdgeError as error:
         teardown.branch_failed(switch, call, leg, 503, "Media Relay Unavailable")
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
         return
     except MediaRefused as error:
         teardown.branch_failed(switch, call, leg, 488, "Not Acceptable Here")
-        switch.record("media.refused", call=call.id, why=error.why, method="offer")
+        glare.media_refused(switch, call, leg, error.why, "offer")
         return
     if leg.state is LegState.ENDED or call.state is not CallState.SETUP:
         switch.relays.delete(relay)

@@ -11,6 +11,8 @@ from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.routing import router
 from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.directory.model import DeviceEntry
+from ringwall.events.security import CodesGuessed
+from ringwall.events.security import WrongCode as WrongCodeGiven
 from ringwall.policy import codes as policy_codes
 from ringwall.policy.actions import Action, PhoneSubject, Subject, UserSubject
 from ringwall.policy.grant import Denial, Grant
@@ -67,5 +69,5 @@ def note_wrong_code(switch: Switch, subject: Subject, wrong: policy_codes.Wrong,
     """Count a wrong code for its caller; too many raise the alarm. `now` in unix seconds."""
     payer = f"phone:{subject.phone}" if isinstance(subject, PhoneSubject) else getattr(subject, "user", "")
     count = switch.usage.wrong_code(payer, now)
-    kind = "security.codes_guessed" if wrong.alarm else "security.wrong_code"
-    switch.watch.note(kind, payer, switch.now(), within_the_hour=count)
+    kind = CodesGuessed if wrong.alarm else WrongCodeGiven
+    switch.watch.note(kind(source=payer, within_the_hour=count), switch.now())

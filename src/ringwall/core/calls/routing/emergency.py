@@ -13,6 +13,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.seizure import Seizure
 from ringwall.core.calls.switch.switch import Switch
+from ringwall.events.call_features import EmergencyCalled
 from ringwall.policy.grant import Grant
 from ringwall.sip.message import Request, Response
 
@@ -26,19 +27,19 @@ def notify(switch: Switch, call: Call, grant: Grant) -> None:
     way = grant.way
     assert way is not None
     caller = call.caller
-    told = {
-        "call": call.id,
-        "number": grant.canonical,
-        "caller": caller.party,
-        "caller_device": caller.device,
-        "source": caller.flow.peer if caller.flow else None,
-        "callback": way.caller_id,
-        "location": way.location,
-        "notify": list(way.notify),
-    }
-    switch.record("emergency.called", **told)
+    event = EmergencyCalled(
+        call=call.id,
+        number=grant.canonical,
+        caller=caller.party,
+        caller_device=caller.device,
+        source=caller.flow.peer if caller.flow else None,
+        callback=way.caller_id,
+        location=way.location,
+        notify=tuple(way.notify),
+    )
+    switch.record(event)
     for listener in switch.hooks.emergency:
-        listener(told)
+        listener(event)
 
 
 def with_location(seizure: Seizure, sdp: bytes, domain: str) -> tuple[list[tuple[str, str]], bytes]:

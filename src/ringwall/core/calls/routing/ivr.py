@@ -32,6 +32,7 @@ from ringwall.core.media.interaction import HungUp
 from ringwall.core.media.items import Tone
 from ringwall.core.media.menu import Connect, HangUp, Menu, Next, Visitor
 from ringwall.core.trunks import numbers
+from ringwall.events.system import SystemMenuFailed, SystemRelayFailed
 from ringwall.policy.grant import Denial, Grant
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ async def hear_caller(
     except MediaFull as error:
         why_not = Rejection(503, "Media Server Full", str(error))
     except (EdgeError, MediaError) as error:
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
     else:
         return body if call.state is CallState.SETUP else None
     if call.state is CallState.SETUP:
@@ -191,7 +192,7 @@ async def _listen(switch: Switch, call: Call, talk: Awaitable[Next], longest: fl
         return HangUp("the longest time of a menu is over")
     except Exception:
         log.exception("call %s: a menu failed", call.id)
-        switch.record("system.menu_failed", call=call.id, feature=call.details.feature)
+        switch.record(SystemMenuFailed(call=call.id, feature=call.details.feature))
         return HangUp("an error in the system")
 
 

@@ -12,7 +12,7 @@ Rules that this module keeps:
 from collections.abc import Callable
 from typing import Final
 
-from ringwall.core.calls.dialog import answering, session, teardown
+from ringwall.core.calls.dialog import answering, glare, session, teardown
 from ringwall.core.calls.media import server_leg
 from ringwall.core.calls.media.descriptions import GCM_256, MediaRefused
 from ringwall.core.calls.model.call import Call
@@ -23,6 +23,7 @@ from ringwall.core.calls.switch.switch import Switch
 from ringwall.core.errors import EdgeError
 from ringwall.core.media.errors import MediaError
 from ringwall.core.registrar.bindings import Binding
+from ringwall.events.system import SystemRelayFailed
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Request, Response
 
@@ -83,7 +84,7 @@ async def _ring(
         server = switch.media.choose(switch.rooms.get(room, ()))
         offered = await server_leg.offer(switch, call, leg, server)
     except (EdgeError, MediaError, MediaRefused) as error:
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
         teardown.branch_failed(switch, call, leg, 503, "Media Server Unavailable")
         return
     if leg.state is LegState.ENDED or call.state is CallState.ENDED:
@@ -145,18 +146,10 @@ async def _sit_down(
         await server_leg.taken(switch, leg, offered, response)
     except MediaRefused as error:
         if leg.state is not LegState.ENDED:
-            source = leg.flow.peer if leg.flow else None
-            switch.record(
-                "media.refused",
-                call=call.id,
-                why=error.why,
-                method="answer",
-                device=leg.device,
-                source=source,
-            )
+            glare.media_refused(switch, call, leg, error.why, "answer")
             hang_up_leg(switch, call, leg, error.why)
     except (EdgeError, MediaError) as error:
-        switch.record("system.relay_failed", call=call.id, why=str(error))
+        switch.record(SystemRelayFailed(call=call.id, why=str(error)))
         hang_up_leg(switch, call, leg, "the media server was not reached")
     else:
         if leg.state is LegState.TALKING:

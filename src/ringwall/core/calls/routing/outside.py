@@ -25,6 +25,8 @@ from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks import numbers
 from ringwall.core.trunks.clear_text import clear_text_of
 from ringwall.core.trunks.trunks import warning_of
+from ringwall.events.calls import CallClearText
+from ringwall.events.trunks import TrunkFailed
 from ringwall.policy.grant import Grant
 from ringwall.sip.message import Headers, Request, Response
 
@@ -124,7 +126,7 @@ def in_clear_text(switch: Switch, call: Call, leg: Leg) -> None:
     told = warning_of(line)
     if told and (leg.clear_text is not None or line.transport != "tls") and told not in call.clear_text:
         call.clear_text.append(told)
-        switch.record("call.clear_text", call=call.id, trunk=leg.trunk, why=told)
+        switch.record(CallClearText(call=call.id, trunk=leg.trunk, why=told))
 
 
 def _invite(switch: Switch, call: Call, leg: Leg, line: TrunkLine, body: bytes) -> Request:
@@ -212,7 +214,7 @@ def _response(switch: Switch, call: Call, leg: Leg, request: Request, response: 
 def _trunk_failed(switch: Switch, leg: Leg, status: int, reason: str) -> None:
     why = "the carrier refuses our login" if status in {401, 407} else f"{status} {reason}"[:120]
     switch.trunks.note(leg.trunk, time.time(), up=False, why=why)
-    switch.record("trunk.failed", trunk=leg.trunk, status=status, why=why)
+    switch.record(TrunkFailed(trunk=leg.trunk, status=status, why=why))
 
 
 def leg_ended(switch: Switch, leg: Leg) -> None:

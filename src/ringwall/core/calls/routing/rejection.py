@@ -7,12 +7,13 @@ Rules that this module keeps:
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from ringwall.core.calls.dialog import teardown
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.switch.hooks import Refusal
 from ringwall.core.calls.switch.switch import Switch
+from ringwall.events.calls import CallRefused
 from ringwall.policy.grant import Denial
 from ringwall.policy.rules import RULES, Heard, Rule
 from ringwall.sip.message import Request
@@ -23,7 +24,7 @@ _HEARD: Final = {404: Heard.ANNOUNCEMENT, 503: Heard.REORDER}  # where no rule s
 class InviteRejection:
     """How one INVITE is refused: with what is known of its sender in the record."""
 
-    def __init__(self, switch: Switch, key: str, request: Request, **who: object) -> None:
+    def __init__(self, switch: Switch, key: str, request: Request, **who: Any) -> None:
         self._switch, self._key, self._request = switch, key, request
         self._made: Callable[[], Call] | None = None
         self.who = who
@@ -32,30 +33,24 @@ class InviteRejection:
         """The sender is a phone whose offer is good: `made` lets its call in, to hear why it is refused."""
         self._made = made
 
-    def __call__(
-        self,
-        status: int,
-        reason: str,
-        why: str,
-        **more: object,
-    ) -> None:
+    def __call__(self, status: int, reason: str, why: str) -> None:
         """Tell the caller and the record."""
-        self._switch.record("call.refused", status=status, why=why, **self._fields(more))
+        self._switch.record(CallRefused(status=status, why=why, **self._fields()))
         self._answer(status, reason, why)
 
     def by_policy(self, denial: Denial, rule: Rule | None = None) -> None:
         """What the policy said, with its rule, or with another one that came after it."""
         last = rule or denial.rule
-        self._switch.denied(denial, rule=last, told=self._fields({"status": RULES[last.id].status}))
+        self._switch.denied(denial, rule=last, told={**self._fields(), "status": RULES[last.id].status})
         self._answer(RULES[last.id].status, RULES[last.id].reason, last.sentence, last.id)
 
     def by_rule(self, rule: Rule) -> None:
         """What a rule says, without a question to the policy."""
-        self._switch.denied_by(rule, **self._fields({}))
+        self._switch.denied_by(rule, **self._fields())
         self._answer(RULES[rule.id].status, RULES[rule.id].reason, rule.sentence, rule.id)
 
-    def _fields(self, more: dict[str, object]) -> dict[str, object]:
-        return {"dialled": (self._request.to.uri.user or "")[:64], **self.who, **more}
+    def _fields(self) -> dict[str, Any]:
+        return {"dialled": (self._request.to.uri.user or "")[:64], **self.who}
 
     def _answer(self, status: int, reason: str, why: str, rule: str = "") -> None:
         switch, request = self._switch, self._request
@@ -85,14 +80,15 @@ def refuse_call(switch: Switch, call: Call, status: int, reason: str, why: str) 
     caller = call.caller
     call.on_record = False
     switch.record(
-        "call.refused",
-        call=call.id,
-        caller=caller.extension,
-        caller_device=caller.device,
-        source=caller.flow.peer if caller.flow else None,
-        dialled=call.dialled[:64],
-        status=status,
-        why=why,
+        CallRefused(
+            call=call.id,
+            caller=caller.extension,
+            caller_device=caller.device,
+            source=caller.flow.peer if caller.flow else None,
+            dialled=call.dialled[:64],
+            status=status,
+            why=why,
+        )
     )
     heard = _HEARD.get(status, Heard.ERROR_TONE)
     _end(switch, call, Refusal(status, reason, why, "", heard, _party(call), lambda: call))

@@ -24,6 +24,7 @@ from ringwall.core.registrar.authenticator import Challenge, Refusal
 from ringwall.core.registrar.flows import EVENT_HEADER, FLOW_HEADER, Flow
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks.trunks import TRUNK_HEADER
+from ringwall.events.security import ForeignCall, ForeignDialog, StrayResponse, UnknownTrunk
 from ringwall.sip.dialog import OutOfOrder
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request
@@ -92,7 +93,7 @@ def _request_of_carrier(
 ) -> None:
     """A request that came over a trunk's slot at the edge."""
     if line is None:
-        switch.watch.note("security.unknown_trunk", f"slot {slot[:8]}", switch.now())
+        switch.watch.note(UnknownTrunk(source=f"slot {slot[:8]}"), switch.now())
         switch.respond(key, request.response(403, to_tag=switch.new_tag()))
     elif request.to.tag:
         _in_dialog(switch, key, request, line)
@@ -128,11 +129,12 @@ def _initial_invite(switch: Switch, key: str, request: Request, flow: Flow) -> N
         if not _is_ours(switch, request):
             uri = request.from_.uri
             switch.watch.note(
-                "security.foreign_call",
-                flow.source,
+                ForeignCall(
+                    source=flow.source,
+                    claimed=f"{uri.user}@{uri.host}"[:128],
+                    dialled=(request.to.uri.user or "")[:64],
+                ),
                 switch.now(),
-                claimed=f"{uri.user}@{uri.host}"[:128],
-                dialled=(request.to.uri.user or "")[:64],
             )
             switch.respond(key, request.response(403, to_tag=switch.new_tag()))
             return
@@ -162,11 +164,12 @@ def _in_dialog(switch: Switch, key: str, request: Request, sender: Flow | TrunkL
     call, leg = found
     if not _speaks_for(switch, sender, leg):
         switch.watch.note(
-            "security.foreign_dialog",
-            sender.source if isinstance(sender, Flow) else f"trunk {sender.id}",
+            ForeignDialog(
+                source=sender.source if isinstance(sender, Flow) else f"trunk {sender.id}",
+                method=request.method,
+                call=call.id,
+            ),
             switch.now(),
-            method=request.method,
-            call=call.id,
         )
         switch.respond(key, request.response(403))
         return
@@ -223,11 +226,16 @@ def may_cancel(switch: Switch, key: str, invite: Request, cancel: Request) -> bo
     if sender is not None and found is not None and _speaks_for(switch, sender, found[1]):
         return True
     switch.watch.note(
-        "security.foreign_dialog",
-        sender.source if isinstance(sender, Flow) else f"trunk {sender.id}" if sender else "unknown",
+        ForeignDialog(
+            source=sender.source
+            if isinstance(sender, Flow)
+            else f"trunk {sender.id}"
+            if sender
+            else "unknown",
+            method="CANCEL",
+            call=found[0].id if found is not None else "",
+        ),
         switch.now(),
-        method="CANCEL",
-        call=found[0].id if found is not None else "",
     )
     return False
 
@@ -246,7 +254,7 @@ def _edge_event(switch: Switch, text: str) -> None:
             why = told.get("why", "")
             switch.offenders.note(source, _OFFENCES.get(why, why[:40]), switch.now(), count)
         else:
-            switch.watch.note("security.stray_response", source, switch.now(), count)
+            switch.watch.note(StrayResponse(source=source), switch.now(), count)
     else:
         log.warning("the edge told of something unknown: %s", kind[:40])
 

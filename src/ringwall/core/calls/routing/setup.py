@@ -24,6 +24,7 @@ from ringwall.core.directory.model import DeviceEntry
 from ringwall.core.registrar.flows import Flow
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks.clear_text import ClearText
+from ringwall.events.calls import MediaRefusal
 from ringwall.policy.actions import PhoneSubject
 from ringwall.policy.grant import Denial, Grant
 from ringwall.policy.rules import Rule
@@ -157,7 +158,7 @@ def admitted(
     except MediaRefused as error:
         headers = [teardown.warning(error.why)]
         switch.respond(key, request.response(488, to_tag=switch.new_tag(), headers=headers))
-        switch.record("media.refused", why=error.why, method="INVITE", **refuse.who)
+        switch.record(MediaRefusal(why=error.why, method="INVITE", **refuse.who))
         return None
 
 

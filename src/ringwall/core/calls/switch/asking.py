@@ -8,12 +8,14 @@ Rules that this module keeps:
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.trunks.rights import Rights
+from ringwall.events import Record
+from ringwall.events.calls import CallDenied
 from ringwall.policy.actions import Action, Context, Party, Subject
 from ringwall.policy.decide import may
 from ringwall.policy.grant import Denial, Grant
@@ -37,7 +39,7 @@ class Circumstances(TypedDict, total=False):
 class Asking:
     """Asks the policy of this moment, and keeps its denials."""
 
-    def __init__(self, rights: Rights, record: Callable[..., None]) -> None:
+    def __init__(self, rights: Rights, record: Record) -> None:
         self.rights = rights
         self.record = record
 
@@ -80,8 +82,10 @@ class Asking:
         `told` has what is known better than from the call and the leg.
         """
         leg = by or (of.caller if of is not None else None)
+        asked = denial.record()
+        asked["class_"] = asked.pop("class")
         fields: dict[str, Any] = {
-            **denial.record(),
+            **asked,
             "call": of.id if of is not None else None,
             "caller": leg.party if leg is not None else _name_of(denial.subject),
             "caller_device": leg.device if leg is not None else "",
@@ -94,7 +98,7 @@ class Asking:
     def denied_by(self, rule: Rule, /, **fields: Any) -> None:
         """Keep what a rule denies; `fields` say to whom, and what was asked."""
         last = {"rule": rule.id, "because": rule.sentence, "why": rule.sentence}
-        self.record("call.denied", **{"status": RULES[rule.id].status, **fields, **last})
+        self.record(CallDenied(**{"call": None, "status": RULES[rule.id].status, **fields, **last}))
 
 
 def _name_of(subject: Subject) -> str:

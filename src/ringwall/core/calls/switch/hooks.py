@@ -14,6 +14,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.rejection import Rejection
 from ringwall.core.registrar.flows import Flow
+from ringwall.events.call_features import EmergencyCalled
 from ringwall.policy.actions import Action
 from ringwall.policy.grant import Denial
 from ringwall.policy.groups import InsideObject, ObjectKind
@@ -122,8 +123,8 @@ class Hooks:
     """A call is over, with the status that its caller got if it waited for one."""
     leg_ended: list[Callable[[Leg], None]] = field(default_factory=list)
     """A leg is over."""
-    emergency: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
-    """An emergency number is called: the facts that stand in the record, too."""
+    emergency: list[Callable[[EmergencyCalled], None]] = field(default_factory=list)
+    """An emergency number is called."""
     on_hold: Holding = _not_held
     """A party of a call of two changes its media: what deals with that, if it is a hold (`hold_music`)."""
     unanswered: Callable[[Call, int], bool] = _not_taken

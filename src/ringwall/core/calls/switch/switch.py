@@ -37,6 +37,7 @@ from ringwall.core.store.schema import live_call_upsert
 from ringwall.core.trunks.rights import Rights
 from ringwall.core.trunks.supervision import Supervision
 from ringwall.core.trunks.trunks import Trunks
+from ringwall.events import Record
 from ringwall.infra.settings import Settings
 from ringwall.sip.session_timer import Refresher, TimerPolicy
 from ringwall.sip.timers import TimerQueue
@@ -81,7 +82,7 @@ class Switch(Wire, Asking):
         registrar: Registrar,
         bindings: Bindings,
         store: CallStore,
-        record: Callable[..., None],
+        record: Record,
         watch: SecurityWatch,
         offenders: Offenders,
         rights: Rights,

@@ -19,6 +19,8 @@ from starlette.responses import Response
 
 from ringwall.core.lockout.window import Window, network_of
 from ringwall.core.registrar.watch import SecurityWatch
+from ringwall.events import Record
+from ringwall.events.security import PhoneGuessed, PhonesBanned, PhoneUnknown
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ Ban = Callable[[str, float, str], Awaitable[None]]
 class Guard:
     """Refuses, counts and bans. `ban(source, seconds, reason)` asks the edge."""
 
-    def __init__(self, record: Callable[..., None], ban: Ban, networks: tuple[str, ...]) -> None:
+    def __init__(self, record: Record, ban: Ban, networks: tuple[str, ...]) -> None:
         self._record = record
         self._ban = ban
         self._networks = tuple(ipaddress.ip_network(text) for text in networks)
@@ -56,8 +58,8 @@ class Guard:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._watch.sweep(now)
-        name = "security.phone_guessed" if kind == "guess" else "security.phone_unknown"
-        self._watch.note(name, source, now, why=why, mac=mac)
+        seen = PhoneGuessed if kind == "guess" else PhoneUnknown
+        self._watch.note(seen(source=source, why=why, mac=mac), now)
         self._count(source, kind, now)
         await asyncio.sleep(max(0.0, began + FLOOR_S - loop.time()))
         return Response(
@@ -74,7 +76,7 @@ class Guard:
             return
         window.forget(key)
         reason = "guessed secrets of phones" if kind == "guess" else "asked for too many phones"
-        self._record("security.phones_banned", source=source, reason=reason, seconds=BAN_S)
+        self._record(PhonesBanned(source=source, reason=reason, seconds=BAN_S))
         task = asyncio.get_running_loop().create_task(self._ask_for_ban(source, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -17,6 +17,7 @@ from ringwall.core.pins.service import Accepted, Locked
 from ringwall.core.voicemail.house import House
 from ringwall.core.voicemail.menus.session import source_of
 from ringwall.core.voicemail.menus.talk import GOODBYE, SORRY, Over, Talk
+from ringwall.events.voicemail import VoicemailOpened
 
 TRIES: Final = 3
 LONGEST_EXTENSION: Final = 8
@@ -62,7 +63,7 @@ async def _admitted(house: House, talk: Talk, mailbox: str, answer: Accepted, so
         await talk.tell(*told)
     if house.mailboxes.user(mailbox) is None:
         raise Over("the user has no mailbox", Prompt("feature-not-avail-line"), GOODBYE)
-    house.mailboxes.records.note("voicemail.opened", mailbox=mailbox, source=source)
+    house.mailboxes.records.note(VoicemailOpened(mailbox=mailbox, source=source))
     return mailbox
 
 

@@ -12,6 +12,7 @@ from ringwall.core.voicemail.house import House
 from ringwall.core.voicemail.mailboxes import Box
 from ringwall.core.voicemail.menus.talk import Talk
 from ringwall.core.voicemail.model import Message, Recording
+from ringwall.events.voicemail import VoicemailCannotOpen
 
 
 class Leave(CoreSignal):
@@ -44,7 +45,7 @@ class Session:
             try:
                 found.append(self.house.mailboxes.vault.item(recording))
             except CoreError:
-                self.house.mailboxes.records.note("voicemail.cannot_open", recording=recording.name)
+                self.house.mailboxes.records.note(VoicemailCannotOpen(recording=recording.name))
         return found
 
     async def spoken_name(self, user: UserEntry) -> list[Item]:

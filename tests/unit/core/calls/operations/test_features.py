@@ -14,7 +14,7 @@ ADMINISTRATOR = Actor("local", "root", "local")
 
 
 class _Recorder:
-    def record(self, kind: str, **fields) -> None:
+    def record(self, event) -> None:
         """Take it."""
 
 
