@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from ringwall.core.directory import DirectoryService
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger.chain import load_key, make_key
+from ringwall.core.ledger.memory import Memory
 from ringwall.core.operations import Actor
 from ringwall.core.rights.keys import Keys
 from ringwall.core.rights.service import RightsService
@@ -66,8 +67,10 @@ async def open_core(folder: Path, *, interval: float = 0.001) -> Core:
     if new:
         row = {"id": uuid.uuid4().hex, "name": "Test", "created_at": 1.0, "next_number": 1}
         await store.commit([(insert(schema.organisations), row)])
-        make_key(folder / "ledger.key")
-    ledger = await Ledger.open(store, load_key(folder / "ledger.key"))
+        made = make_key(folder / "ledger.key")
+        Ledger.begin(store, made, row["id"], Memory(folder / "ledger.mark", made))
+    key = load_key(folder / "ledger.key")
+    ledger = await Ledger.open(store, key, Memory(folder / "ledger.mark", key))
     return Core(folder, store, ledger, await DirectoryService.open(store, ledger, REALM))
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ringwall.cli import ledger_marks as marks
 from ringwall.cli import readiness
 from ringwall.cli.client import ask
 from ringwall.core import wholeness as data
@@ -50,6 +51,7 @@ def examine(layout: Layout) -> list[Finding]:
         lambda: _folders(layout),
         lambda: _secrets(layout),
         lambda: _data(layout),
+        lambda: _ledger(layout),
         lambda: _memory(layout),
         lambda: _certificates(layout, settings),
         lambda: _address(settings),
@@ -130,6 +132,7 @@ def _secrets(layout: Layout) -> Iterator[Finding]:
                 layout.link_key,
                 layout.link_token,
                 layout.ledger_key,
+                layout.ledger_mark,
                 layout.secrets_key,
                 layout.mail_password,
                 layout.database,
@@ -200,6 +203,24 @@ def _data(layout: Layout) -> Iterator[Finding]:
     trouble = firmware.examine(layout) if not wrong else None
     if trouble is not None:
         yield Finding("keys", False, trouble, "restore core/firmware/online: see docs/firmware.md")
+
+
+def _ledger(layout: Layout) -> Iterator[Finding]:
+    """Compare the ledger with the marks that this host keeps, and tell all that was ever found wrong."""
+    found = marks.examine(layout)
+    for text in found.wrong:
+        yield Finding(
+            "ledger", False, text, "see docs/ledger.md; ./ringwall ledger verify reads every record"
+        )
+    for each in found.mismatches:
+        told = f"{each['at']}, {each['place']}: {each['text']}"
+        if each["acknowledged"] is None:
+            mend = "find out why, then ./ringwall ledger acknowledge REASON: see docs/ledger.md"
+            yield Finding("ledger", False, told, mend)
+        else:
+            yield Finding("ledger", True, f"{told} (acknowledged)")
+    if not found.wrong and not found.mismatches:
+        yield Finding("ledger", True, "it is as long as the marks say that are kept of it")
 
 
 def _certificates(layout: Layout, settings: Settings) -> Iterator[Finding]:

@@ -48,6 +48,21 @@ def verify(
 
 
 @app.command()
+def acknowledge(
+    reason: Annotated[
+        str,
+        typer.Argument(metavar="REASON", help="Why it is known, such as: restored from the backup of 3 May."),
+    ],
+    data: DataOption = DATA_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Put on record that you know of all that was found wrong, and why. It stays remembered."""
+    told = ask(Layout.of(data), "ledger.acknowledge", {"reason": reason})
+    lines = [f"Acknowledged, and on record: {_mismatch(each)}" for each in told["acknowledged"]]
+    Output(as_json=as_json).result(told, "\n".join(lines))
+
+
+@app.command()
 def tail(
     after: Annotated[int | None, typer.Option("--after", min=0, help="Records behind this number.")] = None,
     limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="How many.")] = 20,
@@ -94,12 +109,29 @@ def _tail_offline(layout: Layout, after: int | None, limit: int, kind: str | Non
 
 
 def _verdict(verdict: dict[str, Any]) -> str:
-    if verdict["ok"]:
-        head = f"The ledger is whole: {verdict['records']} records, {verdict['checkpoints']} checkpoints."
-    else:
+    opened = [each for each in verdict["mismatches"] if each["acknowledged"] is None]
+    if verdict["finding"] is not None:
         head = f"THE LEDGER IS NOT AS IT WAS WRITTEN. {verdict['finding']['text']}"
-    end = f"Looked up to record {verdict['seq']}, hash {verdict['hash']}"
-    return f"{head}\n{end}\nPublic key {verdict['public_key']}"
+    elif opened:
+        head = "THE LEDGER WAS NOT AS IT WAS WRITTEN. It fits together now, but what was found stays."
+    else:
+        head = f"The ledger is whole: {verdict['records']} records, {verdict['checkpoints']} checkpoints."
+    lines = [head, f"Looked up to record {verdict['seq']}, hash {verdict['hash']}"]
+    for mark in verdict["marks"]:
+        state = {True: "as it says", False: "MISMATCH", None: "not compared"}[mark["ok"]]
+        where = "" if mark["seq"] is None else f", record {mark['seq']} at {mark['at']}"
+        why = "" if mark["ok"] else f": {mark['text']}"
+        lines.append(f"Mark kept in {mark['place']}{where}: {state}{why}")
+    lines += [f"Found once: {_mismatch(each)}" for each in verdict["mismatches"]]
+    if opened:
+        lines.append("When you know why: ./ringwall ledger acknowledge REASON")
+    return "\n".join([*lines, f"Public key {verdict['public_key']}"])
+
+
+def _mismatch(found: dict[str, Any]) -> str:
+    known = found["acknowledged"]
+    note = "" if known is None else f" Acknowledged at {known['at']} by {known['by']}: {known['reason']}"
+    return f"{found['at']}, {found['place']}: {found['text']}{note}"
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -209,9 +209,20 @@ def status(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None
         text += f"Nothing runs on {layout.data}: `./ringwall up` starts it."
     else:
         text += "Everything is up." if health.ready else f"Not up: {'; '.join(health.down())}."
+    text += "".join(f"\n{line}" for line in _ledger(health))
     Output(as_json=as_json).result({"ok": health.ready, "data": str(layout.data), **health.to_dict()}, text)
     if not health.ready:
         raise typer.Exit(1)
+
+
+def _ledger(health: readiness.Health) -> list[str]:
+    """Return what was ever found wrong with the ledger. The system goes on all the same."""
+    told = (health.core or {}).get("ledger") or {}
+    lines = []
+    for found in told.get("mismatches", ()):
+        known = "acknowledged" if found["acknowledged"] else "MISMATCH"
+        lines.append(f"Ledger, {known}: {found['at']}, {found['place']}: {found['text']}")
+    return lines
 
 
 def doctor(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:

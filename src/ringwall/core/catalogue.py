@@ -15,6 +15,7 @@ _MODULES: Final = (
     "firmware.operations",
     "forwarding.operations",
     "identity.operations",
+    "ledger.operations",
     "mail.operations",
     "phones.operations",
     "pins.operations",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ from ringwall.core.control_socket import ControlSocket
 from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.directory.snapshot import Directory
-from ringwall.core.errors import EdgeError
+from ringwall.core.errors import EdgeError, StoreError
 from ringwall.core.firmware import operations as firmware_operations
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.forwarding import operations as forwarding_operations
@@ -35,6 +36,9 @@ from ringwall.core.identity.identity import Identity
 from ringwall.core.ledger import Ledger
 from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.ledger.chain import load_key
+from ringwall.core.ledger.keeper import MarkKeeper
+from ringwall.core.ledger.memory import Memory
+from ringwall.core.ledger.witnesses import EdgeWitness
 from ringwall.core.links.control import ControlLink
 from ringwall.core.links.http_pool import HttpPool
 from ringwall.core.links.sip_link import LINK_HEADER, SipLink
@@ -81,7 +85,7 @@ from ringwall.sip.transaction import Transactions
 
 log = logging.getLogger(__name__)
 
-_CHECKPOINT_SECONDS = 60.0
+_LAST_MARK_SECONDS = 2.0
 
 
 class Core:
@@ -90,15 +94,20 @@ class Core:
     Nothing in it listens on TCP or UDP (W5): its three links to the edge are dialled from here.
     """
 
-    def __init__(self, layout: Layout, settings: Settings, store: Store, ledger: Ledger) -> None:
+    def __init__(
+        self, layout: Layout, settings: Settings, store: Store, ledger: Ledger, memory: Memory
+    ) -> None:
         self.layout = layout
         self.settings = settings
         self.store = store
         self.ledger = ledger
+        self._memory = memory
+        self.marks: MarkKeeper
         self.operations = Operations(ledger)
         self.started_at = time.time()
         self._tasks: list[asyncio.Task[None]] = []
         self.identity: Identity
+        self._control_task: asyncio.Task[None]
         self.directory: DirectoryService
         self.rights: RightsService
         self.forwarding: ForwardingService
@@ -125,8 +134,10 @@ class Core:
         wholeness.require(layout)
         store = await Store.open(sqlite_url(layout.database), new=False)
         await check(store, layout)
-        ledger = await Ledger.open(store, load_key(layout.ledger_key))
-        core = cls(layout, settings, store, ledger)
+        key = load_key(layout.ledger_key)
+        memory = Memory(layout.ledger_mark, key)
+        ledger = await Ledger.open(store, key, memory)
+        core = cls(layout, settings, store, ledger, memory)
         core.identity = await Identity.open(store, ledger)
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
@@ -146,7 +157,8 @@ class Core:
         core._open_http()
         core._socket = ControlSocket(layout.core_socket, core.operations)
         await core._socket.start()
-        core._run(core.control.run())
+        core._control_task = core._run(core.control.run())
+        core._run(core.marks.run())
         core._run(core.http.run())
         core._run(core.sip.run())
         core._run(core.slots.run())
@@ -172,6 +184,8 @@ class Core:
         bindings = Bindings()
         registrar = Registrar(settings.sip, domain, authenticator, bindings, self.store, self.ledger.record)
         self.control = ControlLink(dialler, retry_seconds=settings.links.retry_seconds)
+        edge = EdgeWitness(self.control, settings.edge_host, self.ledger.public_key)
+        self.marks = MarkKeeper(self.ledger, self._memory, [edge])
         self.sip = SipLink(
             dialler,
             self.layout.link_token.read_text(encoding="ascii").strip(),
@@ -318,7 +332,7 @@ class Core:
         mail_operations.register(self.operations, self.mail)
         self.voice_mail.register(self.operations)
         firmware_operations.register(self.operations, self.firmware)
-        ledger_operations.register(self.operations, self.store, self.ledger)
+        ledger_operations.register(self.operations, self.store, self.ledger, self.marks)
         add_call_operations(self.operations, self.switch)
         conferences.add_operations(self.operations, self.switch)
         features.add_operations(self.operations, self.switch)
@@ -362,15 +376,17 @@ class Core:
             "media": self.switch.media.describe(),
             "mail": self.mail.describe(),
             "ledger_seq": self.ledger.seq,
+            "ledger": self.marks.describe(),
             "store": {"ok": self.store.failing is None, "detail": self.store.failing or ""},
         }
 
     # Life
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A link that stops trying would leave the core deaf: end the process, a new one is started."""
@@ -381,12 +397,20 @@ class Core:
     async def stop(self) -> None:
         """Hang up on nobody: calls go on without us and are taken up by the next process."""
         await self._socket.close()
-        for task in self._tasks:
+        self._control_task.remove_done_callback(self._ended)
+        others = [task for task in self._tasks if task is not self._control_task]
+        for task in others:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
         self.pins.close()
         self.identity.close()
-        self.ledger.record(SystemStopped())
+        # The witnesses are told while there is a link to them, the file when all is on the disk.
+        with suppress(StoreError, TimeoutError):
+            await self.ledger.record_durably(SystemStopped())
+            await asyncio.wait_for(self.marks.keep(), _LAST_MARK_SECONDS)
+        self._control_task.cancel()
+        await asyncio.gather(self._control_task, return_exceptions=True)
         lost = await self.store.close()
+        await self.marks.close()
         if lost:
             log.error("%d writes could not be stored", lost)

@@ -28,6 +28,7 @@ from ringwall.core.identity.passwords import hash_password, random_password
 from ringwall.core.identity.permissions import Role
 from ringwall.core.ledger.chain import make_key, public_hex
 from ringwall.core.ledger.ledger import Ledger
+from ringwall.core.ledger.memory import Memory
 from ringwall.core.rights.keys import Keys
 from ringwall.core.store import Store, schema
 from ringwall.core.store.engine import sqlite_url
@@ -106,7 +107,7 @@ async def _create(layout: Layout, settings: Settings) -> dict[str, Any]:
     first = Account(1, ADMINISTRATOR, Role.ADMINISTRATOR, hash_password(password), now, now)
     store = await Store.open(sqlite_url(layout.database))
     try:
-        ledger = Ledger.begin(store, key, organisation)
+        ledger = Ledger.begin(store, key, organisation, Memory(layout.ledger_mark, key))
         await store.commit(
             [
                 (

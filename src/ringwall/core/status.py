@@ -36,6 +36,7 @@ class Status(BaseModel):
     media: list[dict[str, Any]]
     mail: dict[str, Any]
     ledger_seq: int
+    ledger: dict[str, Any]
     store: dict[str, Any]
 
 

@@ -57,6 +57,15 @@ class AdminAdministratorRemoved(Changed):
     """An administrator was removed; their sessions ended."""
 
 
+@event("admin.ledger.acknowledged")
+class AdminLedgerAcknowledged(Event):
+    """Somebody has taken note of what was found wrong with the ledger, which stays remembered."""
+
+    actor: By
+    reason: Annotated[str, "Why it is known."]
+    mismatches: Annotated[tuple[dict[str, Any], ...], "Each with at, place, text and acknowledged."]
+
+
 @event("admin.user.added")
 class AdminUserAdded(Changed):
     """A user was added."""

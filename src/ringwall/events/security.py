@@ -246,9 +246,23 @@ class PhonesBanned(Event):
 
 @event("security.ledger_mismatch")
 class LedgerMismatch(Event):
-    """At its start the core found another end of the ledger than it had signed."""
+    """The ledger is not as it was written, or not as long as a mark says. It is remembered for ever."""
 
-    found: Annotated[str, "What it found."]
+    found: Annotated[str, "What was found."]
+    place: Annotated[Maybe[str], "Where the proof of it is kept: the database, or which mark."] = UNSAID
+    mismatch: Annotated[
+        Maybe[str | None], "By what it is remembered: 64 hexadecimal digits; null where no more can be."
+    ] = UNSAID
+    first_found: Annotated[Maybe[str], "When, where it had been forgotten here."] = UNSAID
+    told_by: Annotated[Maybe[str], "Then, who remembered it."] = UNSAID
+
+
+@event("security.ledger_witness")
+class LedgerWitness(Event):
+    """Who keeps a mark of the ledger has forgotten it, refuses one, or says what nobody signed."""
+
+    place: Annotated[str, "Who it is."]
+    found: Annotated[str, "What was found."]
 
 
 @event("security.link_taken")

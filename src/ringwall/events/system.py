@@ -15,6 +15,14 @@ class SystemCreated(Event):
     signed_by: Annotated[str, "The public key of the ledger, 64 hexadecimal digits."]
 
 
+@event("system.ledger_mark_made")
+class SystemLedgerMarkMade(Event):
+    """A ledger of a version that kept no mark of it got its first one."""
+
+    place: Annotated[str, "Where it is kept."]
+    at_record: Annotated[int, "The record that it names."]
+
+
 @event("system.started")
 class SystemStarted(Event):
     """The core has started."""

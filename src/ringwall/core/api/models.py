@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ringwall.core.ledger.operations import Mismatch
 from ringwall.core.operations import Arguments
 
 
@@ -76,8 +77,18 @@ class Finding(BaseModel):
     text: str
 
 
+class MarkSeen(BaseModel):
+    """How the ledger compares with a mark of how far it had come; `ok` is null where there was none."""
+
+    place: str
+    ok: bool | None
+    seq: int | None
+    at: str | None
+    text: str
+
+
 class Verdict(BaseModel):
-    """Whether the ledger is as it was written."""
+    """Whether the ledger is as it was written, and always was but for what somebody acknowledged."""
 
     ok: bool
     records: int
@@ -86,3 +97,5 @@ class Verdict(BaseModel):
     hash: str
     public_key: str
     finding: Finding | None
+    marks: list[MarkSeen]
+    mismatches: list[Mismatch]

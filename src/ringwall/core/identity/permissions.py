@@ -72,6 +72,8 @@ class Permission(StrEnum):
     REPORTS_READ = "reports:read"
     LEDGER_READ = "ledger:read"
     """Read the ledger and prove it."""
+    LEDGER_WRITE = "ledger:write"
+    """Acknowledge what was found wrong with the ledger; nobody can change a record."""
 
     ADMINS_READ = "admins:read"
     """Who may sign in, and with which role."""

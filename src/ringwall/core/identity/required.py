@@ -87,5 +87,6 @@ REQUIRED: Final[Mapping[str, Permission]] = MappingProxyType(
         "report.denied": Permission.REPORTS_READ,
         "ledger.tail": Permission.LEDGER_READ,
         "ledger.verify": Permission.LEDGER_READ,
+        "ledger.acknowledge": Permission.LEDGER_WRITE,
     }
 )

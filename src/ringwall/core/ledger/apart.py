@@ -1,12 +1,14 @@
 """Verifies in a process of its own, so that reading a million records holds up no call.
 
-`python -m ringwall.core.ledger.apart` reads one JSON object from standard input (`url`, `public_key`; an URL
-may hold a password, so it is no argument) and writes the verdict, or `{"error": text}`, to standard output.
+`python -m ringwall.core.ledger.apart` reads one JSON object from standard input (`url`, `public_key`, `kept`;
+an URL may hold a password, so it is no argument) and writes the verdict, or `{"error": text}`, to standard
+output.
 """
 
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +19,40 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import ringwall
 from ringwall.core.errors import CoreError, LedgerError
-from ringwall.core.ledger.verify import Verdict, verify
+from ringwall.core.ledger.verdict import Kept, Verdict, verify
 from ringwall.core.store.engine import describe, explain, open_engine
 
 NICE = 10
 
 
-def verify_database(url: str, public_key: str) -> Verdict:
-    """Verify the ledger of a database that is only read; raise LedgerError where it cannot be."""
+def verifier(public_key: str) -> Ed25519PublicKey:
+    """Return the key that 64 hexadecimal digits stand for; LedgerError where they do not."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
     except ValueError:
         raise LedgerError("The public key has to be 64 hexadecimal digits.") from None
+
+
+def verify_database(url: str, public_key: str, kept: Sequence[Kept] = (), *, copy: bool = False) -> Verdict:
+    """Verify the ledger of a database that is only read; raise LedgerError where it cannot be.
+
+    `kept` and `copy` as for `verdict.verify`.
+    """
+    key = verifier(public_key)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         raise LedgerError(f"There is no database {parsed.database}.")
     try:
         engine = open_engine(url, read_only=True)
         with engine.connect() as connection, connection.begin():
-            verdict = verify(connection, key)
+            verdict = verify(connection, key, kept, copy=copy)
         engine.dispose()
     except SQLAlchemyError as error:
         raise LedgerError(explain(error, describe(url))) from error
     return verdict
 
 
-async def verify_apart(url: str, public_key: str) -> dict[str, Any]:
+async def verify_apart(url: str, public_key: str, kept: Sequence[Kept] = ()) -> dict[str, Any]:
     """Return the verdict (`Verdict.to_dict`) of another process; raise LedgerError where there is none."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -52,8 +62,9 @@ async def verify_apart(url: str, public_key: str) -> dict[str, Any]:
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(_paths())},
     )
+    asked = {"url": url, "public_key": public_key, "kept": [each.to_dict() for each in kept]}
     try:
-        answer, _ = await process.communicate(orjson.dumps({"url": url, "public_key": public_key}))
+        answer, _ = await process.communicate(orjson.dumps(asked))
     except asyncio.CancelledError:
         process.kill()
         await process.wait()
@@ -76,9 +87,10 @@ def _paths() -> list[str]:
 def main() -> None:
     """Answer one request."""
     os.nice(NICE)
-    asked = orjson.loads(sys.stdin.buffer.read(64 * 1024))
+    asked = orjson.loads(sys.stdin.buffer.read())
     try:
-        answer = verify_database(asked["url"], asked["public_key"]).to_dict()
+        kept = [Kept.of(each, verifier(asked["public_key"])) for each in asked["kept"]]
+        answer = verify_database(asked["url"], asked["public_key"], kept).to_dict()
     except CoreError as error:
         answer = {"error": str(error)}
     sys.stdout.buffer.write(orjson.dumps(answer))

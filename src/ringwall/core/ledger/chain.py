@@ -116,6 +116,10 @@ def public_hex(key: Ed25519PublicKey) -> str:
     return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw).hex()
 
 
+def _nobody() -> None:
+    """Hear of a checkpoint and do nothing."""
+
+
 class End(NamedTuple):
     """Where the chain stands: number and hash of the last record, the hash before it, the last checkpoint.
 
@@ -137,17 +141,36 @@ class ChainSealer:
         self._key = key
         self._start = start
         self._end = end
+        self._durable: End | None = None
+        self.on_checkpoint = _nobody
+        """Called in the writer thread when a checkpoint is on the disk."""
 
     @property
     def end(self) -> End:
         """Where the chain stands; ahead of the disk for as long as a commit takes."""
         return self._end
 
+    @property
+    def durable(self) -> End | None:
+        """How far the chain is on the disk; None until something was committed here. For any thread."""
+        return self._durable
+
     def seal(self, rows: Rows) -> tuple[Executable, Rows]:
-        """Return the insert and the chained rows."""
+        """Return the insert and the chained rows.
+
+        A row with `behind` (number and hash of a record, number of a checkpoint) is chained on to that
+        record, where the chain has not come so far: its end was cut off, and what is missing stays a gap.
+        """
         seq, digest, previous = self._end.seq, self._end.hash, self._end.previous
         sealed = []
         for row in rows:
+            behind = row.get("behind")
+            if behind is not None:
+                row = {name: value for name, value in row.items() if name != "behind"}  # noqa: PLW2901
+                if behind[0] > seq:
+                    seq, digest = behind[0], behind[1]
+                    checkpoints = max(self._end.checkpoints, behind[2])
+                    self._end = self._end._replace(checkpoints=checkpoints)
             seq += 1
             previous, digest = digest, record_hash(digest, seq, row["at"], row["kind"], row["body"])
             sealed.append({**row, "seq": seq, "previous": previous, "hash": digest})
@@ -173,6 +196,12 @@ class ChainSealer:
         signed = {"signature": self._key.sign(message), "checkpoints": end.checkpoints}
         writes.append((_HEAD, [{**head, **signed}]))
         return writes
+
+    def committed(self) -> None:
+        """Note that everything up to here is on the disk."""
+        before, self._durable = self._durable, self._end
+        if before is None or before.checkpoints != self._end.checkpoints:
+            self.on_checkpoint()
 
     def position(self) -> End:
         """Return where the chain stands."""

@@ -1,16 +1,20 @@
 """What administrators can ask of the ledger: prove it, read it."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ringwall.core.errors import LedgerError, OperationError
+from ringwall.core.identity.permissions import Permission
 from ringwall.core.ledger.apart import verify_apart
-from ringwall.core.ledger.ledger import Ledger
+from ringwall.core.ledger.keeper import MarkKeeper
+from ringwall.core.ledger.ledger import DATABASE, Ledger
 from ringwall.core.ledger.reader import MOST_RECORDS
-from ringwall.core.operations import Actor, Arguments, NoArguments, Operations
+from ringwall.core.ledger.trouble import Trouble
+from ringwall.core.operations import Actor, Arguments, NoArguments, Operation, Operations, Topic
 from ringwall.core.store import Store
+from ringwall.events.admin import AdminLedgerAcknowledged
 
 
 class TailArguments(Arguments):
@@ -26,23 +30,92 @@ class TailArguments(Arguments):
     kind: Annotated[str, Field(max_length=64, pattern=r"^[a-z._]+$")] | None = None
 
 
-def register(operations: Operations, store: Store, ledger: Ledger) -> None:
-    """Add `ledger.verify` and `ledger.tail`."""
+class Acknowledged(BaseModel):
+    """Who took note of a mismatch, when, and why it is known."""
+
+    at: str
+    by: str
+    reason: str
+
+
+class Mismatch(BaseModel):
+    """What was once found wrong with the ledger. It stays, also when it was acknowledged."""
+
+    at: str
+    place: str
+    text: str
+    acknowledged: Acknowledged | None
+
+
+class Acknowledgement(BaseModel):
+    """The mismatches that were open until now."""
+
+    acknowledged: list[Mismatch]
+
+
+class AcknowledgeArguments(Arguments):
+    """`reason` is why the mismatches are known, such as a restored backup; it stays for ever."""
+
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
+
+
+ACKNOWLEDGE: Final = Operation(
+    "ledger.acknowledge",
+    "Put on record that what was found wrong with the ledger is known, and why. It stays remembered.",
+    topic=Topic("Ledger", "The record of all that happened, and the proof that it is as it was written."),
+    verb="POST",
+    path="/api/ledger/acknowledgement",
+    permission=Permission.LEDGER_WRITE,
+    arguments=AcknowledgeArguments,
+    result=Acknowledgement,
+    errors=("conflict",),
+    changes=True,
+    example={"reason": "restored from the backup of 3 May"},
+)
+OPERATIONS: Final = (ACKNOWLEDGE,)
+
+
+def register(operations: Operations, store: Store, ledger: Ledger, keeper: MarkKeeper | None = None) -> None:
+    """Add `ledger.verify` and `ledger.tail`, and `ledger.acknowledge` where marks are kept."""
     one_at_a_time = asyncio.Lock()
 
     async def verify(_actor: Actor, _args: NoArguments) -> dict[str, Any]:
         if one_at_a_time.locked():
             raise OperationError("conflict", "The ledger is being verified already: wait for that to end.")
         async with one_at_a_time:
+            kept = await keeper.kept() if keeper is not None else []
+            url = store.url.render_as_string(hide_password=False)
             try:
-                return await verify_apart(store.url.render_as_string(hide_password=False), ledger.public_key)
+                verdict = await verify_apart(url, ledger.public_key, kept)
             except LedgerError as error:
                 raise OperationError("unavailable", str(error)) from error
+            await remember(verdict)
+            return verdict
+
+    async def remember(verdict: dict[str, Any]) -> None:
+        """Have what the records show remembered; what a mark shows is already, where it was asked."""
+        finding, marks = verdict["finding"], [each["text"] for each in verdict["marks"]]
+        if keeper is None or finding is None or finding["text"] in marks:
+            return
+        if finding["kind"] != "removed" or not keeper.knows_gap(finding["last"]):
+            await keeper.found(DATABASE, Trouble(finding["text"]))
 
     async def tail(_actor: Actor, args: TailArguments) -> dict[str, Any]:
         after = args.after if args.after is not None else await ledger.cursor_of_last(args.limit, args.kind)
         records = await ledger.tail(after, args.limit, args.kind)
         return {"records": records, "after": records[-1]["seq"] if records else after}
 
+    async def acknowledge(actor: Actor, args: AcknowledgeArguments) -> Acknowledgement:
+        assert keeper is not None
+        told = await keeper.acknowledge(f"{actor.name} ({actor.kind}, {actor.source})", args.reason)
+        if not told:
+            raise OperationError("conflict", "There is no mismatch of the ledger that is not acknowledged.")
+        await ledger.record_durably(
+            AdminLedgerAcknowledged(actor=actor.to_dict(), reason=args.reason, mismatches=tuple(told))
+        )
+        return Acknowledgement.model_validate({"acknowledged": told})
+
+    if keeper is not None:
+        operations.offer(ACKNOWLEDGE, acknowledge)
     operations.add("ledger.verify", NoArguments, verify)
     operations.add("ledger.tail", TailArguments, tail)

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, inspect, null, select, true
 from sqlalchemy.engine import Connection
 
 from ringwall.core.ledger.chain import End, checkpoint_message, head_message, signed_by
+from ringwall.core.ledger.trouble import Trouble
 from ringwall.core.store import schema
 
 CHUNK = 2_000
@@ -150,8 +151,8 @@ def is_signed_checkpoint(checkpoint: Checkpoint, key: Ed25519PublicKey, start: b
     return False
 
 
-def find_end(connection: Connection, key: Ed25519PublicKey, start: bytes) -> tuple[End, str | None]:
-    """Return where the chain goes on, and what is wrong with its end, as a sentence, if something is."""
+def find_end(connection: Connection, key: Ed25519PublicKey, start: bytes) -> tuple[End, Trouble | None]:
+    """Return where the chain goes on, and what is wrong with its end, if something is."""
     table = schema.ledger
     query = select(table.c.seq, table.c.hash, table.c.previous).order_by(table.c.seq.desc()).limit(1)
     newest = connection.execute(query).one_or_none()
@@ -161,22 +162,34 @@ def find_end(connection: Connection, key: Ed25519PublicKey, start: bytes) -> tup
     signed = head is not None and is_signed_end(head, key, start)
     if head is None or not signed:
         if newest is None:
-            trouble = "the signed end is not signed by this key" if head is not None else None
+            trouble = Trouble("the signed end is not signed by this key") if head is not None else None
             return End(0, start, b"", *marked), trouble
         end = End(newest.seq, newest.hash, newest.previous, *marked)
-        return end, f"the ledger has records up to {newest.seq} but no valid signature of its end"
+        return end, Trouble(f"the ledger has records up to {newest.seq} but no valid signature of its end")
     end = End(head.seq, head.hash, head.previous, max(marked[0], head.checkpoints or 0), marked[1])
     if newest is None or newest.seq < head.seq:
         found = 0 if newest is None else newest.seq
-        return end, f"the ledger ends at record {found}, but its signed end is record {head.seq}"
+        text = f"the ledger ends at record {found}, but its signed end is record {head.seq}"
+        return end, Trouble(text, found + 1, head.seq, head.hash, end.checkpoints)
     if newest.seq > head.seq:
         end = end._replace(seq=newest.seq)
-        return end, f"the ledger has records up to {newest.seq} behind its signed end, record {head.seq}"
+        text = f"the ledger has records up to {newest.seq} behind its signed end, record {head.seq}"
+        return end, Trouble(text)
     if newest.hash != head.hash:
-        return end, f"the last record {head.seq} is not the one that was signed"
+        return end, Trouble(f"the last record {head.seq} is not the one that was signed")
     if head.checkpoints is not None and head.checkpoints != marked[0]:
-        return end, f"the last checkpoint is number {marked[0]}, but the signed end says {head.checkpoints}"
+        text = f"the last checkpoint is number {marked[0]}, but the signed end says {head.checkpoints}"
+        return end, Trouble(text)
     return end, None
+
+
+def knows_marks(connection: Connection, key: Ed25519PublicKey, start: bytes) -> bool:
+    """Whether a version wrote the ledger that keeps a mark of it, or nobody can say.
+
+    Such a version signs the end with the number of checkpoints; without the key nobody can sign it otherwise.
+    """
+    head = signed_end(connection)
+    return head is None or head.checkpoints is not None or not is_signed_end(head, key, start)
 
 
 def _number(value: Any) -> int:

@@ -11,30 +11,29 @@ Reads only, streams, and needs nothing but the database and the public key. Kept
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain as join
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.engine import Connection
 
-from ringwall.core.errors import LedgerError
-from ringwall.core.ledger.chain import genesis, public_hex, record_hash
+from ringwall.core.ledger.chain import record_hash
 from ringwall.core.ledger.reader import (
     Row,
     checkpoints,
     is_signed_checkpoint,
     is_signed_end,
-    organisation_id,
     rows,
     signed_end,
 )
+from ringwall.infra.ledger_mark import Mismatch
 
 WINDOW = 1_000
 """How many records back (and numbers ahead) a record is looked for that lies at the wrong place."""
 
-Kind = Literal["changed", "removed", "inserted", "rewritten", "unsigned", "checkpoint"]
+Kind = Literal["changed", "removed", "inserted", "rewritten", "unsigned", "checkpoint", "mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,44 +47,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What verification found; `records` were read, the chain ends at `seq` with `hash` (hexadecimal)."""
-
-    ok: bool
-    records: int
-    checkpoints: int
-    seq: int
-    hash: str
-    public_key: str
-    finding: Finding | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
-def verify(connection: Connection, key: Ed25519PublicKey) -> Verdict:
-    """Verify the whole ledger in the connection's transaction.
-
-    Raises LedgerError for a database that was never set up.
-    """
-    organisation = organisation_id(connection)
-    if organisation is None:
-        raise LedgerError("The database was not set up: there is no ledger in it.")
-    walk = _Walk(connection, key, genesis(organisation))
-    finding = walk.run()
-    return Verdict(
-        ok=finding is None,
-        records=walk.records,
-        checkpoints=walk.checkpoints,
-        seq=walk.seq,
-        hash=walk.hash.hex(),
-        public_key=public_hex(key),
-        finding=finding,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class _Mark:
     seq: int
     hash: bytes
@@ -93,11 +54,14 @@ class _Mark:
     checkpoints: int | None = None
 
 
-class _Walk:
-    """One pass over the ledger."""
+class Walk:
+    """One pass over the ledger. `gaps` are known: records that are missing there were acknowledged."""
 
-    def __init__(self, connection: Connection, key: Ed25519PublicKey, start: bytes) -> None:
+    def __init__(
+        self, connection: Connection, key: Ed25519PublicKey, start: bytes, gaps: tuple[Mismatch, ...] = ()
+    ) -> None:
         self._connection = connection
+        self._gaps = gaps
         self._key = key
         self._start = start
         self._head, self._head_trouble = self._read_head()
@@ -128,7 +92,15 @@ class _Walk:
                 return finding
         return self._examine_end()
 
+    def _pass_gap(self, row: Row) -> None:
+        """Go on behind records that are known to be missing before this one."""
+        for gap in self._gaps:
+            if gap.first <= self.seq + 1 and gap.last + 1 == row.seq > self.seq + 1:
+                self.seq, self.hash, self._previous = gap.last, bytes.fromhex(gap.hash), b""
+
     def _examine(self, row: Row, following: Row | None) -> Finding | None:
+        if self._gaps and type(row.seq) is int:
+            self._pass_gap(row)
         expected = self.seq + 1
         if not _is_record(row):
             known = isinstance(row.seq, int) and row.seq == expected
@@ -243,11 +215,15 @@ class _Walk:
                 text = f"The checkpoint at record {row.seq} was changed, or another key signed it."
                 yield Finding("unsigned", seq, seq, text)
             elif row.number is not None and row.number != numbered + 1:
-                yield _checkpoints_removed(numbered + 1, row.number, seq)
+                if any(gap.checkpoint + 1 == row.number > numbered for gap in self._gaps):
+                    numbered = row.number - 1
+                else:
+                    yield _checkpoints_removed(numbered + 1, row.number, seq)
             numbered += 1
             yield _Mark(row.seq, row.hash)
         told = self._head.checkpoints if self._head is not None else None
-        if self._head is not None and told is not None and told > numbered:
+        known = any(gap.checkpoint == told for gap in self._gaps)
+        if self._head is not None and told is not None and told > numbered and not known:
             yield _checkpoints_removed(numbered + 1, told + 1, self._head.seq)
 
 

@@ -33,6 +33,10 @@ class Sealer(Protocol):
         """Return what else belongs to this group; called once, before its commit."""
         ...
 
+    def committed(self) -> None:
+        """Note that what was sealed is on the disk; never raises."""
+        ...
+
     def position(self) -> object:
         """Return where the sealer stands."""
         ...

@@ -200,6 +200,7 @@ class Writer:
         except BaseException:
             group.restore()
             raise
+        group.committed()
         return group.outcomes
 
 
@@ -229,6 +230,10 @@ class _Group:
     def restore(self) -> None:
         for sealer, position in self._sealers.values():
             sealer.restore(position)
+
+    def committed(self) -> None:
+        for sealer, _ in self._sealers.values():
+            sealer.committed()
 
     def transaction(self, unit: Transaction) -> None:
         """Run a transaction; where the database refuses it for good, note that and go on without it."""

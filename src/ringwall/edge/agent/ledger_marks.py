@@ -22,7 +22,8 @@ from ringwall.infra.ledger_mark import LIMIT, Evidence, MarkError, evidence_of, 
 log = logging.getLogger(__name__)
 
 MOST_KEYS = 16
-_FILE_LIMIT = MOST_KEYS * LIMIT
+FILE_LIMIT = MOST_KEYS * LIMIT
+"""Bytes of the file."""
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -37,7 +38,7 @@ class LedgerMarks:
     def load(self) -> None:
         """Read the file; a damaged one is put aside and said so, and the cores tell their marks anew."""
         try:
-            self._kept = read_book(read_limited(self._path, _FILE_LIMIT))
+            self._kept = read_book(read_limited(self._path, FILE_LIMIT))
         except FileNotFoundError:
             return
         except (OSError, RingwallError) as error:

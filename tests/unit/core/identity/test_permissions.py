@@ -89,7 +89,7 @@ def test_every_operation_finds_its_permission() -> None:
         "mail",
         "firmware",
     )
-    for part in (*parts, "ledger", "switch"):
+    for part in (*parts, "ledger", "marks", "switch"):
         setattr(core, part, MagicMock())
     core.phones = PhoneHouse.__new__(PhoneHouse)
     for part in ("phones", "administration", "logins", "seen"):
