@@ -78,7 +78,7 @@ async def test_a_phone_behind_the_relay_and_a_leg_on_loopback_hear_each_other_ea
     relay, tmp_path
 ):
     host, ng = relay
-    server = Server(tmp_path / "media", relays=[host, "127.0.0.1"])
+    server = Server(tmp_path / "m", relays=[host, "127.0.0.1"])
     server.start()
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)

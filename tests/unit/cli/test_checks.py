@@ -1,6 +1,7 @@
 """`ringwall test`: all checks run, whatever the others say, each is shown whole, and pytest has the last word."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,17 @@ def test_the_checkout_is_tested_and_not_the_released_copy(folder, capfd, monkeyp
         folder, [[Check("path", ("-c", "import os; print(os.environ['PYTHONPATH'])"))]], Output(as_json=False)
     )
     assert str(folder / "src") in capfd.readouterr().out
+
+
+def test_tests_have_a_folder_with_a_short_name_wherever_temporary_files_are(folder, capfd, monkeypatch):
+    """Unix sockets below a test's folder must have at most 107 bytes in all."""
+    monkeypatch.setenv("TMPDIR", str(folder))
+    (folder / "tests" / "unit" / "test_x.py").write_text("def test_x(tmp_path):\n    print(tmp_path)\n")
+    stage = [Check("unit tests", ("-m", "pytest", "-s", "tests/unit", "-p", "no:cacheprovider"))]
+    assert checks.run(folder, [stage], Output(as_json=False))[0].ok
+    [where] = [line.split()[-1] for line in capfd.readouterr().out.splitlines() if "/test_x0" in line]
+    assert len(where.removesuffix("/test_x0")) < 20
+    assert not Path(where.removesuffix(".")).exists()
 
 
 def names(stages):
