@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from system.edge_browser import Browser
 from system.edge_rig import OTHER_ADDRESS, Core, Phone, Rig, edge, request, until
 
 pytestmark = pytest.mark.timeout(90)
@@ -180,6 +181,25 @@ async def test_only_who_has_sent_an_invite_may_cancel_it(rig, core, phone) -> No
     assert (await phone.final()).status == 486
     phone.send(request("CANCEL", "sip:101@example.test", branch="z9hG4bKnothing", call_id="nothing"))
     assert (await phone.final()).status == 481
+
+
+@pytest.mark.req("W2")
+async def test_a_browser_cancels_what_it_has_asked_and_no_other_one_does(rig, core) -> None:
+    own, other = await Browser.connect(rig), await Browser.connect(rig)
+    same = {"branch": f"z9hG4bK{secrets.token_hex(8)}", "call_id": secrets.token_hex(8), "transport": "WSS"}
+    await own.send(request("INVITE", "sip:101@example.test", **same))
+    invite = await core.next("INVITE")
+    core.send(invite.reply(180, "Ringing"))
+    while (await own.next()).status != 180:
+        pass
+    await other.send(request("CANCEL", "sip:101@example.test", **same))
+    assert (await other.next()).status == 481
+    await own.send(request("CANCEL", "sip:101@example.test", **same))
+    cancel = await core.next("CANCEL")
+    core.send(cancel.reply(200, "OK") + invite.reply(487, "Request Terminated"))
+    assert {(await own.final()).status, (await own.final()).status} == {200, 487}
+    await own.close()
+    await other.close()
 
 
 async def test_a_device_that_has_come_back_on_another_connection_may_cancel(rig, core, phone) -> None:
