@@ -202,6 +202,57 @@ async def test_a_flood_of_requests_ends_the_source_s_connection_and_nobody_else_
     await good.close()
 
 
+async def flood(phone: Phone, what: bytes) -> None:
+    """Send until the connection is closed."""
+    drain = asyncio.get_running_loop().create_task(phone.closed(30))
+    with contextlib.suppress(ConnectionError):
+        while not drain.done():
+            phone.send(what)
+            await asyncio.sleep(0)
+    await drain
+
+
+@pytest.mark.req("R3", "N4")
+async def test_who_floods_loses_his_connection_and_neighbours_who_have_signed_in_lose_nothing(
+    rig, core
+) -> None:
+    office = "127.0.0.41"
+    phones = [await Phone.connect(rig, office) for _ in range(25)]
+    for phone in phones:
+        await phone.register(core)
+    bystander = await Phone.connect(rig, office)  # not signed in, and quiet
+    bystander.send(request("OPTIONS", "sip:example.test"))
+    assert (await bystander.final()).status == 200
+    for _ in range(3):
+        await flood(await Phone.connect(rig, office), request("OPTIONS", "sip:example.test") * 50)
+        # The source is over its limit now. Who is signed in says what he wants, and who is not may sign in.
+        for phone in phones:
+            await phone.register(core)
+        newcomer = await Phone.connect(rig, office)
+        newcomer.send(request("OPTIONS", "sip:example.test"))
+        assert (await newcomer.final()).status == 200
+        await newcomer.register(core)
+        await bystander.register(core)
+        phones += [newcomer]
+    await until(lambda: any(office in told for told in core.offences))
+    told = {told.partition(";times=")[0] for told in core.offences if office in told}
+    assert told == {f"flood;source={office}"}
+    for phone in phones:
+        await phone.close()
+    await bystander.close()
+
+
+@pytest.mark.req("R3", "N4")
+async def test_a_phone_that_has_signed_in_has_a_budget_of_its_own_and_no_more(rig, core) -> None:
+    office = "127.0.0.42"
+    mad, good = await Phone.connect(rig, office), await Phone.connect(rig, office)
+    await mad.register(core)
+    await good.register(core)
+    await flood(mad, request("OPTIONS", "sip:example.test") * 50)
+    await good.register(core)
+    await good.close()
+
+
 @pytest.mark.req("R3")
 async def test_a_thousand_half_open_and_slow_connections_do_not_stop_a_phone(rig, core) -> None:
     """500 that say nothing, 250 that begin a handshake, 250 that finish it and then drip a message."""

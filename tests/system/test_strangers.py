@@ -2,9 +2,12 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 
 import pytest
 
+from system.descriptions import answer_to, good
+from system.raw_phone import joined
 from system.running import System
 
 
@@ -75,3 +78,59 @@ async def answer_in_clear_text(address: str, port: int, source: str, data: bytes
             return b""
         finally:
             writer.close()
+
+
+@pytest.mark.req("R3", "N3", "N4")
+async def test_one_bad_host_does_not_take_its_office_down(system, connect, source) -> None:
+    """450 REGISTERs a second without a login, while the 25 phones behind the same address call each other."""
+    phones = [await connect(source=source) for _ in range(25)]
+    before = system.seq()
+    domain = system.settings.organisation.domain
+    asked = 0
+
+    async def flood() -> None:
+        nonlocal asked
+        loop = asyncio.get_running_loop()
+        started, sent = loop.time(), 0
+        while True:
+            try:
+                reader, writer = await dial(system, source)
+            except (ConnectionError, ssl.SSLError):
+                await asyncio.sleep(0.2)  # more connections than HAProxy takes of one source
+                continue
+            with suppress(ConnectionError, ssl.SSLError):
+                while not (reader.at_eof() or writer.is_closing()):
+                    due = min(20, int((loop.time() - started) * 450) - sent)
+                    writer.write(b"".join(nobodys_register(domain, sent + each) for each in range(due)))
+                    sent, asked = sent + due, asked + due
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(reader.read(65536), 0.02)
+            writer.close()
+
+    flooding = asyncio.create_task(flood())
+    try:
+        await system.record(before, "security.request_flood", source=source)
+        while asked < 2000:
+            for here, there in zip(phones[::2], phones[1::2], strict=False):
+                call, other = await joined(here, there, good(), answer_to)
+                assert (await call.hang_up()).status == 200
+                await other.ended()
+            for phone in phones:
+                assert (await phone.register()).status == 200
+        assert not flooding.done()
+    finally:
+        flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
+    assert not any(phone.closed.is_set() for phone in phones)
+    assert {record["body"]["source"] for record in system.records(before, "security.request_flood")} == {
+        source
+    }
+
+
+def nobodys_register(domain: str, number: int) -> bytes:
+    return (
+        f"REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/TLS x.invalid;branch=z9hG4bKflood{number}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:999@{domain}>;tag=1\r\nTo: <sip:999@{domain}>\r\n"
+        f"Call-ID: flood{number}\r\nCSeq: 1 REGISTER\r\nContact: <sip:999@x.invalid>\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ).encode()

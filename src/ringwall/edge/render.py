@@ -43,6 +43,7 @@ _FLOW_MARGIN_SECONDS = 100
 _STRAYS = (
     20  # responses that are none, of one connection within a minute: a call that ends badly leaves a few
 )
+_TO_SIGN_IN = 6  # requests of a connection: one without and one with credentials, and some to spare
 _MAX_FORWARDS = 70  # RFC 3261, 8.1.1.6
 _PORT_LIMIT = 65536
 _TRUNK_CONNECTIONS = 4 * TRUNK_SLOTS  # room for those that are just ending
@@ -149,6 +150,7 @@ class Edge:
     closed_told: int = _CLOSED_TOLD
     url_bytes: int = _URL_BYTES
     certificate_bytes: int = _CERTIFICATE_BYTES
+    sip_requests_to_sign_in: int = _TO_SIGN_IN
     max_forwards: int = _MAX_FORWARDS
     strays_put_up_with: int = _STRAYS
     threads: int = 2

@@ -175,6 +175,11 @@ class StrayResponse(Folded):
     """A response to nothing that was asked."""
 
 
+@event("security.request_flood")
+class RequestFlood(Folded):
+    """More requests than the edge takes. It closes the connection, or the source if nobody has signed in."""
+
+
 @event("security.malformed_message")
 class MalformedMessage(Folded):
     """A SIP message that cannot be read."""

@@ -83,6 +83,18 @@ def test_what_the_edge_refuses_is_counted_and_a_carrier_is_named(world: World) -
     assert len(world.banned) == 1
 
 
+@pytest.mark.req("N3")
+def test_a_flood_is_on_record_and_no_reason_to_turn_its_source_away(world: World) -> None:
+    for _ in range(3):
+        world.dispatcher.data(
+            raw("INFO", "P-Ringwall-Event: offence;flood;source=192.0.2.9;times=700;why=flood")
+        )
+    world.run()
+    assert world.told("security.request_flood") == [{"source": "192.0.2.9"}]
+    assert not world.told("security.malformed_message")
+    assert not world.banned
+
+
 def test_an_offence_over_a_flow_is_none(world: World) -> None:
     event = "P-Ringwall-Event: offence;source=192.0.2.9;times=99;why=head"
     world.dispatcher.data(raw("INFO", event, "P-Ringwall-Flow: 192.0.2.9:5;proto=tls;id=4;run=2f"))

@@ -24,7 +24,7 @@ from ringwall.core.registrar.authenticator import Challenge, Refusal
 from ringwall.core.registrar.flows import EVENT_HEADER, FLOW_HEADER, Flow
 from ringwall.core.rights.trunk import TrunkLine
 from ringwall.core.trunks.trunks import TRUNK_HEADER
-from ringwall.events.security import ForeignCall, ForeignDialog, StrayResponse, UnknownTrunk
+from ringwall.events.security import ForeignCall, ForeignDialog, RequestFlood, StrayResponse, UnknownTrunk
 from ringwall.sip.dialog import OutOfOrder
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request
@@ -250,8 +250,10 @@ def _edge_event(switch: Switch, text: str) -> None:
         source = (switch.trunks.named(told["trunk"]) if "trunk" in told else told["source"])[:64]
         times = told.get("times", "")
         count = max(1, int(times)) if times.isascii() and times.isdigit() and len(times) < 8 else 1
-        if kind == "offence":
-            why = told.get("why", "")
+        why = told.get("why", "")
+        if why == "flood":
+            switch.watch.note(RequestFlood(source=source), switch.now(), count)
+        elif kind == "offence":
             switch.offenders.note(source, _OFFENCES.get(why, why[:40]), switch.now(), count)
         else:
             switch.watch.note(StrayResponse(source=source), switch.now(), count)
