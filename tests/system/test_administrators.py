@@ -9,7 +9,7 @@ import pytest
 from system.running import System
 from system.test_http_api import client
 
-pytestmark = pytest.mark.req("I1", "I2")
+pytestmark = pytest.mark.req("I2", "I3")
 
 
 @contextmanager

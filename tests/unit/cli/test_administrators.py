@@ -9,7 +9,7 @@ from ringwall.core.identity import operations as identity_operations
 from ringwall.core.identity.identity import Identity
 from support.control import core_behind_socket
 
-pytestmark = pytest.mark.req("I2")
+pytestmark = pytest.mark.req("I2", "I3")
 
 CHOSEN = "quite another long secret"
 

@@ -60,6 +60,9 @@ def create_app(
     async def signed_in(request: Request, shown: Bearer) -> Actor:
         if shown is None:
             raise NotSignedInError
+        identity.sign_in.session(shown.credentials)  # a stranger's body is not waited for
+        await request.body()
+        # Whoever sends it slowly may have lost account or role in the meantime.
         return identity.sign_in.actor(shown.credentials, request.state.source)
 
     app = FastAPI(title="Ringwall", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)

@@ -1,4 +1,4 @@
-"""Accounts: whoever administers the system, each with a name, a role and a password of their own.
+"""Accounts: whoever administers the system, each with a name, a role and a password of their own (I3).
 
 Rules that this module keeps:
 - A change and its record are one transaction; a password is in no record.

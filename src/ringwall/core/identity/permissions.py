@@ -1,4 +1,4 @@
-"""What may be asked of the core, and which role may ask it.
+"""What may be asked of the core, and which role may ask it (I3).
 
 Rules that this module keeps:
 - Who has no role may nothing. A permission that stands in no role's list is nobody's but the administrator's.

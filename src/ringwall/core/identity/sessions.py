@@ -1,4 +1,4 @@
-"""Sessions: who has signed in, and the token by which they are known again.
+"""Sessions: who has signed in, and the token by which they are known again (I1).
 
 Rules that this module keeps:
 - Of a token only its SHA-256 is kept. Sessions are in memory, so that looking at one costs no read, and in

@@ -17,7 +17,7 @@ from support.core_data import ADMIN, REALM
 from support.events import Made
 from support.operations import offer
 
-pytestmark = pytest.mark.req("I2")
+pytestmark = pytest.mark.req("I2", "I3")
 
 SOURCE = "203.0.113.7"
 OTHER = "quite another long secret"
@@ -198,3 +198,32 @@ async def test_guessing_the_old_password_with_a_stolen_token_is_on_record(house)
             body = {"old_password": f"guess {number}", "password": OTHER}
             assert (await admin.put("/api/account/password", json=body)).status_code == 403
     assert len(await house.records("security.guessing")) == 1
+
+
+@pytest.mark.parametrize("change", ["removed", "demoted"])
+async def test_a_request_whose_body_comes_slowly_is_judged_when_it_is_there(house, change):
+    await house.identity.accounts.add(ADMIN, "eva", Role.OPERATOR, OTHER)
+
+    async def body():
+        yield b'{"extension": "301", '
+        if change == "removed":
+            await house.identity.accounts.remove(ADMIN, "eva")
+        else:
+            await house.identity.accounts.set_role(ADMIN, "eva", Role.AUDITOR)
+        yield b'"name": "Nina"}'
+
+    async with await house.signed_in("eva", OTHER) as eva:
+        headers = {"content-type": "application/json"}
+        answer = await eva.post("/api/users", content=body(), headers=headers)
+    assert answer.status_code == 401
+    assert "301" not in house.core.directory.snapshot.by_extension
+
+
+async def test_the_body_of_a_stranger_is_not_waited_for(house):
+    async def body():
+        yield b"{"
+        raise AssertionError("somebody waited for it")
+
+    async with house.client("rw_wrong") as stranger:
+        answer = await stranger.post("/api/users", content=body())
+    assert answer.status_code == 401

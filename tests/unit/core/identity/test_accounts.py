@@ -15,7 +15,7 @@ from ringwall.core.identity.sessions import Holder
 from support.accounts import PASSWORD
 from support.core_data import ADMIN
 
-pytestmark = pytest.mark.req("I2")
+pytestmark = pytest.mark.req("I2", "I3")
 
 SOURCE = "203.0.113.7"
 OTHER = "quite another long secret"

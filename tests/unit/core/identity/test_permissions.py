@@ -10,7 +10,7 @@ from ringwall.core.phones.house import PhoneHouse
 from ringwall.core.process import Core
 from ringwall.core.voice_mail import VoiceMailHouse
 
-pytestmark = pytest.mark.req("I2")
+pytestmark = pytest.mark.req("I3")
 
 OWN = {Permission.ACCOUNT_OWN, Permission.MAILBOX_OWN}
 

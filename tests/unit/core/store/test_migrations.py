@@ -167,7 +167,7 @@ def test_keys_of_calls_of_before_are_nowhere_in_the_file_afterwards(tmp_path):
         assert b"KEY" not in file.read_bytes().replace(b"PRIMARY KEY", b"").replace(b"FOREIGN KEY", b""), file
 
 
-@pytest.mark.req("I2")
+@pytest.mark.req("I3")
 def test_checkpoints_of_before_get_their_numbers_in_their_order(tmp_path):
     engine = _at(tmp_path / "ringwall.db", "0016")
     with engine.connect() as connection, connection.begin():
@@ -183,7 +183,7 @@ def test_checkpoints_of_before_get_their_numbers_in_their_order(tmp_path):
         assert connection.execute(select(schema.ledger_head.c.checkpoints)).scalar_one() is None
 
 
-@pytest.mark.req("I2")
+@pytest.mark.req("I3")
 def test_who_administered_before_there_were_roles_is_an_administrator_and_stays_signed_in(tmp_path):
     engine = _at(tmp_path / "ringwall.db", "0017")
     with engine.connect() as connection, connection.begin():
