@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from support.accounts import nobody
 from support.core_data import open_core
+from support.operations import offer_the_rest
 from support.vendors import Vendor
 from system.descriptions import answer_to, good
 from system.desk_phone import DeskPhone, Factory, factory_of
@@ -138,7 +139,9 @@ async def test_a_phone_without_a_user_is_refused_every_route(system, plugged, lo
     from ringwall.core.operations import Operations
 
     data = await open_core(tmp_path)  # this application tells of its routes, and serves nobody
-    app = create_app(Operations(data.ledger), data.store, nobody(data))
+    operations = Operations(data.ledger)
+    offer_the_rest(operations)
+    app = create_app(operations, data.store, nobody(data))
     await data.store.close()
     routes = [
         (method.upper(), path.replace("{", "").replace("}", ""))
@@ -146,7 +149,7 @@ async def test_a_phone_without_a_user_is_refused_every_route(system, plugged, lo
         for method in methods
         if path not in {"/api/health", "/api/tokens"}
     ]
-    assert len(routes) > 50
+    assert len(routes) > 100
     basic = base64.b64encode(f"{lobby.account.username}:{lobby.account.password}".encode()).decode()
     browser = DeskPhone(system, plugged.mac, plugged.certificate)
     browser.port = system.settings.ports.https
