@@ -40,10 +40,12 @@ class Status(BaseModel):
     store: dict[str, Any]
 
 
+SYSTEM: Final = Topic("System", "The system as a whole.")
+
 STATUS: Final = Operation(
     "status",
     "Show whether everything works: links, engines, trunks, media servers, mail, the store.",
-    topic=Topic("System", "The system as a whole."),
+    topic=SYSTEM,
     verb="GET",
     path="/api/status",
     permission=Permission.SYSTEM_READ,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from math import ceil
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 
 from ringwall import __version__
 from ringwall.core.api import models
+from ringwall.core.api.docs_page import docs_page
 from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.mailbox_routes import mailbox_routes
@@ -24,8 +26,9 @@ from ringwall.core.errors import CoreError, OperationError, without_folders
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.identity.errors import NotSignedInError, TooManyTriesError
 from ringwall.core.identity.identity import Identity
-from ringwall.core.operations import Actor, Operations
+from ringwall.core.operations import Actor, Operations, Topic
 from ringwall.core.pins.owners import Owners
+from ringwall.core.status import SYSTEM
 from ringwall.core.store import Store
 from ringwall.core.voicemail.house import House
 
@@ -36,6 +39,16 @@ SIGN_IN = (
 OWNER_SIGN_IN = (
     "Sign in: POST extension and pin to /api/mailbox/tokens, then send the token as"
     " `Authorization: Bearer TOKEN`."
+)
+
+ABOUT = (
+    "Whatever can be done at the command line can be done here, and the other way round. Lists are told in"
+    " pages; what an operation does not know is refused; errors have one form. Times are UTC (RFC 3339)"
+    " unless a field says otherwise."
+)
+SESSIONS = Topic("Sessions", "Signing in and out.")
+OWN_MAILBOX = Topic(
+    "Own mailbox", "What is in a mailbox, for its owner alone, who signs in with extension and PIN."
 )
 
 
@@ -65,26 +78,58 @@ def create_app(
         # Whoever sends it slowly may have lost account or role in the meantime.
         return identity.sign_in.actor(shown.credentials, request.state.source)
 
-    app = FastAPI(title="Ringwall", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Ringwall",
+        version=__version__,
+        description=ABOUT,
+        openapi_tags=[
+            {"name": one.title, "description": one.sentence} for one in (SYSTEM, SESSIONS, OWN_MAILBOX)
+        ],
+        generate_unique_id_function=lambda route: route.name.replace("_", "."),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
 
-    @app.get("/api/health", response_model=models.Health)
+    @app.get("/api/health", name="health", response_model=models.Health, tags=[SYSTEM.title])
     async def health() -> Any:
+        """Say whether everything works; nothing else is told to strangers."""
         good = store.failing is None and (healthy is None or healthy())
         return {"status": "ok" if good else "degraded", "version": __version__}
 
-    @app.post("/api/tokens", response_model=models.Token, status_code=201)
+    errors: dict[int | str, dict[str, Any]] = {
+        code: {"model": models.Error} for code in (401, 413, 422, 429, 503)
+    }
+
+    @app.post(
+        "/api/tokens",
+        name="session_begin",
+        response_model=models.Token,
+        status_code=201,
+        tags=[SESSIONS.title],
+        responses=errors,
+    )
     async def sign_in(asked: models.SignIn, request: Request) -> Any:
+        """Sign in with name and password; the token goes with every other request."""
         token, session = await identity.sign_in.sign_in(asked.name, asked.password, request.state.source)
         until = datetime.fromtimestamp(session.expires_at, UTC).isoformat(timespec="seconds")
         return {"token": token, "expires_at": until.replace("+00:00", "Z")}
 
-    @app.delete("/api/tokens/current", status_code=204)
+    @app.delete(
+        "/api/tokens/current",
+        name="session_end",
+        status_code=204,
+        tags=[SESSIONS.title],
+        responses={code: errors[code] for code in (401, 503)},
+    )
     async def sign_out(request: Request, shown: Bearer) -> None:
+        """Sign out: the token is worthless from now on."""
         if shown is None:
             raise NotSignedInError
         await identity.sign_in.sign_out(shown.credentials, request.state.source)
 
     app.include_router(operation_routes(operations, signed_in))
+    app.include_router(docs_page())
     app.include_router(running_routes(operations, signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))
@@ -101,10 +146,9 @@ def _add_document(app: FastAPI, operations: Operations) -> None:
     """Have the document made of the declared operations and of FastAPI's routes."""
     rest = app.openapi
 
+    @cache
     def whole() -> dict[str, Any]:
-        if app.openapi_schema is None or "tags" not in app.openapi_schema:
-            app.openapi_schema = document(operations.declared, rest(), models.Error)
-        return app.openapi_schema
+        return document(operations.declared, rest(), models.Error)
 
     app.openapi = whole  # type: ignore[method-assign]
 

@@ -49,9 +49,9 @@ def document(operations: Sequence[Operation], base: dict[str, Any], error: type[
     known = base.setdefault("components", {})
     known["schemas"] = dict(sorted({**known.get("schemas", {}), **components}.items()))
     known["responses"] = {f"Error{status}": _error(*told) for status, told in _ERRORS.items()}
-    topics = {one.topic.title: one.topic.sentence for one in operations}
-    told = [{"name": title, "description": sentence} for title, sentence in sorted(topics.items())]
-    base["tags"] = [*base.get("tags", ()), *told]
+    topics = {one["name"]: one["description"] for one in base.get("tags", ())}
+    topics |= {one.topic.title: one.topic.sentence for one in operations}
+    base["tags"] = [{"name": title, "description": told} for title, told in sorted(topics.items())]
     base["paths"] = dict(sorted(paths.items()))
     return base
 

@@ -10,7 +10,11 @@ from ringwall.core.operations import Actor, Operations
 
 def running_routes(operations: Operations, signed_in: Any) -> APIRouter:
     """Return the routes to the state and the ledger; `signed_in` is the dependency that gives the Actor."""
-    router = APIRouter(prefix="/api", responses={401: {"model": models.Error}})
+    router = APIRouter(
+        prefix="/api",
+        responses={code: {"model": models.Error} for code in (401, 403, 422, 503)},
+        tags=["Ledger"],
+    )
     ByAdmin = Annotated[Actor, Depends(signed_in)]  # noqa: N806  (a type, made of an argument)
 
     @router.get("/ledger", response_model=models.Records)
