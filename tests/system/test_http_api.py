@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from ringwall.core.catalogue import declared
 from system.descriptions import answer_to, good
 from system.raw_phone import joined
 from system.running import System, until
@@ -77,6 +78,30 @@ def test_without_a_token_nothing_is_told(system, method, path) -> None:
             answer = stranger.request(method, path, headers=headers)
             assert answer.status_code == 401
             assert answer.json()["error"]["code"] == "refused"
+
+
+@pytest.mark.req("I2")
+def test_whatever_is_declared_is_offered_and_documented(api) -> None:
+    told = api.get("/api/openapi.json").json()
+    names = {one["operationId"] for verbs in told["paths"].values() for one in verbs.values()}
+    assert {one.name for one in declared()} <= names
+
+
+def test_the_page_of_the_document_runs_what_comes_with_it_and_nothing_else_does(system, api) -> None:
+    with client(system) as stranger:
+        page = stranger.get("/api/docs")
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        allowed = page.headers["content-security-policy"].split("; ")
+        assert allowed[:4] == [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+        ]
+        for path in ("/api/docs/page.js", "/api/docs/page.css"):
+            assert stranger.get(path).status_code == 200
+        for path in ("/api/docs/page.js", "/api/docs/", "/api/docs/x", "/api/health"):
+            assert "script-src" not in stranger.get(path).headers["content-security-policy"], path
 
 
 @pytest.mark.req("I2")

@@ -13,21 +13,23 @@ def running_routes(operations: Operations, signed_in: Any) -> APIRouter:
     router = APIRouter(
         prefix="/api",
         responses={code: {"model": models.Error} for code in (401, 403, 422, 503)},
-        tags=["Ledger"],
+        tags=["System"],
     )
     ByAdmin = Annotated[Actor, Depends(signed_in)]  # noqa: N806  (a type, made of an argument)
 
     @router.get("/ledger", response_model=models.Records)
-    async def ledger(
+    async def ledger_tail(
         actor: ByAdmin,
         after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         kind: Annotated[str | None, Query(max_length=64)] = None,
     ) -> Any:
+        """Read records behind a cursor, oldest first; without one the last ones."""
         return await operations.run("ledger.tail", {"after": after, "limit": limit, "kind": kind}, actor)
 
     @router.post("/ledger/verification", response_model=models.Verdict)
-    async def verify(actor: ByAdmin) -> Any:
+    async def ledger_verify(actor: ByAdmin) -> Any:
+        """Prove that the ledger is as it was written, or name the first record that is not."""
         return await operations.run("ledger.verify", None, actor)
 
     @router.get("/openapi.json", include_in_schema=False)
