@@ -8,15 +8,34 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from ringwall.core import control_socket
 from ringwall.core.control_socket import ControlSocket
 from ringwall.core.errors import CoreError, OperationError
-from ringwall.core.operations import Actor, Arguments, Operations
+from ringwall.core.operations import Actor, Arguments, Operation, Operations, Topic
 
 
 class Echo(Arguments):
     text: str = ""
+
+
+class Echoed(BaseModel):
+    text: str = ""
+    actor: dict[str, str] = {}
+
+
+def _declared(name):
+    return Operation(
+        name,
+        "Say it again.",
+        topic=Topic("Echo", "What tests ask."),
+        verb="POST",
+        path=f"/api/{name}",
+        arguments=Echo,
+        result=Echoed,
+        example={"text": "hello"},
+    )
 
 
 @pytest.fixture
@@ -38,7 +57,7 @@ async def door():
         return {}
 
     for name, handler in (("echo", echo), ("refuse", refuse), ("wait", wait)):
-        operations.add(name, Echo, handler)
+        operations.offer(_declared(name), handler)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         socket = ControlSocket(Path(folder) / "core.sock", operations, most_clients=3)
         await socket.start()

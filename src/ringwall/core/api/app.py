@@ -20,7 +20,6 @@ from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.mailbox_routes import mailbox_routes
 from ringwall.core.api.operation_routes import operation_routes
-from ringwall.core.api.routes import running_routes
 from ringwall.core.api.source import Entrance
 from ringwall.core.errors import CoreError, OperationError, without_folders
 from ringwall.core.firmware.service import FirmwareService
@@ -129,8 +128,7 @@ def create_app(
         await identity.sign_in.sign_out(shown.credentials, request.state.source)
 
     app.include_router(operation_routes(operations, signed_in))
-    app.include_router(docs_page())
-    app.include_router(running_routes(operations, signed_in))
+    app.include_router(docs_page(signed_in))
     if firmware is not None:
         app.include_router(firmware_files(firmware))
     if mailboxes is not None:

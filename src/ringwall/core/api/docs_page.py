@@ -1,4 +1,4 @@
-"""The page that shows the API's document, at /api/docs.
+"""The API's document at /api/openapi.json, and the page that shows it at /api/docs.
 
 Kept here:
 - Page, script and style are files of this package: nothing is fetched from anywhere else, and the edge tells
@@ -8,10 +8,12 @@ Kept here:
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+
+from ringwall.core.operations import Actor
 
 _FILES: Final = {
     "/api/docs": ("index.html", "text/html"),
@@ -20,9 +22,14 @@ _FILES: Final = {
 }
 
 
-def docs_page() -> APIRouter:
-    """Return the routes of the page."""
+def docs_page(signed_in: Callable[..., Any]) -> APIRouter:
+    """Return the routes; `signed_in` is the dependency that gives the Actor."""
     router = APIRouter(include_in_schema=False)
+
+    @router.get("/api/openapi.json")
+    async def openapi(request: Request, _actor: Annotated[Actor, Depends(signed_in)]) -> Any:
+        return request.app.openapi()
+
     folder = files("ringwall.core.api") / "page"
     for path, (name, media_type) in _FILES.items():
         router.add_api_route(path, _given((folder / name).read_bytes(), media_type), response_model=None)

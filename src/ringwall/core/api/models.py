@@ -1,10 +1,9 @@
 """What the API takes and gives, where it is not what the operations take and give."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from ringwall.core.ledger.operations import Mismatch
 from ringwall.core.operations import Arguments
 
 
@@ -43,59 +42,3 @@ class Error(BaseModel):
     """Every answer that is not a result."""
 
     error: ErrorText
-
-
-class Told(BaseModel):
-    """Facts that another part of the core tells; more may be added."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Record(BaseModel):
-    """A record of the ledger; `hash` covers it and, through the chain, all before it."""
-
-    seq: int
-    at: str
-    kind: str
-    body: Any
-    hash: str
-
-
-class Records(BaseModel):
-    """Records in order; `after` is the cursor for the next question."""
-
-    records: list[Record]
-    after: int
-
-
-class Finding(BaseModel):
-    """What verification found first."""
-
-    kind: str
-    first: int
-    last: int
-    text: str
-
-
-class MarkSeen(BaseModel):
-    """How the ledger compares with a mark of how far it had come; `ok` is null where there was none."""
-
-    place: str
-    ok: bool | None
-    seq: int | None
-    at: str | None
-    text: str
-
-
-class Verdict(BaseModel):
-    """Whether the ledger is as it was written, and always was but for what somebody acknowledged."""
-
-    ok: bool
-    records: int
-    checkpoints: int
-    seq: int
-    hash: str
-    public_key: str
-    finding: Finding | None
-    marks: list[MarkSeen]
-    mismatches: list[Mismatch]

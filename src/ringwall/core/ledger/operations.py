@@ -30,6 +30,42 @@ class TailArguments(Arguments):
     kind: Annotated[str, Field(max_length=64, pattern=r"^[a-z._]+$")] | None = None
 
 
+class Record(BaseModel):
+    """A record of the ledger; `hash` covers it and, through the chain, all before it."""
+
+    seq: int
+    at: str
+    kind: str
+    body: Any
+    hash: str
+
+
+class Records(BaseModel):
+    """Records in order; `after` is the cursor for the next question."""
+
+    records: list[Record]
+    after: int
+
+
+class FoundWrong(BaseModel):
+    """What is wrong first, and the numbers of the records that it is about."""
+
+    kind: str
+    first: int
+    last: int
+    text: str
+
+
+class MarkSeen(BaseModel):
+    """How the ledger compares with what is kept of it in one place; `ok` is null where nothing was."""
+
+    place: str
+    ok: bool | None
+    seq: int | None
+    at: str | None
+    text: str
+
+
 class Acknowledged(BaseModel):
     """Who took note of a mismatch, when, and why it is known."""
 
@@ -47,6 +83,20 @@ class Mismatch(BaseModel):
     acknowledged: Acknowledged | None
 
 
+class LedgerVerdict(BaseModel):
+    """Whether the ledger is as it was written, and whether nothing is open that ever was wrong."""
+
+    ok: bool
+    records: int
+    checkpoints: int
+    seq: int
+    hash: str
+    public_key: str
+    finding: FoundWrong | None
+    marks: list[MarkSeen]
+    mismatches: list[Mismatch]
+
+
 class Acknowledgement(BaseModel):
     """The mismatches that were open until now."""
 
@@ -59,10 +109,33 @@ class AcknowledgeArguments(Arguments):
     reason: Annotated[str, Field(min_length=3, max_length=200)]
 
 
+LEDGER: Final = Topic("Ledger", "What happened, and the proof that it stands as it was written.")
+
+VERIFY: Final = Operation(
+    "ledger.verify",
+    "Prove that the ledger is as it was written, or name the first record that is not.",
+    topic=LEDGER,
+    verb="POST",
+    path="/api/ledger/verification",
+    permission=Permission.LEDGER_READ,
+    result=LedgerVerdict,
+    errors=("conflict",),
+)
+TAIL: Final = Operation(
+    "ledger.tail",
+    "Read records behind a cursor, oldest first; without one the last ones.",
+    topic=LEDGER,
+    verb="GET",
+    path="/api/ledger",
+    permission=Permission.LEDGER_READ,
+    arguments=TailArguments,
+    result=Records,
+    example={"after": 0, "limit": 100, "kind": "call."},
+)
 ACKNOWLEDGE: Final = Operation(
     "ledger.acknowledge",
     "Put on record that what was found wrong with the ledger is known, and why. It stays remembered.",
-    topic=Topic("Ledger", "The record of all that happened, and the proof that it is as it was written."),
+    topic=LEDGER,
     verb="POST",
     path="/api/ledger/acknowledgement",
     permission=Permission.LEDGER_WRITE,
@@ -72,11 +145,11 @@ ACKNOWLEDGE: Final = Operation(
     changes=True,
     example={"reason": "restored from the backup of 3 May"},
 )
-OPERATIONS: Final = (ACKNOWLEDGE,)
+OPERATIONS: Final = (VERIFY, TAIL, ACKNOWLEDGE)
 
 
 def register(operations: Operations, store: Store, ledger: Ledger, keeper: MarkKeeper | None = None) -> None:
-    """Add `ledger.verify` and `ledger.tail`, and `ledger.acknowledge` where marks are kept."""
+    """Do what is declared above; without a `keeper` of marks there is nothing to acknowledge."""
     one_at_a_time = asyncio.Lock()
 
     async def verify(_actor: Actor, _args: NoArguments) -> dict[str, Any]:
@@ -106,7 +179,8 @@ def register(operations: Operations, store: Store, ledger: Ledger, keeper: MarkK
         return {"records": records, "after": records[-1]["seq"] if records else after}
 
     async def acknowledge(actor: Actor, args: AcknowledgeArguments) -> Acknowledgement:
-        assert keeper is not None
+        if keeper is None:
+            raise OperationError("conflict", "No marks of the ledger are kept here.")
         told = await keeper.acknowledge(f"{actor.name} ({actor.kind}, {actor.source})", args.reason)
         if not told:
             raise OperationError("conflict", "There is no mismatch of the ledger that is not acknowledged.")
@@ -115,7 +189,6 @@ def register(operations: Operations, store: Store, ledger: Ledger, keeper: MarkK
         )
         return Acknowledgement.model_validate({"acknowledged": told})
 
-    if keeper is not None:
-        operations.offer(ACKNOWLEDGE, acknowledge)
-    operations.add("ledger.verify", NoArguments, verify)
-    operations.add("ledger.tail", TailArguments, tail)
+    operations.offer(VERIFY, verify)
+    operations.offer(TAIL, tail)
+    operations.offer(ACKNOWLEDGE, acknowledge)

@@ -11,13 +11,12 @@ Kept here:
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
 from ringwall.core.errors import OperationError, StoreConflict, StoreError, without_folders
-from ringwall.core.identity.permissions import Permission, Role, permits
-from ringwall.core.identity.required import REQUIRED
+from ringwall.core.identity.permissions import Role, permits
 from ringwall.core.operations.arguments import checked, recordable
 from ringwall.core.operations.declaration import Operation
 from ringwall.core.operations.listing import ListArguments
@@ -45,7 +44,6 @@ class Actor:
         return {"kind": self.kind, "name": self.name, "source": self.source}
 
 
-A = TypeVar("A", bound=BaseModel)
 Result = BaseModel | Mapping[str, Any]
 Results = Iterable[BaseModel | Mapping[str, Any]]
 Handler = Callable[[Actor, Any], Awaitable[Result | Results]]
@@ -57,16 +55,6 @@ class Recorder(Protocol):
     def record(self, event: Event) -> None:
         """Queue a record."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Undeclared:
-    """An operation of a domain that does not declare its operations yet."""
-
-    name: str
-    arguments: type[BaseModel]
-    changes: bool
-    permission: Permission | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ class Operations:
 
     def __init__(self, ledger: Recorder) -> None:
         self._ledger = ledger
-        self._table: dict[str, tuple[Operation | _Undeclared, Handler]] = {}
+        self._table: dict[str, tuple[Operation, Handler]] = {}
 
     def offer(self, operation: Operation, handler: Handler) -> None:
         """Have `handler(actor, arguments)` do what is declared.
@@ -93,24 +81,10 @@ class Operations:
             raise ValueError(f"there is an operation {operation.name} already")
         self._table[operation.name] = (operation, handler)
 
-    def add(
-        self,
-        name: str,
-        args_model: type[A],
-        handler: Callable[[Actor, A], Awaitable[Any]],
-        *,
-        changes: bool = False,
-    ) -> None:
-        """Add an operation that is not declared yet."""
-        if name in self._table:
-            raise ValueError(f"there is an operation {name} already")
-        self._table[name] = (_Undeclared(name, args_model, changes, REQUIRED.get(name)), handler)
-
     @property
     def declared(self) -> tuple[Operation, ...]:
         """All operations, by name."""
-        every = (operation for operation, _ in self._table.values())
-        return tuple(sorted((one for one in every if isinstance(one, Operation)), key=lambda one: one.name))
+        return tuple(self._table[name][0] for name in sorted(self._table))
 
     def check_permission(self, name: str, actor: Actor) -> None:
         """Raise OperationError (refused) where this actor may not ask that, and have it on record."""
@@ -153,13 +127,13 @@ class Operations:
             self._record(operation, recordable(operation.arguments, raw_arguments), actor, refusal)
         raise refusal
 
-    def _declared(self, name: str) -> Operation | _Undeclared:
+    def _declared(self, name: str) -> Operation:
         if name not in self._table:
             raise OperationError("not_found", "There is no such operation.", "op")
         return self._table[name][0]
 
     def _record(
-        self, operation: Operation | _Undeclared, asked: dict[str, Any], actor: Actor, refusal: OperationError
+        self, operation: Operation, asked: dict[str, Any], actor: Actor, refusal: OperationError
     ) -> None:
         try:
             self._ledger.record(
@@ -171,19 +145,13 @@ class Operations:
             log.error("A refusal of %s could not be recorded: %s", operation.name, error)  # noqa: TRY400
 
 
-def _answer(operation: Operation | _Undeclared, arguments: BaseModel, given: Any) -> Answer:
+def _answer(operation: Operation, arguments: BaseModel, given: Any) -> Answer:
     """Return what was given in the form that was declared."""
-    if isinstance(operation, _Undeclared):
-        return Answer([_as_it_is(each) for each in given] if isinstance(given, list) else _as_it_is(given))
     if operation.listing is None:
         return Answer(_plain(operation.result, given))
     assert isinstance(arguments, ListArguments)
     page, cursor = operation.listing.page(given, arguments)
     return Answer([_plain(operation.result, each) for each in page], cursor)
-
-
-def _as_it_is(given: Any) -> Any:
-    return given.model_dump(mode="json") if isinstance(given, BaseModel) else given
 
 
 def _plain(model: type[BaseModel], given: Result) -> dict[str, Any]:

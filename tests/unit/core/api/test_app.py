@@ -114,8 +114,6 @@ async def test_a_request_that_did_not_come_through_the_edge_is_refused(app, sour
 
 
 ROUTES = [
-    ("GET", "/api/ledger"),
-    ("POST", "/api/ledger/verification"),
     ("GET", "/api/openapi.json"),
     ("DELETE", "/api/tokens/current"),
 ]
