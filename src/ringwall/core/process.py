@@ -406,8 +406,9 @@ class Core:
         self.identity.close()
         # The witnesses are told while there is a link to them, the file when all is on the disk.
         with suppress(StoreError, TimeoutError):
-            await self.ledger.record_durably(SystemStopped())
-            await asyncio.wait_for(self.marks.keep(), _LAST_MARK_SECONDS)
+            async with asyncio.timeout(_LAST_MARK_SECONDS):
+                await self.ledger.record_durably(SystemStopped())
+                await self.marks.keep()
         self._control_task.cancel()
         await asyncio.gather(self._control_task, return_exceptions=True)
         lost = await self.store.close()
