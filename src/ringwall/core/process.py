@@ -27,6 +27,7 @@ from ringwall.core.directory import operations as directory_operations
 from ringwall.core.directory.service import DirectoryService
 from ringwall.core.directory.snapshot import Directory
 from ringwall.core.errors import EdgeError, StoreError
+from ringwall.core.feed import Bus, Feed
 from ringwall.core.firmware import operations as firmware_operations
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.forwarding import operations as forwarding_operations
@@ -106,6 +107,7 @@ class Core:
         self.operations = Operations(ledger)
         self.started_at = time.time()
         self._tasks: list[asyncio.Task[None]] = []
+        self.feed: Feed
         self.identity: Identity
         self._control_task: asyncio.Task[None]
         self.directory: DirectoryService
@@ -138,6 +140,7 @@ class Core:
         memory = Memory(layout.ledger_mark, key)
         ledger = await Ledger.open(store, key, memory)
         core = cls(layout, settings, store, ledger, memory)
+        core.feed = await Feed.open(ledger, Bus())
         core.identity = await Identity.open(store, ledger)
         core.directory = await DirectoryService.open(store, ledger, settings.organisation.domain)
         core.rights = await RightsService.open(store, ledger, core.directory, layout.secrets_key)
@@ -165,6 +168,8 @@ class Core:
         core._run(ClearTextWatch(core.control, core.switch.bindings, ledger.record, core.switch.now).run())
         for link in core.media_links:
             core._run(link.run())
+        ledger.on_durable(core.feed.changed)
+        core._run(core.feed.run())
         core._run(core.mail.run())
         core._run(core.firmware.run())
         for work in core.voice_mail.tasks():
@@ -247,6 +252,7 @@ class Core:
                 self.voice_mail.voice_mail.house,
             ),
             phones=self.phones.door(settings, self.layout, self.ledger, self._ban, self.firmware),
+            feed=self.feed,
         )
         self.http = HttpPool(
             app, self._dialler, size=settings.links.idle_http, retry_seconds=settings.links.retry_seconds

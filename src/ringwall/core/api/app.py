@@ -17,11 +17,13 @@ from ringwall import __version__
 from ringwall.core.api import models
 from ringwall.core.api.docs_page import docs_page
 from ringwall.core.api.document import SECURITY, STATUS, document
+from ringwall.core.api.event_stream import EventStreams
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.mailbox_routes import mailbox_routes
 from ringwall.core.api.operation_routes import operation_routes
-from ringwall.core.api.source import Entrance
+from ringwall.core.api.source import EVENTS, Entrance
 from ringwall.core.errors import CoreError, OperationError, without_folders
+from ringwall.core.feed import Feed
 from ringwall.core.firmware.service import FirmwareService
 from ringwall.core.identity.errors import NotSignedInError, TooManyTriesError
 from ringwall.core.identity.identity import Identity
@@ -60,11 +62,12 @@ def create_app(
     firmware: FirmwareService | None = None,
     mailboxes: tuple[Owners, House] | None = None,
     phones: ASGIApp | None = None,
+    feed: Feed | None = None,
 ) -> ASGIApp:
     """Return the application. `healthy` says whether everything works; strangers are told the answer.
 
     Phones get what `firmware` has published, owners what is in their `mailboxes`; `phones` answers what
-    phones ask below /phone.
+    phones ask below /phone. What happens is told from `feed` at /api/events.
     """
     bearer = HTTPBearer(auto_error=False, scheme_name=SECURITY, description="a token from POST /api/tokens")
     Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]  # noqa: N806  (a type)
@@ -133,6 +136,8 @@ def create_app(
         app.include_router(firmware_files(firmware))
     if mailboxes is not None:
         app.include_router(mailbox_routes(*mailboxes))
+    if feed is not None:
+        app.add_api_websocket_route(EVENTS, EventStreams(feed, identity.sign_in.actor).serve)
     if phones is not None:
         app.mount("/phone", phones)
     _add_errors(app)

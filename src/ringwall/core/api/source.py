@@ -19,6 +19,9 @@ LARGEST_BODY = 64 * 1024
 LARGER_BODIES = {"/api/firmware/": 1024 * 1024}
 """Where signed metadata and pieces of images come in; the edge has the same limit for all."""
 
+EVENTS = "/api/events"
+"""The only path at which there is a WebSocket."""
+
 _HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -37,11 +40,15 @@ class Entrance:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":
-            # There is no WebSocket here: closing before accepting answers 403.
-            await send({"type": "websocket.close", "code": 1008})
-            return
         source = source_of(scope["headers"])
+        if scope["type"] != "http":
+            if source is None or scope["path"] != EVENTS:
+                # There is no WebSocket here: closing before accepting answers 403.
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            scope.setdefault("state", {})["source"] = source[0]
+            await self._app(scope, receive, send)
+            return
         if source is None:
             await _refuse(send, 400, "refused", "This request did not come through the edge.")
             return

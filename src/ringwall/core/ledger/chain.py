@@ -144,6 +144,8 @@ class ChainSealer:
         self._durable: End | None = None
         self.on_checkpoint = _nobody
         """Called in the writer thread when a checkpoint is on the disk."""
+        self.on_durable = _nobody
+        """Called in the writer thread whenever more records are on the disk."""
 
     @property
     def end(self) -> End:
@@ -202,6 +204,7 @@ class ChainSealer:
         before, self._durable = self._durable, self._end
         if before is None or before.checkpoints != self._end.checkpoints:
             self.on_checkpoint()
+        self.on_durable()
 
     def position(self) -> End:
         """Return where the chain stands."""

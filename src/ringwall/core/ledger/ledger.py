@@ -184,6 +184,10 @@ class Ledger:
         """Have this called, in the writer thread, when a checkpoint is on the disk."""
         self._sealer.on_checkpoint = told
 
+    def on_durable(self, told: Callable[[], None]) -> None:
+        """Have this called, in the writer thread, whenever more records are on the disk."""
+        self._sealer.on_durable = told
+
     @property
     def seq(self) -> int:
         """The number of the last record that was chained."""
