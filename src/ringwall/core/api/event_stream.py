@@ -12,7 +12,7 @@ Rules that this module keeps:
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
@@ -56,11 +56,24 @@ class Hello(Arguments):
     kinds: Annotated[list[Kind], Field(max_length=64)] | None = None
 
 
-class _Closing(Exception):  # noqa: N818 - no error: the stream ends
+class Closing(Exception):  # noqa: N818 - no error: the stream ends
+    """Why a stream ends: `code` as in RFC 6455 7.4, and a few words for whoever reads them."""
+
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
         self.code = code
         self.why = why
+
+
+def read_hello(message: Mapping[str, Any]) -> Hello:
+    """Return what a client says first; raise Closing where that is something else. Any message will do."""
+    text = message.get("text")
+    if not isinstance(text, str) or len(text) > LONGEST_HELLO:
+        raise Closing(_UNACCEPTABLE, "the first message has to sign in")
+    try:
+        return Hello.model_validate(orjson.loads(text))
+    except (ValidationError, orjson.JSONDecodeError):
+        raise Closing(_POLICY, "the first message has to have token, after and kinds") from None
 
 
 class EventStreams:
@@ -81,7 +94,7 @@ class EventStreams:
         try:
             await socket.accept()
             hello, actor = await self._signed_in(socket)
-        except _Closing as closing:
+        except Closing as closing:
             await _close(socket, closing)
             return
         except (WebSocketDisconnect, RuntimeError):
@@ -89,7 +102,7 @@ class EventStreams:
         finally:
             self._strangers -= 1
         if self._accounts[actor.name] >= MOST_OF_ACCOUNT or self._accounts.total() >= MOST_STREAMS:
-            await _close(socket, _Closing(_LATER, "too many streams are open"))
+            await _close(socket, Closing(_LATER, "too many streams are open"))
             return
         self._accounts[actor.name] += 1
         try:
@@ -103,18 +116,10 @@ class EventStreams:
             async with asyncio.timeout(SIGN_IN_SECONDS):
                 message = await socket.receive()
         except TimeoutError:
-            raise _Closing(_POLICY, "nobody has signed in") from None
+            raise Closing(_POLICY, "nobody has signed in") from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect
-        text = message.get("text")
-        if not isinstance(text, str) or len(text) > LONGEST_HELLO:
-            raise _Closing(_UNACCEPTABLE, "the first message has to sign in")
-        try:
-            hello = Hello.model_validate(orjson.loads(text))
-        except (ValidationError, orjson.JSONDecodeError):
-            raise _Closing(
-                _POLICY, "the first message has to be an object with token, after and kinds"
-            ) from None
+        hello = read_hello(message)
         return hello, _actor(self._actor_of, hello, socket)
 
 
@@ -122,7 +127,7 @@ def _actor(actor_of: Callable[[str, str], Actor], hello: Hello, socket: WebSocke
     try:
         return actor_of(hello.token, socket.scope["state"]["source"])
     except NotSignedInError:
-        raise _Closing(_POLICY, "the session has ended: sign in at /api/tokens") from None
+        raise Closing(_POLICY, "the session has ended: sign in at /api/tokens") from None
 
 
 class _Stream:
@@ -149,7 +154,7 @@ class _Stream:
         try:
             await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (hearing, telling):
-                if ended.done() and isinstance(error := ended.exception(), _Closing):
+                if ended.done() and isinstance(error := ended.exception(), Closing):
                     await _close(self._socket, error)
                     return
         finally:
@@ -160,22 +165,22 @@ class _Stream:
     async def _hear(self) -> None:
         """Wait for the end: nothing else is said by a client after its first message."""
         if (await self._socket.receive())["type"] != "websocket.disconnect":
-            raise _Closing(_UNACCEPTABLE, "nothing more is expected")
+            raise Closing(_UNACCEPTABLE, "nothing more is expected")
 
     async def _tell(self) -> None:
         try:
             following = self._feed.follow(self._hello.after, self._wants)
         except CursorTooOld as error:
-            raise _Closing(_POLICY, f"{error}: read the ledger") from None
+            raise Closing(_POLICY, f"{error}: read the ledger") from None
         await self._send({"type": "begin", "seq": following.position})
         found = following.events()
         try:
             while True:
                 await self._send(await self._next(found, following))
         except SubscriptionLost:
-            raise _Closing(_LATER, "too slow: come again with the last number") from None
+            raise Closing(_LATER, "too slow: come again with the last number") from None
         except StoreError:
-            raise _Closing(_RESTART, "the ledger cannot be read now") from None
+            raise Closing(_RESTART, "the ledger cannot be read now") from None
         finally:
             await found.aclose()
 
@@ -222,10 +227,10 @@ class _Stream:
             # A client that takes nothing also takes no farewell.
             if (abort := self._socket.scope["state"].get("abort")) is not None:
                 abort()
-            raise _Closing(_LATER, "too slow") from None
+            raise Closing(_LATER, "too slow") from None
 
 
-async def _close(socket: WebSocket, closing: _Closing) -> None:
+async def _close(socket: WebSocket, closing: Closing) -> None:
     with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
         async with asyncio.timeout(SEND_SECONDS):
             await socket.close(closing.code, closing.why)

@@ -5,6 +5,8 @@ import contextlib
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringwall.core.api import event_stream
 from ringwall.core.api.app import create_app
@@ -15,6 +17,7 @@ from ringwall.events.calls import CallClearText
 from ringwall.events.security import SignInLimited
 from ringwall.events.trunks import TrunkDown, TrunkUp
 from support.accounts import PASSWORD, put_account
+from support.events import JSON
 
 pytestmark = pytest.mark.req("I2", "W2")
 
@@ -184,6 +187,21 @@ async def test_whoever_does_not_sign_in_is_sent_away_and_hears_nothing(house, sa
     with pytest.raises(EOFError):
         await client.hears()
     assert await client.ends() == code
+
+
+@given(
+    st.text(max_size=200)
+    | JSON.map(lambda value: orjson.dumps(value).decode())
+    | st.binary(max_size=20)
+    | st.none()
+)
+def test_whatever_comes_first_is_a_sign_in_or_the_end(text) -> None:
+    try:
+        hello = event_stream.read_hello({"text": text})
+    except event_stream.Closing as closing:
+        assert closing.code in {1003, 1008}  # noqa: PT017 - both are right
+    else:
+        assert hello.token
 
 
 async def test_whoever_says_nothing_is_sent_away_and_so_is_who_says_more(house, monkeypatch) -> None:

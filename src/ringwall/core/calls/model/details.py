@@ -2,7 +2,7 @@
 
 Rules that this value keeps:
 - It has a field for everything that may be said, so that nothing can take the place of another field of the
-  record (`call.ended` in docs/ledger.md).
+  record (`ringwall.events.calls.CallEnded`, which has each of them, too: a test holds that).
 - What was never said is not in the record.
 """
 
