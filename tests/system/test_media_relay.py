@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import secrets
 import socket
 import subprocess
 import time
@@ -20,39 +19,9 @@ from ringwall.media.g711 import DECODE, ENCODE
 from ringwall.sip.sdp import SessionDescription
 from support.media.phone import PROFILES, Phone, level
 from support.media.server import Server, key
+from system.srtp_peer import Ng, sdp
 
 THEIRS, OURS = "AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM"
-
-
-class Ng:
-    """rtpengine's control port, asked as the edge agent does."""
-
-    def __init__(self, port):
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect(("127.0.0.1", port))
-        self._socket.settimeout(3)
-
-    async def ng(self, payload):
-        cookie = secrets.token_hex(8).encode()
-        for _ in range(20):
-            self._socket.send(cookie + b" " + payload)
-            try:
-                return self._socket.recv(65536).partition(b" ")[2]
-            except (ConnectionRefusedError, TimeoutError):
-                await asyncio.sleep(0.2)
-        raise AssertionError("rtpengine does not answer")
-
-    def ng_nowait(self, payload):
-        asyncio.get_running_loop().create_task(self.ng(payload))
-        return True
-
-
-def sdp(host, port, suite, secret, tag=1):
-    lines = [
-        "v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0", f"m=audio {port} RTP/SAVP 0 101",
-        "a=rtpmap:101 telephone-event/8000", f"a=crypto:{tag} {suite} inline:{secret}", "a=rtcp-mux", "a=sendrecv", "",
-    ]  # fmt: skip
-    return "\r\n".join(lines).encode()
 
 
 @pytest.fixture
@@ -64,7 +33,7 @@ def relay(tmp_path):
     command = [
         str(find_tool("rtpengine")), "--config-file=none", "--table=-1", f"--interface=world/{host}",
         f"--listen-ng=127.0.0.1:{ng}", "--port-min=41000", "--port-max=41400", "--foreground", "--log-stderr",
-        "--log-level=5",
+        "--log-level=5", "--endpoint-learning=heuristic",
     ]  # fmt: skip
     with (tmp_path / "rtpengine.log").open("wb") as log:
         process = subprocess.Popen(command, stderr=log)

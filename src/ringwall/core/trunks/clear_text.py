@@ -18,7 +18,7 @@ PROTOCOL: Final = "RTP/AVP"
 # What rtpengine is asked for towards such a carrier, in its own words (bencoded).
 _WORDS: Final = (
     b"18:transport-protocol7:RTP/AVP3:ICE6:remove4:DTLS3:off8:rtcp-muxl5:demuxe"
-    b"7:replacel6:origin18:session-connectione5:flagsl17:original-sendrecve4:SDESl3:offe"
+    b"7:replacel6:origin18:session-connectione5:flagsl17:original-sendrecv13:strict-source13:generate-RTCPe4:SDESl3:offe"
 )
 
 

@@ -46,13 +46,18 @@ _UNWANTED = (
     "no-AES_256_CM_HMAC_SHA1_32", "no-AES_CM_128_HMAC_SHA1_32",
 )  # fmt: skip
 
+# A recorded packet is authentic, and rtpengine keeps no list of what came before (RFC 3711 3.3.2). So it lets
+# packets in from the place alone that it has learned the party is at (strict-source), and passes no RTCP on,
+# which it would number anew, but makes its own (ADR 17).
+_GUARDED = ("strict-source", "generate-RTCP")
+
 # The constant part of an offer or answer, by the profile of the side that the description goes TO.
 _FOR_PROFILE = {
     Profile.SDES: (
         b"18:transport-protocol8:RTP/SAVP3:ICE6:remove4:DTLS3:off8:rtcp-mux"
         + _words("demux")
         + b"7:replace" + _words("origin", "session-connection")
-        + b"5:flags" + _words("original-sendrecv")
+        + b"5:flags" + _words("original-sendrecv", *_GUARDED)
         # Some phones cannot read a key without base64 padding: "pad" (measured with libre).
         + b"4:SDES" + _words("pad", *_UNWANTED)
     ),
@@ -60,14 +65,14 @@ _FOR_PROFILE = {
         b"18:transport-protocol17:UDP/TLS/RTP/SAVPF3:ICE5:force8:rtcp-mux"
         + _words("offer", "require")
         + b"7:replace" + _words("origin", "session-connection")
-        + b"5:flags" + _words("generate-mid", "original-sendrecv")
+        + b"5:flags" + _words("generate-mid", "original-sendrecv", *_GUARDED)
         + b"4:SDES" + _words("off")
     ),
     Profile.MEDIA: (
         b"18:transport-protocol8:RTP/SAVP3:ICE6:remove4:DTLS3:off8:rtcp-mux"
         + _words("offer", "accept")
         + b"7:replace" + _words("origin", "session-connection")
-        + b"5:flags" + _words("original-sendrecv")
+        + b"5:flags" + _words("original-sendrecv", *_GUARDED)
         + b"4:SDES" + _words("pad", *_UNWANTED)
     ),
 }  # fmt: skip
