@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,140 +11,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringwall.core.errors import EdgeRefused, EdgeUnavailable, LedgerError, OperationError
-from ringwall.core.ledger import chain, keeper
+from ringwall.core.errors import OperationError
+from ringwall.core.ledger import chain
 from ringwall.core.ledger import operations as ledger_operations
-from ringwall.core.ledger.apart import verify_apart, verify_database
+from ringwall.core.ledger.apart import verify_apart
 from ringwall.core.ledger.chain import load_key, public_hex
 from ringwall.core.ledger.keeper import MarkKeeper
 from ringwall.core.ledger.memory import Memory
-from ringwall.core.ledger.verdict import Kept
-from ringwall.core.ledger.witnesses import EdgeWitness, WitnessAway
-from ringwall.core.operations import Operations
-from ringwall.edge.agent.ledger_marks import LedgerMarks
-from ringwall.infra.errors import RingwallError
-from ringwall.infra.ledger_mark import Mark, sign
-from support.core_data import ADMIN, open_core
-from support.events import Made
+from ringwall.core.ledger.witnesses import EdgeWitness
+from support.core_data import ADMIN
+from support.ledger_marks import EDGE, FILE, RECORDS, cut, kept, offline, running, tamper
 
-RECORDS = 24
-FILE = "core/ledger.mark"
-EDGE = "the edge agent of edge.test"
 pytestmark = pytest.mark.req("I2")
-
-
-class Wire:
-    """The control link to a real agent's witness, without the wire."""
-
-    def __init__(self, folder: Path) -> None:
-        self.marks = LedgerMarks(folder / "ledger-marks.json")
-        self.marks.load()
-        self.away = False
-        self.asked = []
-
-    async def call(self, op):
-        self.asked.append("tell" if "evidence" in op else "ask")
-        if self.away:
-            raise EdgeUnavailable("the control link to the edge is down")
-        try:
-            return await self.marks.witness(op)
-        except RingwallError as error:
-            raise EdgeRefused(str(error)) from None
-
-
-class System:
-    """A core's ledger with its mark and one edge."""
-
-    def __init__(self, folder: Path, core, wire: Wire) -> None:
-        self.folder = folder
-        self.core = core
-        self.wire = wire
-        self.ledger = core.ledger
-        self.memory = core.ledger.memory
-        self.keeper = MarkKeeper(
-            self.ledger, self.memory, [EdgeWitness(wire, "edge.test", self.ledger.public_key)]
-        )
-        self.operations = Operations(core.ledger)
-        ledger_operations.register(self.operations, core.store, core.ledger, self.keeper)
-
-    async def write(self, count=1):
-        for number in range(count):
-            await self.ledger.record_durably(Made("call.ended", number=number))
-
-    async def verify(self):
-        return await self.operations.run("ledger.verify", None, ADMIN)
-
-    async def acknowledge(self, reason="restored from a backup"):
-        return await self.operations.run("ledger.acknowledge", {"reason": reason}, ADMIN)
-
-    async def bodies(self, kind):
-        await self.ledger.record_durably(Made("system.test"))  # what was queued before is on the disk then
-        return [each["body"] for each in await self.ledger.tail(0, 1000, kind)]
-
-    async def mismatches(self):
-        return await self.bodies("security.ledger_mismatch")
-
-
-@asynccontextmanager
-async def running(folder: Path):
-    """A core as it runs: it ends in good order, with its last mark."""
-    core = await open_core(folder)
-    system = System(folder, core, Wire(folder))
-    try:
-        yield system
-    finally:
-        await system.keeper.keep()
-        await core.store.close()
-        await system.keeper.close()
-
-
-def tamper(folder: Path, *statements: str) -> None:
-    with sqlite3.connect(folder / "ringwall.db", isolation_level=None) as db:
-        for statement in statements:
-            db.execute(statement)
-    db.close()
-
-
-def cut(folder: Path, keep: int) -> None:
-    """Cut the end off so that the database alone cannot tell: records, checkpoints and the signed end."""
-    tamper(
-        folder,
-        f"DELETE FROM ledger WHERE seq > {keep}",
-        f"DELETE FROM ledger_checkpoints WHERE seq > {keep}",
-        "DELETE FROM ledger_head",
-    )
-
-
-def kept(folder: Path) -> list[Kept]:
-    return [Kept.in_file(folder / "ledger.mark", load_key(folder / "ledger.key").public_key())]
-
-
-def offline(folder: Path, places=None, **options):
-    key = public_hex(load_key(folder / "ledger.key").public_key())
-    places = kept(folder) if places is None else places
-    return verify_database(f"sqlite:///{folder}/ringwall.db", key, places, **options)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    """A ledger of 24 records with checkpoints at 1, 9 and 17 that was stopped in good order."""
-    folder = tmp_path_factory.mktemp("original")
-    before, chain.CHECKPOINT_RECORDS = chain.CHECKPOINT_RECORDS, 8
-
-    async def write():
-        async with running(folder) as system:
-            await system.write(RECORDS)
-
-    try:
-        asyncio.run(write())
-    finally:
-        chain.CHECKPOINT_RECORDS = before
-    return folder
-
-
-@pytest.fixture
-def folder(original, tmp_path):
-    return Path(shutil.copytree(original, tmp_path / "core"))
 
 
 async def test_what_was_written_is_in_both_marks_and_verifies(folder):
@@ -169,9 +46,9 @@ async def test_what_was_written_is_in_both_marks_and_verifies(folder):
     change=st.booleans(),
 )
 def test_whatever_is_done_to_the_end_in_the_stopped_database_is_named_before_and_after_the_start(
-    original, tmp_path, keep, checkpoints, head, change
+    marked, tmp_path, keep, checkpoints, head, change
 ):
-    folder = Path(shutil.copytree(original, Path(tempfile.mkdtemp(dir=tmp_path)) / "core"))
+    folder = Path(shutil.copytree(marked, Path(tempfile.mkdtemp(dir=tmp_path)) / "core"))
     if change:
         tamper(folder, f"UPDATE ledger SET body = '{{}}' WHERE seq > {keep}")
     else:
@@ -201,8 +78,8 @@ def test_whatever_is_done_to_the_end_in_the_stopped_database_is_named_before_and
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(gone=st.sets(st.sampled_from([1, 9, 17]), min_size=1), renumber=st.booleans())
-def test_any_checkpoint_that_is_gone_is_named(original, tmp_path, gone, renumber):
-    folder = Path(shutil.copytree(original, Path(tempfile.mkdtemp(dir=tmp_path)) / "core"))
+def test_any_checkpoint_that_is_gone_is_named(marked, tmp_path, gone, renumber):
+    folder = Path(shutil.copytree(marked, Path(tempfile.mkdtemp(dir=tmp_path)) / "core"))
     tamper(folder, f"DELETE FROM ledger_checkpoints WHERE seq IN ({','.join(map(str, gone))})")
     if renumber:
         tamper(
@@ -251,11 +128,11 @@ async def test_the_mark_of_the_edge_is_enough(folder, keep):
         assert EDGE in {each["place"] for each in verdict["mismatches"]}
 
 
-async def test_an_older_mark_with_an_older_database_is_found_by_the_edge(original, folder):
+async def test_an_older_mark_with_an_older_database_is_found_by_the_edge(marked, folder):
     async with running(folder) as system:
         await system.write(6)
     for name in ("ringwall.db", "ledger.mark"):
-        shutil.copy(original / name, folder / name)
+        shutil.copy(marked / name, folder / name)
     assert offline(folder).ok
     async with running(folder) as system:
         await system.keeper.keep()
@@ -264,7 +141,7 @@ async def test_an_older_mark_with_an_older_database_is_found_by_the_edge(origina
         assert not (await system.verify())["ok"]
 
 
-async def test_another_history_of_the_same_length_is_found(original, folder):
+async def test_another_history_of_the_same_length_is_found(marked, folder):
     """Who has an older database can let a core go on from it: the record of that number is another one."""
     other = Path(shutil.copytree(folder, folder.parent / "other"))
     async with running(folder) as system:
@@ -292,11 +169,11 @@ async def test_two_cores_of_one_copied_system_at_one_edge_are_found(folder):
         assert [each["place"] for each in await second.mismatches()] == [EDGE]
 
 
-async def test_a_mismatch_is_remembered_when_the_database_was_put_right(original, folder):
+async def test_a_mismatch_is_remembered_when_the_database_was_put_right(marked, folder):
     cut(folder, 14)
     async with running(folder) as system:
         await system.write()
-    shutil.copy(original / "ringwall.db", folder / "ringwall.db")
+    shutil.copy(marked / "ringwall.db", folder / "ringwall.db")
     tamper(folder, "DELETE FROM ledger WHERE kind = 'security.ledger_mismatch'")
     verdict = offline(folder)
     assert not verdict.ok
@@ -417,95 +294,10 @@ async def test_a_ledger_of_a_version_without_marks_gets_its_first_one_once_and_o
         assert len(await system.mismatches()) == 1
 
 
-async def test_an_edge_or_a_disk_that_is_away_stops_nothing_and_is_told(folder, monkeypatch):
-    async with running(folder) as system:
-        system.wire.away = True
-        await system.write()
-        await system.keeper.keep()
-        details = {each["place"]: each["detail"] for each in system.keeper.describe()["marks"]}
-        assert "cannot be asked" in details[EDGE]
-        assert (await system.verify())["ok"]
-        system.wire.away = False
-        with monkeypatch.context() as broken:
-            broken.setattr("ringwall.core.ledger.memory.write_atomically", _full)
-            await system.write()
-            await system.keeper.keep()
-            details = {each["place"]: each["detail"] for each in system.keeper.describe()["marks"]}
-            assert "cannot be written" in details[FILE]
-        await system.keeper.keep()
-        assert [each["detail"] for each in system.keeper.describe()["marks"]] == ["", ""]
-
-
-def _full(*_arguments, **_options):
-    raise OSError(28, "No space left on device")
-
-
-async def test_the_edge_is_asked_before_it_is_told_and_only_when_there_is_news(folder):
-    async with running(folder) as system:
-        await system.write()
-        await system.keeper.keep()
-        assert system.wire.asked == ["ask", "tell"]
-        await system.keeper.keep()
-        assert len(system.wire.asked) == 2
-
-
-async def test_an_edge_that_has_forgotten_or_says_what_nobody_signed_is_on_record(folder):
-    async with running(folder) as system:
-        await system.write()
-        await system.keeper.keep()
-        system.wire.marks._kept.clear()
-        await system.write()
-        await system.keeper.keep()
-
-        async def nonsense(_asked):
-            return {"held": {"mark": 5}, "other_key": None}
-
-        system.wire.marks.witness = nonsense
-        await system.write()
-        for _ in range(3):
-            await system.keeper.keep()
-        await system.write()
-        told = [each["found"] for each in await system.bodies("security.ledger_witness")]
-        assert ["forgotten" in told[0], "cannot be believed" in told[1], len(told)] == [True, True, 2]
-        assert await system.mismatches() == []
-
-
-async def test_an_edge_that_knows_the_chain_by_another_key_is_on_record(folder):
-    async with running(folder) as system:
-        other = Ed25519PrivateKey.generate()
-        mark = sign(other, Mark(system.ledger.chain, 3, "aa" * 32, 1, "2026-11-30T08:00:00.000000Z"))
-        evidence = {"mark": {name: getattr(mark, name) for name in mark.__slots__}}
-        system.wire.marks._kept.clear()
-        told = {**evidence, "mismatches": [], "acknowledgements": []}
-        await system.wire.marks.witness({"key": public_hex(other.public_key()), "evidence": told})
-        await system.write()
-        await system.keeper.keep()
-        await system.write()
-        (record,) = await system.bodies("security.ledger_witness")
-        assert "another key" in record["found"]
-
-
-async def test_a_mark_lags_by_one_distance_of_checkpoints_at_most(folder, monkeypatch):
-    monkeypatch.setattr(chain, "CHECKPOINT_RECORDS", 10)
-    monkeypatch.setattr(keeper, "MARK_SECONDS", 3600.0)
-    monkeypatch.setattr(keeper, "LEAST_SECONDS", 0.0)
-    async with running(folder) as system:
-        task = asyncio.create_task(system.keeper.run())
-        await asyncio.sleep(0)
-        await system.write(1)  # a checkpoint: the first group after a start makes one
-        for _ in range(3):
-            await system.write(10)
-            async with asyncio.timeout(20):
-                while system.memory.marked < system.ledger.seq - 10:  # noqa: ASYNC110 - a state, not an event
-                    await asyncio.sleep(0.001)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_a_copy_may_be_older_than_the_marks_but_not_another_one(original, folder):
+async def test_a_copy_may_be_older_than_the_marks_but_not_another_one(marked, folder):
     async with running(folder) as system:
         await system.write(6)
-    shutil.copy(original / "ringwall.db", folder / "ringwall.db")
+    shutil.copy(marked / "ringwall.db", folder / "ringwall.db")
     verdict = offline(folder, copy=True)
     assert verdict.ok
     assert "younger than this copy" in verdict.marks[0].text
@@ -517,16 +309,3 @@ async def test_verifying_apart_takes_the_marks_with_it(folder):
     key = public_hex(load_key(folder / "ledger.key").public_key())
     url = f"sqlite:///{folder}/ringwall.db"
     assert await verify_apart(url, key, kept(folder)) == offline(folder).to_dict()
-
-
-async def test_a_witness_that_is_away_is_told_apart_from_one_that_refuses(folder):
-    async with running(folder) as system:
-        witness = system.keeper._witnesses[0]
-        system.wire.away = True
-        with pytest.raises(WitnessAway):
-            await witness.ask()
-        system.wire.away = False
-        wrong = EdgeWitness(system.wire, "edge.test", system.ledger.public_key)
-        wrong._public_key = "zz"
-        with pytest.raises(LedgerError, match="refuses"):
-            await wrong.ask()
