@@ -24,6 +24,7 @@ from ringwall.core.ledger import operations as ledger_operations
 from ringwall.core.mail import MailService
 from ringwall.core.mail import operations as mail_operations
 from ringwall.core.pins import operations as pin_operations
+from ringwall.core.pins.owners import Owners
 from ringwall.core.registrar.bindings import Bindings
 from ringwall.core.reports import operations as report_operations
 from ringwall.core.rights import operations as rights_operations
@@ -34,7 +35,7 @@ from ringwall.infra.settings import Settings
 from ringwall.infra.voicemail_settings import VoiceMail as VoiceMailSettings
 from support.accounts import PASSWORD, put_account
 from support.core_data import REALM, open_core
-from support.phones import open_house
+from support.phones import PIN, open_house
 from support.voicemail.rig import Files
 
 SOURCE = "203.0.113.7"
@@ -42,14 +43,17 @@ SOURCE = "203.0.113.7"
 
 @dataclass
 class Api:
-    """Sends requests as an administrator; `document` is the API's document."""
+    """Sends requests as an administrator, those for a mailbox as its owner; `document` is the API's."""
 
     client: httpx.AsyncClient
     loop: asyncio.AbstractEventLoop
     document: dict[str, Any]
+    owner: str
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
         """Send a request and return the answer."""
+        if "/api/mailbox" in url:
+            headers = {"Authorization": f"Bearer {self.owner}", **headers}
         work = self.client.request(method, url, headers=headers, content=body)
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
@@ -65,9 +69,9 @@ def api_in(folder: Path) -> Iterator[Api]:
         return asyncio.run_coroutine_threadsafe(work, loop).result(120)
 
     opened = do(_open(folder))
-    api, core, house = opened
+    api, owner, core, house = opened
     try:
-        yield Api(api, loop, do(api.get("/api/openapi.json")).json())
+        yield Api(api, loop, do(api.get("/api/openapi.json")).json(), owner)
     finally:
         do(api.aclose())
         house.pins.close()
@@ -105,17 +109,22 @@ async def _open(folder: Path) -> Any:
     pin_operations.register(operations, house.pins)
     identity_operations.register(operations, identity)
     mail_operations.register(operations, await MailService.open(settings, layout, core.store, core.ledger))
-    voicemail_operations.register(operations, await open_voice_mail(VoiceMailSettings(), ground))
+    voice_mail = await open_voice_mail(VoiceMailSettings(), ground)
+    voicemail_operations.register(operations, voice_mail)
     firmware_operations.register(operations, firmware)
     ledger_operations.register(operations, core.store, core.ledger)
     calls.add_operations(operations, _quiet(core))
-    app = create_app(operations, core.store, identity, firmware=firmware)
+    owners = Owners(house.pins, core.directory, identity.sessions)
+    app = create_app(
+        operations, core.store, identity, firmware=firmware, mailboxes=(owners, voice_mail.house)
+    )
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="https://test", headers={"X-Ringwall-Source": SOURCE}
     )
     answer = await client.post("/api/tokens", json={"name": "admin", "password": PASSWORD})
     client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
-    return client, core, house
+    answer = await client.post("/api/mailbox/tokens", json={"extension": "201", "pin": PIN})
+    return client, answer.json()["token"], core, house
 
 
 def _quiet(core: Any) -> Any:

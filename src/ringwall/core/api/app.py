@@ -192,6 +192,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:
+            return _answer(422, "invalid", "The body has to be JSON (RFC 8259).")
         code = "not_found" if error.status_code == 404 else "invalid"
         return _answer(error.status_code, code, f"{error.detail}.", headers=error.headers)
 
