@@ -39,6 +39,13 @@ _ERRORS: Final[Mapping[str, tuple[str, Code, str]]] = {
 }
 
 
+_OF_THE_EDGE: Final = {
+    "414": "The path and the query are longer than the edge lets in.",
+    "429": "Too many requests come from this address: wait some seconds.",
+}
+"""What the edge answers by itself, without a body of this API."""
+
+
 def document(operations: Sequence[Operation], base: dict[str, Any], error: type[BaseModel]) -> dict[str, Any]:
     """Return the whole document; `base` is that of all other routes, `error` the body of every error."""
     schemas, components = _schemas(operations, error)
@@ -49,6 +56,7 @@ def document(operations: Sequence[Operation], base: dict[str, Any], error: type[
     known = base.setdefault("components", {})
     known["schemas"] = dict(sorted({**known.get("schemas", {}), **components}.items()))
     known["responses"] = {f"Error{status}": _error(*told) for status, told in _ERRORS.items()}
+    known["responses"] |= {f"Error{status}": {"description": told} for status, told in _OF_THE_EDGE.items()}
     topics = {one["name"]: one["description"] for one in base.get("tags", ())}
     topics |= {one.topic.title: one.topic.sentence for one in operations}
     base["tags"] = [{"name": title, "description": told} for title, told in sorted(topics.items())]
@@ -130,11 +138,13 @@ def _success(operation: Operation, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _errors(operation: Operation) -> dict[str, Any]:
-    statuses = {401, *(int(STATUS[code]) for code in (*_EVERY, *operation.errors))}
+    statuses = {401, 429, *(int(STATUS[code]) for code in (*_EVERY, *operation.errors))}
     if operation.changes:
         statuses.add(int(STATUS["conflict"]))
     if operation.in_body or operation.body is not None:
         statuses.add(413)
+    if operation.in_query or operation.in_path:
+        statuses.add(414)
     return {str(one): {"$ref": f"#/components/responses/Error{one}"} for one in sorted(statuses)}
 
 

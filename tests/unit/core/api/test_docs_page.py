@@ -35,6 +35,8 @@ def test_everything_is_named_described_and_has_the_error_that_is_really_sent(api
                 found = told
                 if "$ref" in told:
                     found = api.document["components"]["responses"][told["$ref"].rpartition("/")[2]]
+                if told.get("$ref", "").endswith(("Error414", "Error429")):
+                    continue  # the edge's own
                 assert found["content"]["application/json"]["schema"] == {
                     "$ref": "#/components/schemas/Error"
                 }
