@@ -248,6 +248,14 @@ def request(
 REGISTER_CONTACT = "Contact: <sip:100@192.0.2.99:5061;transport=tls>\r\nSupported: path, outbound\r\n"
 
 
+def vanish(writer: asyncio.StreamWriter) -> None:
+    """End a connection with a reset: its port is free again at once."""
+    plain = writer.get_extra_info("socket")
+    if plain is not None:  # else it is closed already
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 class Phone:
     """A TLS client that speaks SIP as text."""
 
@@ -277,10 +285,7 @@ class Phone:
 
     def vanish(self) -> None:
         """End the connection with a reset: its port is free again at once."""
-        self.writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
-        self.writer.transport.abort()
+        vanish(self.writer)
 
     def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -342,6 +347,11 @@ class Browser:
             server_hostname="example.test",
             local_addr=(source, 0),
         )
+        return await cls.shake_hands(reader, writer)
+
+    @classmethod
+    async def shake_hands(cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> "Browser":
+        """Ask for a WebSocket on a connection."""
         key = base64.b64encode(secrets.token_bytes(16)).decode()
         writer.write(
             f"GET /ws HTTP/1.1\r\nHost: {ADDRESS}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

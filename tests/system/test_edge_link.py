@@ -12,7 +12,19 @@ import pytest
 from ringwall.infra import pki
 from ringwall.infra.link_proof import UNNAMED, LinkProof
 from ringwall.infra.ports import primary_address
-from system.edge_rig import ADDRESS, OTHER_ADDRESS, Core, Phone, Rig, edge, request, until
+from system.edge_rig import (
+    ADDRESS,
+    OTHER_ADDRESS,
+    REGISTER_CONTACT,
+    Browser,
+    Core,
+    Phone,
+    Rig,
+    edge,
+    request,
+    until,
+    vanish,
+)
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -74,28 +86,33 @@ def own_port(core: Core) -> int:
 _BIND_ADDRESS_NO_PORT, _LOCAL_PORT_RANGE = 24, 51
 
 
+async def dial(
+    rig: Rig, door: int, source: str, port: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open TLS to a door, from a port of the source that another connection may have (0: from any).
+
+    The kernel knows connections by both their ends; it is told the port as the only one to choose from (ip(7),
+    IP_LOCAL_PORT_RANGE of Linux 6.3).
+    """
+    plain = socket.socket()
+    plain.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    if port:
+        try:
+            plain.setsockopt(socket.IPPROTO_IP, _LOCAL_PORT_RANGE, struct.pack("I", port | port << 16))
+        except OSError:
+            pytest.skip("this kernel cannot be told from which port to connect")
+    plain.bind((source, 0))
+    plain.connect((ADDRESS, door))
+    return await asyncio.open_connection(sock=plain, ssl=rig.world_context(), server_hostname="example.test")
+
+
 class Eavesdropper(Phone):
     """A client that keeps all that comes."""
 
     @classmethod
     async def at(cls, rig: Rig, source: str, port: int) -> "Eavesdropper":
-        """Connect from a port that another connection of this host may have: the kernel knows them by where they lead.
-
-        It is told as the only port to choose from (ip(7), IP_LOCAL_PORT_RANGE of Linux 6.3).
-        """
-        plain = socket.socket()
-        plain.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-        try:
-            plain.setsockopt(socket.IPPROTO_IP, _LOCAL_PORT_RANGE, struct.pack("I", port | port << 16))
-        except OSError:
-            pytest.skip("this kernel cannot be told from which port to connect")
-        plain.bind((source, 0))
-        plain.connect((ADDRESS, rig.settings.ports.sips))
-        return cls(
-            *await asyncio.open_connection(
-                sock=plain, ssl=rig.world_context(), server_hostname="example.test"
-            )
-        )
+        """Connect to the SIPS port from a port that another connection of this host may have."""
+        return cls(*await dial(rig, rig.settings.ports.sips, source, port))
 
     async def heard(self) -> bytes:
         """Return all that came until now: an answer to a request of its own ends it."""
@@ -241,4 +258,82 @@ async def test_a_core_whose_link_another_one_took_says_so_and_dials_anew(rig: Ri
     await until(lambda: core.link.up)
     await (await Phone.connect(rig)).register(core)
     assert core.taken == [name]
+    await core.stop()
+
+
+# Phones
+
+
+async def registered(core: Core, client: Phone | Browser, transport: str) -> str:
+    """Let it sign in; return its Path."""
+    client.send(request("REGISTER", "sip:example.test", transport=transport, extra=REGISTER_CONTACT))
+    seen = await core.next("REGISTER")
+    core.send(seen.reply(200, "OK"))
+    assert (await client.next()).status == 200
+    return seen.get("Path")
+
+
+def asking(path: str) -> bytes:
+    return request(
+        "OPTIONS", "sip:100@192.0.2.99", host="core1.ringwall.internal", extra=f"Route: {path}\r\n"
+    )
+
+
+def port_of(client: Phone | Browser) -> int:
+    return int(client.local.rpartition(":")[2])
+
+
+@pytest.mark.req("P4")
+async def test_a_browser_from_the_address_and_port_of_a_phone_is_turned_away_and_hears_nothing(
+    rig: Rig,
+) -> None:
+    core = await Core.attach(rig)
+    ports = rig.settings.ports
+    phone = Phone(*await dial(rig, ports.sips, ADDRESS, 0))
+    path = await registered(core, phone, "TLS")
+    second = await dial(rig, ports.https, ADDRESS, port_of(phone))
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError, AssertionError)):
+        await Browser.shake_hands(*second)
+    vanish(second[1])
+    core.send(asking(path))
+    asked = await phone.next()
+    phone.send(asked.reply(200, "OK"))
+    assert (await core.next("SIP/2.0")).status == 200
+    # Its turn comes when the first one is gone, and what was for that one is not for it.
+    flow, port = phone.local, port_of(phone)
+    phone.vanish()
+    assert await core.reports_until(flow) == [flow]
+    heir = await Browser.shake_hands(*await dial(rig, ports.https, ADDRESS, port))
+    own = await registered(core, heir, "WSS")
+    core.send(asking(path))
+    assert (await core.next("SIP/2.0")).status == 430
+    core.send(asking(own))
+    assert "sip:100@" in (await heir.next()).start
+    await heir.close()
+    await core.stop()
+
+
+@pytest.mark.req("P4")
+@pytest.mark.parametrize("says", ["a REGISTER", "a keep-alive that no script sees"])
+async def test_a_phone_from_the_address_and_port_of_a_browser_hears_nothing_and_both_come_again(
+    rig: Rig, says: str
+) -> None:
+    core = await Core.attach(rig)
+    browser = await Browser.shake_hands(*await dial(rig, rig.settings.ports.https, ADDRESS, 0))
+    path = await registered(core, browser, "WSS")
+    phone = Phone(*await dial(rig, rig.settings.ports.sips, ADDRESS, port_of(browser)))
+    if says == "a REGISTER":
+        phone.send(request("REGISTER", "sip:example.test", extra=REGISTER_CONTACT))
+    else:
+        phone.send(b"\r\n\r\n")
+        assert await phone.reader.read(2) == b"\r\n"
+        core.send(asking(path))
+        assert (await core.next("SIP/2.0")).status == 430
+        phone.send(request("OPTIONS", "sip:example.test"))
+    await browser.closed()
+    if says == "a REGISTER":
+        assert await phone.reader.read() == b""
+    else:
+        assert (await phone.next()).status == 200
+    phone.vanish()
     await core.stop()
