@@ -98,3 +98,29 @@ async def test_a_flow_that_registers_no_more_is_closed_reported_and_counted_off(
         await phone.closed()
         assert await signed(rig, ADDRESS) == 0
         await core.stop()
+
+
+@pytest.mark.req("R1", "P4")
+async def test_the_end_of_a_flow_waits_for_a_core_that_is_away() -> None:
+    with edge() as rig:
+        core = await Core.attach(rig)
+        phones = [await Phone.connect(rig) for _ in range(3)]
+        for phone in phones:
+            await phone.register(core)
+        await core.stop()
+        # A 503 says that the edge knows.
+        while (answer := await asked(phones[0])) != 503:
+            assert answer == 200
+        gone = {phone.local for phone in phones[1:]}
+        for phone in phones[1:]:
+            await phone.close()
+        core = await Core.attach(rig)
+        told: set[str] = set()
+        while told != gone:
+            told |= set(await core.reports_until(min(gone - told)))
+        await core.stop()
+
+
+async def asked(phone: Phone) -> int:
+    phone.send(request("OPTIONS", "sip:example.test"))
+    return (await phone.final()).status

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ringwall.core.links.sip_link import hello
+from ringwall.infra.link_proof import UNNAMED, LinkProof
 from ringwall.infra.supervise import Supervisor
 from system.descriptions import answer_to, good
 from system.raw_phone import RawPhone, joined
@@ -155,3 +157,25 @@ async def test_who_has_the_ports_of_the_cores_links_hears_nothing_and_disturbs_n
         await stranger.close()
     assert not system.records(before, "security.link_taken")
     assert not system.records(before, "system.link_down")
+
+
+@pytest.mark.req("W3", "N3")
+async def test_a_core_whose_link_was_taken_records_it_and_has_it_again(system, connect) -> None:
+    """By somebody on the edge's host who has the token: the core's link is another one a moment later."""
+    anna, ben = await connect(), await connect()
+    before = system.seq()
+    proof = LinkProof(system.layout.link_token.read_text().strip())
+    reader, writer = await asyncio.open_connection("127.0.0.1", system.settings.ports.kamailio_core)
+    name = UNNAMED
+    for number in (1, 2):
+        said, _ = proof.hello(name)
+        writer.write(hello("core1.ringwall.internal", "thief", number, said))
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        name = proof.answer(answer.partition("P-Ringwall-Link: ")[2].partition("\r\n")[0]).link
+    await system.record(before, "security.link_taken", link="sip", by=name)
+    await system.record(before, "system.link_up", link="sip")
+    here, there = await joined(anna, ben, good(), answer_to)
+    assert (await here.hang_up()).status == 200
+    await there.ended()
+    assert len(system.records(before, "security.link_taken")) == 1
+    writer.close()
