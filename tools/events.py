@@ -12,8 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from ringwall.events import states  # noqa: E402
 from ringwall.events.base import Event  # noqa: E402 - it is found beside this file
-from ringwall.events.catalogue import DOMAINS, KINDS, fields_of  # noqa: E402
+from ringwall.events.catalogue import DOMAINS, KINDS, PASSING, fields_of  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "ledger.md"
 BEGIN = "<!-- made by `python tools/events.py` from src/ringwall/events: do not edit by hand -->"
@@ -23,9 +24,9 @@ END = "<!-- end of what is made -->"
 def render() -> str:
     """Return what stands between the marks."""
     lines = [BEGIN, ""]
-    for domain in DOMAINS:
+    for domain in (*DOMAINS, states):
         lines += [f"### {_first_line(domain.__doc__).rstrip('.')}", ""]
-        kinds = [cls for cls in KINDS.values() if cls.__module__ == domain.__name__]
+        kinds = [cls for cls in (*KINDS.values(), *PASSING.values()) if cls.__module__ == domain.__name__]
         for table, alike in groupby(kinds, _table):
             lines += [*map(_heading, alike), "", *table]
     return "\n".join([*lines, END])

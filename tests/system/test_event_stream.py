@@ -52,6 +52,8 @@ async def test_who_has_signed_in_hears_of_registrations_and_calls_and_goes_on_be
         said = await heard(socket, "registration.added", device=anna.account.username)
         assert said["body"]["transport"] == "tls"
         here, there = await joined(anna, ben, good(), answer_to)
+        for state in ("setup", "talking"):
+            await heard(socket, "state.call", caller=anna.account.extension, state=state)
     await asyncio.to_thread(system.ask, "call.hangup", call=_call_of(system, anna))
     await asyncio.gather(here.ended(), there.ended())
     async with listening(system, token=token, after=said["seq"], kinds=["call."]) as again:

@@ -16,7 +16,7 @@ from ringwall.core.api.app import create_app
 from ringwall.core.calls.dialog.messages import send_text
 from ringwall.core.calls.dispatch import Dispatcher
 from ringwall.core.calls.features import hunting
-from ringwall.core.calls.operations import conferences, features, monitoring
+from ringwall.core.calls.operations import call_states, conferences, features, monitoring
 from ringwall.core.calls.operations.calls import add_operations as add_call_operations
 from ringwall.core.calls.resume import load_use, recall_use, take_up
 from ringwall.core.calls.switch.own_addresses import OwnAddressBook
@@ -233,7 +233,8 @@ class Core:
         self._dispatcher = Dispatcher(self.switch, loop, self._hello_answered)
         self.directory.on_change(self._directory_changed)
         self.phones.join(self.switch)
-        self.voice_mail.join(self.switch)
+        self.voice_mail.join(self.switch, self.feed.pass_on)
+        call_states.connect(self.switch, self.feed.pass_on)
         hunting.connect(self.switch, self._out_of_service)
         self.slots = EdgeSlots(self.trunks, self.control, self.ledger.record)
         self.rights.on_change(self._rights_changed)

@@ -5,7 +5,7 @@ What the menus are is in `voicemail`, which knows nothing of calls; here it is j
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
 from ringwall.core.calls.events.mwi import MessageWaiting
@@ -31,6 +31,7 @@ from ringwall.core.voicemail.events import Happened
 from ringwall.core.voicemail.notices import Notices, Order
 from ringwall.core.voicemail.opening import Ground, open_voice_mail
 from ringwall.core.voicemail.waiting import summary
+from ringwall.events.states import Passing, StateOfMailbox
 from ringwall.events.voicemail import VoicemailNotTold, VoicemailTold
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
@@ -49,6 +50,7 @@ class VoiceMailHouse:
         self._ledger = ledger
         self._switch: Switch | None = None
         self._calls: MessageNotices | None = None
+        self._pass_on: Callable[[Callable[[], Passing]], None]
         self._mail_notices: MailNotices
         self._notices: Notices
         self._lamps: MessageWaiting
@@ -85,9 +87,10 @@ class VoiceMailHouse:
         house._notices = Notices(inner.mailboxes, inner.preferences, house)
         return house
 
-    def join(self, switch: Switch) -> None:
-        """Let calls come to the mailboxes, and lamps and notices tell of them."""
+    def join(self, switch: Switch, pass_on: Callable[[Callable[[], Passing]], None]) -> None:
+        """Let calls come to the mailboxes, and lamps and notices tell of them, and `pass_on` what waits."""
         self._switch = switch
+        self._pass_on = pass_on
         self._calls = MessageNotices(switch)
         calls_to_mailboxes.connect(switch, self.voice_mail)
         self.recordings = recording.connect(switch, self.voice_mail.recorded)
@@ -115,6 +118,12 @@ class VoiceMailHouse:
 
     def _happened(self, event: Happened) -> None:
         self._lamps.changed(event.extension)
+        counts = event.counts
+        self._pass_on(
+            lambda: StateOfMailbox(
+                mailbox=event.extension, new=counts.new, new_urgent=counts.new_urgent, saved=counts.saved
+            )
+        )
 
     # Notices (`voicemail.notices.Carriers`)
 

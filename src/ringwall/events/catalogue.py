@@ -1,7 +1,7 @@
 """All kinds of events: what there is, and which class a kind has."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from ringwall.events import (
@@ -14,6 +14,7 @@ from ringwall.events import (
     registrations,
     rights,
     security,
+    states,
     system,
     trunks,
     voicemail,
@@ -40,9 +41,9 @@ DOMAINS: Final = (
 """The modules that declare events, in the order of the documentation."""
 
 
-def _kinds() -> Mapping[str, type[Event]]:
+def _kinds(domains: Iterable[ModuleType]) -> Mapping[str, type[Event]]:
     found: dict[str, type[Event]] = {}
-    for domain in DOMAINS:
+    for domain in domains:
         for value in vars(domain).values():
             if (
                 not isinstance(value, type)
@@ -56,8 +57,11 @@ def _kinds() -> Mapping[str, type[Event]]:
     return MappingProxyType(found)
 
 
-KINDS: Final = _kinds()
-"""The class of each kind."""
+KINDS: Final = _kinds(DOMAINS)
+"""The class of each kind that can be recorded."""
+
+PASSING: Final = _kinds((states,))
+"""The class of each kind that is told and never recorded."""
 
 
 def event_of(kind: str, body: object) -> Event:

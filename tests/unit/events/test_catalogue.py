@@ -13,7 +13,7 @@ from ringwall.events import UNSAID, Event, EventError, Maybe
 from ringwall.events.base import event
 from ringwall.events.call_features import CallTransfer
 from ringwall.events.calls import CallClearText, MediaRefusal
-from ringwall.events.catalogue import KINDS, event_of, fields_of
+from ringwall.events.catalogue import KINDS, PASSING, event_of, fields_of
 from ringwall.events.reading import read
 from ringwall.events.security import SourceBanned, StrayResponse
 from support.events import JSON, TEXT, events_of
@@ -63,6 +63,15 @@ def test_every_kind_is_documented_with_each_of_its_fields(kind: str) -> None:
         assert field.meaning.endswith("."), field
         said = f"{field.meaning} {field.type}"
         assert "seconds" in said or not field.name.endswith("_seconds"), f"the unit of {field}"
+
+
+def test_what_is_never_recorded_is_documented_and_cannot_be_read_from_a_record() -> None:
+    assert not set(PASSING) & set(KINDS)
+    for kind, cls in PASSING.items():
+        assert cls.__doc__
+        assert all(field.type and field.meaning.endswith(".") for field in fields_of(cls))
+        with pytest.raises(EventError):
+            event_of(kind, {})
 
 
 def test_no_event_can_be_changed() -> None:

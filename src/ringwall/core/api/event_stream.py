@@ -26,6 +26,7 @@ from ringwall.core.feed.sight import may_see
 from ringwall.core.identity.errors import NotSignedInError
 from ringwall.core.operations import Actor, Arguments
 from ringwall.events import Event
+from ringwall.events.states import Passing
 
 log = logging.getLogger(__name__)
 
@@ -196,13 +197,7 @@ class _Stream:
                     continue
                 numbered: Numbered = following_event.result()
                 if may_see(self._role, numbered.event):
-                    return {
-                        "type": "event",
-                        "seq": numbered.seq,
-                        "at": numbered.at,
-                        "kind": numbered.event.kind,
-                        "body": numbered.event.to_body(),
-                    }
+                    return _told(numbered)
                 following_event = asyncio.ensure_future(anext(found))
         finally:
             following_event.cancel()
@@ -228,6 +223,14 @@ class _Stream:
             if (abort := self._socket.scope["state"].get("abort")) is not None:
                 abort()
             raise Closing(_LATER, "too slow") from None
+
+
+def _told(numbered: Numbered) -> dict[str, Any]:
+    event = numbered.event
+    what = {"at": numbered.at, "kind": event.kind, "body": event.to_body()}
+    if isinstance(event, Passing):
+        return {"type": "state", **what}
+    return {"type": "event", "seq": numbered.seq, **what}
 
 
 async def _close(socket: WebSocket, closing: Closing) -> None:

@@ -43,7 +43,7 @@ def take_up(switch: Switch, rows: list[dict[str, Any]]) -> int:
             switch.call_keys.destroy(row["call_id"])
             switch.record(_lost(row["call_id"]))
             continue
-        switch.calls[call.id] = call
+        switch.add_call(call)
         for leg in call.legs():
             switch.add_leg(call, leg)
             _sit_down(switch, leg)

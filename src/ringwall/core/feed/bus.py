@@ -31,7 +31,10 @@ class SubscriptionLost(CoreSignal):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """An event as it is on record: its number there, when it was recorded (RFC 3339, UTC), and the event."""
+    """An event as it is on record: its number there, when it was recorded (RFC 3339, UTC), and the event.
+
+    One that is not recorded has the number of the last one that was told before.
+    """
 
     seq: int
     at: str

@@ -9,14 +9,16 @@ Rules that this module keeps:
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, Self
 
 from ringwall.core.errors import StoreError
 from ringwall.core.feed.bus import Bus, Numbered, Subscription, Wanted
+from ringwall.core.ledger.record import now
 from ringwall.events import Event, EventError
 from ringwall.events.catalogue import event_of
+from ringwall.events.states import Passing
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,18 @@ class Feed:
                 async with asyncio.timeout(PACE_SECONDS):
                     await self._bus.has_room()
 
+    def pass_on(self, make: Callable[[], Passing]) -> None:
+        """Tell those who listen now what is not on record. Where nobody does, it is not even made."""
+        if not len(self._bus):
+            return
+        try:
+            event = make()
+        except Exception:
+            # Whoever tells is in the middle of a call: that goes on.
+            log.exception("a state could not be told")
+            return
+        self._bus.publish(Numbered(self.seq, now(), event))
+
     def follow(self, after: int | None, wanted: Wanted) -> "Following":
         """Listen to wanted events behind the cursor `after` (None: from now on), first the old ones.
 
@@ -144,7 +158,9 @@ class Following:
         # Nothing is awaited between the last look at `seq` and this, so nothing is missed between them.
         with self._bus.subscribe(self._wanted) as self._subscription:
             async for numbered in self._subscription:
-                if numbered.seq > self._position:
+                if isinstance(numbered.event, Passing):
+                    yield numbered
+                elif numbered.seq > self._position:
                     self._position = numbered.seq
                     yield numbered
 

@@ -9,7 +9,12 @@ from typing import Final
 
 from ringwall.core.identity.permissions import Permission, Role, permits
 from ringwall.events import Event
+from ringwall.events.states import StateOfCall, StateOfMailbox
 
+_BY_KIND: Final = {
+    StateOfCall.kind: Permission.CALLS_READ,
+    StateOfMailbox.kind: Permission.VOICEMAIL_READ,
+}
 _BY_BEGINNING: Final = {
     "call": Permission.REPORTS_READ,
     "watch": Permission.REPORTS_READ,
@@ -28,7 +33,8 @@ _BY_BEGINNING: Final = {
 
 def permission_of(kind: str) -> Permission:
     """The permission by which events of a kind are seen, besides `ledger:read`."""
-    return _BY_BEGINNING.get(kind.partition(".")[0], Permission.LEDGER_READ)
+    by_beginning = _BY_BEGINNING.get(kind.partition(".")[0], Permission.LEDGER_READ)
+    return _BY_KIND.get(kind, by_beginning)
 
 
 def may_see(role: Role | None, event: Event) -> bool:

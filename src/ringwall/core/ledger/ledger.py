@@ -18,6 +18,7 @@ from ringwall.core.store import Store
 from ringwall.core.store.grouping import Statement
 from ringwall.events import Event
 from ringwall.events.security import LedgerMismatch
+from ringwall.events.states import Passing
 from ringwall.events.system import SystemLedgerMarkMade
 from ringwall.infra.ledger_mark import Evidence, Mismatch
 
@@ -114,6 +115,8 @@ class Ledger:
 
     def entry(self, event: Event) -> Write:
         """Return a record as a write for `Store.commit`, for one transaction with what it is about."""
+        if isinstance(event, Passing):
+            raise TypeError(f"{event.kind} is told and never recorded")
         return self._sealer, {"at": now(), "kind": event.kind, "body": canonical(event.to_body())}
 
     def record(self, event: Event) -> None:

@@ -15,6 +15,7 @@ from ringwall.events.calls import CallEnded
 from ringwall.events.catalogue import KINDS
 from ringwall.events.registrations import RegistrationEnded
 from ringwall.events.security import SignedIn
+from ringwall.events.states import StateOfCall, StateOfMailbox
 from ringwall.events.trunks import TrunkDown, TrunkUp
 from support.core_data import open_core
 from support.events import Made
@@ -211,8 +212,54 @@ def test_each_role_sees_what_it_may_look_at_and_the_rest_is_for_readers_of_the_l
     for role in (Role.OPERATOR, Role.SUPERVISOR):
         assert not {kind for kind in seen[role] if kind.startswith(("security.", "admin.", "user."))}
     assert permission_of("something.new") is Permission.LEDGER_READ
+    assert [role for role in Role if may_see(role, _bare(StateOfCall))] == [
+        Role.ADMINISTRATOR,
+        Role.OPERATOR,
+        Role.SUPERVISOR,
+        Role.AUDITOR,
+    ]
+    assert Role.SUPERVISOR not in {role for role in Role if may_see(role, _bare(StateOfMailbox))}
 
 
 def _bare(cls):
     """An event of a class without its fields: what is looked at is the kind."""
     return object.__new__(cls)
+
+
+async def test_states_pass_to_those_who_listen_and_leave_no_trace(core, feed) -> None:
+    made = []
+
+    def waiting(new: int):
+        made.append(new)
+        return StateOfMailbox(mailbox="201", new=new, new_urgent=0, saved=0)
+
+    feed.pass_on(lambda: waiting(1))
+    assert made == []  # nobody listens: it is not even made
+    listener = feed.follow(None, everything)
+    found = listener.events()
+    hearing = asyncio.ensure_future(anext(found))
+    await asyncio.sleep(0)
+    before = listener.position
+    feed.pass_on(lambda: waiting(2))
+    feed.pass_on(lambda: waiting(3))
+    assert [(await hearing).event.new, (await first(found, 1))[0].event.new] == [2, 3]
+    assert listener.position == before
+    core.ledger.record(TrunkUp(trunk="a", why=""))
+    assert (await first(found, 1))[0].event == TrunkUp(trunk="a", why="")
+    await found.aclose()
+    with pytest.raises(TypeError, match="never recorded"):
+        core.ledger.record(waiting(4))
+
+
+async def test_a_state_that_cannot_be_made_breaks_nothing(feed, caplog) -> None:
+    def broken():
+        raise ValueError("broken")
+
+    found = feed.follow(None, everything).events()
+    hearing = asyncio.ensure_future(anext(found))
+    await asyncio.sleep(0)
+    feed.pass_on(broken)
+    feed.pass_on(lambda: StateOfMailbox(mailbox="201", new=1, new_urgent=0, saved=0))
+    assert (await hearing).event.new == 1
+    assert "could not be told" in caplog.text
+    await found.aclose()

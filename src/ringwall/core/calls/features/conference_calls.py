@@ -142,7 +142,7 @@ async def _move(switch: Switch, old: Call, leg: Leg, room: str, starter: str) ->
     take_part(new, room, starter)
     new.details.came_from = old.id
     handover.hand_over(switch, old, leg, new)
-    switch.calls[new.id] = new
+    switch.add_call(new)
     return True
 
 

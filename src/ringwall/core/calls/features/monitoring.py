@@ -34,7 +34,7 @@ def call_phones(
     call, target = found
     own = Call(switch.new_tag(), by, target.extension)
     own.details = CallDetails(feature=mode.value, target=target.extension, asked_for=True)
-    switch.calls[own.id] = own
+    switch.add_call(own)
     watch = monitor.claim(switch, own, call, target, mode)
     menu = partial(monitor.session, switch, call, watch, decided)
 

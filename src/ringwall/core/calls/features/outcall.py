@@ -37,7 +37,7 @@ def call_out(
     caller = joining.without_dialog(switch, in_name_of, GCM_256)
     attempt = Call(id=switch.new_tag(), caller=caller, dialled=grant.canonical)
     attempt.details = details
-    switch.calls[attempt.id] = attempt
+    switch.add_call(attempt)
     attempt.on_answer = partial(_answered, switch, attempt, menu, told)
     attempt.on_end.append(partial(_over, switch, attempt, told))
     switch.spawn(attempt, _ring(switch, attempt, grant, in_name_of))
@@ -78,7 +78,7 @@ def _answered(switch: Switch, attempt: Call, menu: Menu, told: Told, _body: byte
     if relay is not None:
         leg.take_relay(relay)
     handover.hand_over(switch, attempt, leg, made)
-    switch.calls[made.id] = made
+    switch.add_call(made)
     attempt.on_record = False  # the call that goes on has the record
     teardown.end(switch, attempt, "answered")
     told(0, made)

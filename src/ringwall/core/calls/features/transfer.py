@@ -203,7 +203,7 @@ async def _join(switch: Switch, transfer: Transfer, second_call: Call, own: Leg)
     new.branches, new.callee_name = [second], second_call.callee_name
     new.answered_by(second)
     new.answer_is_ready()
-    switch.calls[new.id] = new
+    switch.add_call(new)
     handover.replace_by_placeholder(switch, second_call, second)
     second.side = Side.B
     switch.add_leg(new, second)

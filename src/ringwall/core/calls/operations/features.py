@@ -183,7 +183,7 @@ def _begin(switch: Switch, args: Feature, phones: list[Binding]) -> Call:
         switch.timers.cancel(("ring", call))
         _as_dialled(switch, call, args)
 
-    switch.calls[call.id] = call
+    switch.add_call(call)
     switch.timers.set(("ring", call), switch.now() + switch.settings.sip.ring_seconds)
     for phone in phones:
         unattended = originate.can_auto_answer(phone)

@@ -47,7 +47,7 @@ def originate_on_behalf(
 
 def start(switch: Switch, made: Call, grant: Grant) -> None:
     """Call the target."""
-    switch.calls[made.id] = made
+    switch.add_call(made)
     if grant.way is None:
         router.route(switch, made, grant.canonical)
     else:

@@ -218,7 +218,7 @@ def _let_in(switch: Switch, key: str, request: Request, call: Call, offer: Check
     caller.allows_update = "UPDATE" in request.headers.all("allow")
     caller.offers.received_offer()
     call.offer = offer.for_relay
-    switch.calls[call.id] = call
+    switch.add_call(call)
     switch.add_leg(call, caller)
     switch.server_invites[key] = (call, caller)
     switch.timers.set(("trying", caller), switch.now() + answering.TRYING_SECONDS)

@@ -119,6 +119,8 @@ class Hooks:
     """A party hangs up: whether the call goes on without it."""
     room_needed: list[Callable[[Call], bool]] = field(default_factory=list)
     """A feature leaves the room of a call of two: whether the call has to stay, as for a recorder."""
+    call_changed: list[Callable[[Call], None]] = field(default_factory=list)
+    """A call is there, its parties talk, or it is over. Whoever is told only looks."""
     call_ended: list[Callable[[Call, int], None]] = field(default_factory=list)
     """A call is over, with the status that its caller got if it waited for one."""
     leg_ended: list[Callable[[Leg], None]] = field(default_factory=list)

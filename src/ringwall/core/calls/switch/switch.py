@@ -19,7 +19,7 @@ from ringwall.core.calls.model.call import Call
 from ringwall.core.calls.model.leg import Leg
 from ringwall.core.calls.model.seizure import SpentGrants
 from ringwall.core.calls.model.settings import Forwardings
-from ringwall.core.calls.model.states import CallState, LegEvent
+from ringwall.core.calls.model.states import CallState, Change, LegEvent
 from ringwall.core.calls.switch.asking import Asking
 from ringwall.core.calls.switch.latest import Latest
 from ringwall.core.calls.switch.own_addresses import OwnAddressBook
@@ -185,6 +185,16 @@ class Switch(Wire, Asking):
     def new_tag(self) -> str:
         """A new random tag; 64 bits, so that nobody guesses one (RFC 3261 19.3 asks for 32)."""
         return secrets.token_hex(8)
+
+    def add_call(self, call: Call) -> None:
+        """Put a call into the tables, and tell of it from now on."""
+        self.calls[call.id] = call
+        call.on_change = self._call_changed
+        self._call_changed(call)
+
+    def _call_changed(self, call: Call, _change: Change | None = None) -> None:
+        for listener in self.hooks.call_changed:
+            listener(call)
 
     def add_leg(self, call: Call, leg: Leg) -> None:
         """Let the leg be found by its dialog, its device and its flow."""
