@@ -1,8 +1,8 @@
-"""Plain commands: one for each declared operation that has none written by hand.
+"""Plain commands: one for each declared operation that has none written by hand, and `ask` for all.
 
 Arguments in the path are positional, the others are options; a secret is asked for or read from standard
-input; what is a list is given several times; what is a structure is JSON. So whatever the API can, the
-command line can.
+input, a long one comes from a file; what is a list is given several times; what is a structure is JSON. So
+whatever the API can, the command line can.
 """
 
 import base64
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from ringwall.cli.client import ask
 from ringwall.cli.forms import ask_secret, with_options
+from ringwall.cli.forms import read_text as read_text_of
 from ringwall.cli.output import Output, format_table
 from ringwall.core.operations import ListArguments, Operation, read_text
 from ringwall.infra.errors import RefusedError
@@ -25,11 +26,16 @@ from ringwall.infra.files import read_limited
 from ringwall.infra.layout import Layout
 
 LARGEST_FILE = 5 * 1024 * 1024
+LONGEST_TYPED = 1000
+_GIVEN = "given_"  # before the names of arguments, which may be called as --data and --json are here
 
 
 def with_plain_commands(by_hand: typer.Typer, operations: Sequence[Operation]) -> typer.Typer:
     """Return a command line with a command for each operation; `by_hand` stays as it is."""
     app = _copy(by_hand)
+    every = _group(app, "ask", "Ask any operation by its name, with all the arguments that it has.")
+    for operation in operations:
+        every.command(name=operation.name, help=operation.sentence)(_command(operation))
     for operation in operations:
         *groups, name = operation.words
         at = app
@@ -76,27 +82,57 @@ def _group(app: typer.Typer, word: str, sentence: str) -> typer.Typer:
 
 def _command(operation: Operation) -> Callable[..., None]:
     fields = operation.arguments.model_fields
-    raw = operation.body.argument if operation.body is not None else None
-    secrets = {name for name, field in fields.items() if _is_secret(field) and name != raw}
+    raw = operation.body.argument if operation.body is not None else ""
+    hidden = {name for name, field in fields.items() if _is_secret(field) and name != raw}
+    typed = {name for name in hidden if _is_typed(operation, name)}
     ordered = sorted(fields, key=lambda name: name not in operation.in_path)
-    parameters = [_parameter(operation, name) for name in ordered if name not in secrets | {raw}]
-    if raw is not None:
-        told = typer.Option("--file", metavar="FILE", help="The file that is sent.")
-        parameters.append(_keyword("file", Annotated[Path, told], inspect.Parameter.empty))
+    parameters = [_parameter(operation, name) for name in ordered if name not in hidden | {raw}]
+    parameters += [_file(name, name, fields[name]) for name in ordered if name in hidden - typed]
+    parameters += [_file(name, "file", fields[name]) for name in ordered if name == raw]
+    parameters += [_asking(name) for name in ordered if name in typed and not fields[name].is_required()]
 
     def run(**given: Any) -> None:
         data, as_json = given.pop("data"), given.pop("as_json")
-        asked = {name: _value(operation, name, value) for name, value in given.items() if value is not None}
-        if raw is not None:
-            asked[raw] = base64.b64encode(read_limited(asked.pop("file"), LARGEST_FILE)).decode()
-        for name in sorted(secrets):
-            if fields[name].is_required():
+        asked: dict[str, Any] = {}
+        for name, value in ((word.removeprefix(_GIVEN), value) for word, value in given.items()):
+            if name == raw:
+                asked[raw] = base64.b64encode(read_limited(value, LARGEST_FILE)).decode()
+            elif name in hidden and value is not None:
+                text = read_text_of(value)
+                asked[name] = text if _is_text(fields[name]) else _json(name, text)
+            elif name in fields and value is not None:
+                asked[name] = _value(operation, name, value)
+        for name in sorted(typed):
+            if fields[name].is_required() or given.get(f"{_GIVEN}ask_{name}"):
                 asked[name] = ask_secret(name.replace("_", " "))
         result = ask(Layout.of(data), operation.name, asked)
         Output(as_json=as_json).result(result, _text(operation, result))
 
     run.__doc__ = operation.sentence
     return with_options(run, *parameters)
+
+
+def _file(name: str, option: str, field: FieldInfo) -> inspect.Parameter:
+    told = typer.Option(f"--{option.replace('_', '-')}", metavar="FILE", help="The file that is sent.")
+    required = field.is_required()
+    default = inspect.Parameter.empty if required else None
+    return _keyword(name, Annotated[Path if required else Path | None, told], default)
+
+
+def _asking(name: str) -> inspect.Parameter:
+    told = f"Ask for the {name.replace('_', ' ')}, or read it from standard input."
+    return _keyword(f"ask_{name}", Annotated[bool, typer.Option(f"--ask-{name}", help=told)], default=False)
+
+
+def _is_text(field: FieldInfo) -> bool:
+    return field.annotation in {str, str | None}
+
+
+def _is_typed(operation: Operation, name: str) -> bool:
+    """Whether a secret is short enough that somebody types it."""
+    schema = operation.arguments.model_json_schema()["properties"][name]
+    texts = [one for one in (schema, *schema.get("anyOf", ())) if one.get("type") == "string"]
+    return bool(texts) and all(one.get("maxLength", LARGEST_FILE) <= LONGEST_TYPED for one in texts)
 
 
 def _is_secret(field: FieldInfo) -> bool:
@@ -123,7 +159,9 @@ def _parameter(operation: Operation, name: str) -> inspect.Parameter:
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    return inspect.Parameter(
+        f"{_GIVEN}{name}", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
 
 
 def _metavar(field: FieldInfo) -> str:

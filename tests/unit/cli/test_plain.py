@@ -12,10 +12,14 @@ import ringwall.cli
 from ringwall.cli import _assemble
 from ringwall.cli.plain import find, with_plain_commands
 from ringwall.core.catalogue import declared
+from ringwall.core.errors import OperationError
 from support.control import core_behind_socket
 from support.operations import offer
 
 PHONE = {"source": "192.0.2.7", "transport": "tls", "user_agent": "Phone\x1b[2J", "expires_in": 60}
+
+
+told = []
 
 
 async def _offer(operations, _core):
@@ -28,9 +32,18 @@ async def _offer(operations, _core):
     async def upload(_actor, args):
         return {"have": len(base64.b64decode(args.data)) + args.offset, "complete": args.length == 3}
 
+    async def imported(_actor, args):
+        return {"added": len(args.csv.splitlines()) - 1, "changed": 0, "same": 0}
+
+    async def trunk(_actor, args):
+        told.append(args.model_dump(exclude_unset=True))
+        raise OperationError("refused", "Not now.")
+
     offer(operations, "call.whisper.mute", mute)
     offer(operations, "registration.list", registrations)
     offer(operations, "firmware.upload", upload)
+    offer(operations, "user.import", imported)
+    offer(operations, "trunk.set", trunk)
 
 
 @pytest.fixture
@@ -83,6 +96,24 @@ def test_a_body_is_a_file(run, tmp_path):
     file.write_bytes(b"abc")
     code, out, _ = run("firmware", "upload", "0" * 64, "--length", "3", "--file", str(file), "--json")
     assert (code, json.loads(out)) == (0, {"have": 3, "complete": True})
+
+
+def test_whatever_is_declared_can_be_asked_with_all_its_arguments(run, tmp_path):
+    app = with_plain_commands(_assemble(), declared())
+    assert [one.name for one in declared() if find(app, ["ask", one.name]) is None] == []
+    file = tmp_path / "users.csv"
+    file.write_text("extension,name\n201,Anna\n")
+    code, out, _ = run("ask", "user.import", "--csv", str(file), "--json")
+    assert (code, json.loads(out)["added"]) == (0, 1)
+
+
+def test_a_secret_is_never_on_the_command_line(run):
+    code, _, said = run("ask", "trunk.set", "a", "--port", "5062", "--ask-password", typed="hush-hush\n")
+    assert (code, "Not now." in said) == (1, True)
+    assert told == [
+        {"trunk": "a", "port": 5062, "password": "hush-hush"},
+    ]
+    assert run("ask", "trunk.set", "a", "--password", "hush-hush")[0] == 2
 
 
 def test_commands_written_by_hand_do_not_wait_for_the_others():

@@ -20,7 +20,7 @@ from ringwall.core.api.document import SECURITY, STATUS, document
 from ringwall.core.api.event_stream import EventStreams
 from ringwall.core.api.firmware_files import firmware_files
 from ringwall.core.api.mailbox_routes import mailbox_routes
-from ringwall.core.api.operation_routes import operation_routes
+from ringwall.core.api.operation_routes import nothing_asked, operation_routes
 from ringwall.core.api.source import EVENTS, Entrance
 from ringwall.core.errors import CoreError, OperationError, without_folders
 from ringwall.core.feed import Feed
@@ -93,7 +93,14 @@ def create_app(
         redoc_url=None,
     )
 
-    @app.get("/api/health", name="health", response_model=models.Health, tags=[SYSTEM.title])
+    @app.get(
+        "/api/health",
+        name="health",
+        response_model=models.Health,
+        tags=[SYSTEM.title],
+        dependencies=[Depends(nothing_asked)],
+        responses={422: {"model": models.Error}},
+    )
     async def health() -> Any:
         """Say whether everything works; nothing else is told to strangers."""
         good = store.failing is None and (healthy is None or healthy())
@@ -109,6 +116,7 @@ def create_app(
         response_model=models.Token,
         status_code=201,
         tags=[SESSIONS.title],
+        dependencies=[Depends(nothing_asked)],
         responses=errors,
     )
     async def sign_in(asked: models.SignIn, request: Request) -> Any:
@@ -122,7 +130,8 @@ def create_app(
         name="session_end",
         status_code=204,
         tags=[SESSIONS.title],
-        responses={code: errors[code] for code in (401, 503)},
+        dependencies=[Depends(nothing_asked)],
+        responses={code: errors[code] for code in (401, 422, 503)},
     )
     async def sign_out(request: Request, shown: Bearer) -> None:
         """Sign out: the token is worthless from now on."""

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 
 from ringwall.core.api import models
+from ringwall.core.api.operation_routes import nothing_asked
 from ringwall.core.directory import UserEntry
 from ringwall.core.identity.errors import NotSignedInError
 from ringwall.core.operations import SECRET, Arguments
@@ -47,7 +48,12 @@ def mailbox_routes(owners: Owners, house: House) -> APIRouter:
     responses: dict[int | str, dict[str, Any]] = {
         code: {"model": models.Error} for code in (401, 403, 404, 409, 413, 422, 429, 503)
     }
-    router = APIRouter(prefix="/api/mailbox", responses=responses, tags=["Own mailbox"])
+    router = APIRouter(
+        prefix="/api/mailbox",
+        responses=responses,
+        tags=["Own mailbox"],
+        dependencies=[Depends(nothing_asked)],
+    )
     bearer = HTTPBearer(
         auto_error=False, scheme_name="owner signed in", description="a token from POST /api/mailbox/tokens"
     )

@@ -86,6 +86,12 @@ def _query(operation: Operation, request: Request) -> dict[str, Any]:
     return asked
 
 
+def nothing_asked(request: Request) -> None:
+    """Refuse a query, for routes that take none: a dependency. Raises OperationError (invalid)."""
+    for name in request.query_params:
+        raise OperationError("invalid", "This argument is not known.", name[:64])
+
+
 def _json(operation: Operation, request: Request, body: bytes) -> dict[str, Any]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":

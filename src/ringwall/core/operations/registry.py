@@ -2,10 +2,10 @@
 
 Kept here:
 - The control socket and the HTTP API only carry requests here; they decide nothing.
-- Who comes from outside is asked for the permission before anything is looked at that he sent. An operation
+- Who comes from outside is asked for the permission before anything that they sent is looked at. An operation
   without a permission is nobody's; whoever is root on this host owns the core's data anyway.
-- A change that was refused is on record just like one that was made (whoever makes it writes that record
-  himself), without the arguments that are secret. So is every question that somebody may not ask.
+- A change that was refused is on record just like one that was made (whoever makes it writes that
+  record), without the arguments that are secret. So is every question that somebody may not ask.
 """
 
 import logging

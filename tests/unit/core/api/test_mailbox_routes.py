@@ -300,3 +300,10 @@ async def test_a_message_that_cannot_be_read_is_told(house):
         answer = await owner.get(f"/api/mailbox/messages/{message.id}/audio")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "unavailable"
+
+
+async def test_what_is_not_known_is_refused_in_the_query_too(house):
+    async with await signed_in(house) as owner:
+        for path in ("/api/mailbox", "/api/mailbox/messages", "/api/health"):
+            answer = await owner.get(path, params={"limit": 1})
+            assert (answer.status_code, answer.json()["error"]["field"]) == (422, "limit"), path
