@@ -24,6 +24,7 @@ from ringwall.core.errors import StoreError
 from ringwall.core.feed import CursorTooOld, Feed, Following, Numbered, SubscriptionLost
 from ringwall.core.feed.sight import may_see
 from ringwall.core.identity.errors import NotSignedInError
+from ringwall.core.lockout.window import network_of
 from ringwall.core.operations import Actor, Arguments
 from ringwall.events import Event
 from ringwall.events.states import Passing
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 
 MOST_STREAMS: Final = 100
 MOST_OF_ACCOUNT: Final = 8
-MOST_STRANGERS: Final = 20
+MOST_STRANGERS: Final = 50
+MOST_STRANGERS_OF_NETWORK: Final = 5
+"""Streams that have not signed in: in all, and from one address (IPv6: from one network)."""
 SIGN_IN_SECONDS: Final = 10.0
 POSITION_SECONDS: Final = 20.0
 """After so long without an event the client is told its cursor, which also shows that the stream is alive."""
@@ -40,7 +43,7 @@ SEND_SECONDS: Final = 30.0
 LONGEST_HELLO: Final = 4096
 
 # RFC 6455 7.4.1, and the two of the IANA registry that say when to come again.
-_UNACCEPTABLE, _POLICY, _RESTART, _LATER = 1003, 1008, 1012, 1013
+_UNACCEPTABLE, _POLICY, _BROKEN, _RESTART, _LATER = 1003, 1008, 1011, 1012, 1013
 
 Kind = Annotated[str, Field(max_length=64, pattern=r"^[a-z_]+(\.[a-z_]+)*\.?$")]
 
@@ -83,15 +86,20 @@ class EventStreams:
     def __init__(self, feed: Feed, actor_of: Callable[[str, str], Actor]) -> None:
         self._feed = feed
         self._actor_of = actor_of
-        self._strangers = 0
+        self._strangers: Counter[str] = Counter()
         self._accounts: Counter[str] = Counter()
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it goes or is sent away."""
-        if self._strangers >= MOST_STRANGERS or self._accounts.total() >= MOST_STREAMS:
+        network = network_of(socket.scope["state"]["source"])
+        if (
+            self._strangers.total() >= MOST_STRANGERS
+            or self._strangers[network] >= MOST_STRANGERS_OF_NETWORK
+            or self._accounts.total() >= MOST_STREAMS
+        ):
             await socket.close(_LATER)
             return
-        self._strangers += 1
+        self._strangers[network] += 1
         try:
             await socket.accept()
             hello, actor = await self._signed_in(socket)
@@ -101,7 +109,8 @@ class EventStreams:
         except (WebSocketDisconnect, RuntimeError):
             return
         finally:
-            self._strangers -= 1
+            self._strangers[network] -= 1
+            self._strangers += Counter()  # forgets who has none
         if self._accounts[actor.name] >= MOST_OF_ACCOUNT or self._accounts.total() >= MOST_STREAMS:
             await _close(socket, Closing(_LATER, "too many streams are open"))
             return
@@ -110,7 +119,7 @@ class EventStreams:
             await _Stream(socket, self._feed, self._actor_of, hello, actor).run()
         finally:
             self._accounts[actor.name] -= 1
-            self._accounts += Counter()  # forgets whoever has none
+            self._accounts += Counter()
 
     async def _signed_in(self, socket: WebSocket) -> tuple[Hello, Actor]:
         try:
@@ -155,9 +164,12 @@ class _Stream:
         try:
             await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (hearing, telling):
-                if ended.done() and isinstance(error := ended.exception(), Closing):
+                error = ended.exception() if ended.done() else None
+                if isinstance(error, Closing):
                     await _close(self._socket, error)
-                    return
+                elif error is not None and not isinstance(error, WebSocketDisconnect):
+                    log.error("a stream of events broke", exc_info=error)
+                    await _close(self._socket, Closing(_BROKEN, "an error in the system"))
         finally:
             for task in (telling, hearing):
                 task.cancel()

@@ -29,6 +29,7 @@ class Client:
 
     def __init__(self, app, headers=SOURCE, path="/api/events") -> None:
         self.closed = None
+        self.accepted = asyncio.Event()
         self.blocked = asyncio.Event()
         self.blocked.set()
         self._in: asyncio.Queue = asyncio.Queue()
@@ -55,6 +56,8 @@ class Client:
     async def _take(self, message) -> None:
         if message["type"] == "websocket.send":
             await self.blocked.wait()
+        if message["type"] == "websocket.accept":
+            self.accepted.set()
         if message["type"] == "websocket.close":
             self.closed = message["code"]
         self._out.put_nowait(message)
@@ -237,9 +240,33 @@ async def test_streams_are_bounded_for_each_account_and_for_strangers(house, mon
     await kept[0].ends()
     await house.signed_in(token)
     waiting = house.client()
-    await asyncio.sleep(0)
+    await waiting.accepted.wait()
     assert await house.client().ends() == 1013  # refused before it is accepted
     assert waiting.closed is None
+
+
+async def test_strangers_of_one_network_keep_nobody_else_out(house, monkeypatch) -> None:
+    monkeypatch.setattr(event_stream, "MOST_STRANGERS_OF_NETWORK", 1)
+    token = await house.token()
+    waiting = house.client()
+    await waiting.accepted.wait()
+    assert await house.client().ends() == 1013
+    other = house.client(headers=[(b"x-ringwall-source", b"2001:db8::1")])
+    other.say({"token": token})
+    assert (await other.hears())["type"] == "begin"
+    assert waiting.closed is None
+
+
+async def test_an_error_in_the_system_ends_the_stream_and_is_in_the_log(house, monkeypatch, caplog) -> None:
+    client = await house.signed_in(await house.token())
+
+    def broken(*_args):
+        raise ValueError("broken")
+
+    monkeypatch.setattr(event_stream, "_told", broken)
+    house.core.ledger.record(TrunkUp(trunk="a", why=""))
+    assert await client.ends() == 1011
+    assert "a stream of events broke" in caplog.text
 
 
 async def test_a_client_that_takes_nothing_costs_nobody_else_an_event(house, monkeypatch) -> None:
