@@ -45,7 +45,7 @@ def _closest_first(operation: Operation) -> list[tuple[bool, bool, str]]:
 def _endpoint(operations: Operations, operation: Operation, signed_in: SignedIn) -> Callable[..., Any]:
     async def endpoint(request: Request, actor: Annotated[Actor, Depends(signed_in)]) -> Response:
         operations.check_permission(operation.name, actor)
-        asked = await _arguments(operation, request)
+        asked = await arguments_of(operation, request)
         answer = await operations.ask(operation.name, asked, actor)
         if operation.answer is not None:
             media_type = f"{operation.answer.media_type}; charset=utf-8"
@@ -62,7 +62,7 @@ def _link(request: Request, cursor: str) -> str:
     return f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
 
 
-async def _arguments(operation: Operation, request: Request) -> dict[str, Any]:
+async def arguments_of(operation: Operation, request: Request) -> dict[str, Any]:
     """Return what is asked, unchecked; raise OperationError where it cannot be told what that is."""
     asked = _query(operation, request)
     body = await request.body()
