@@ -71,7 +71,7 @@ USER_LIST: Final = Operation(
     permission=Permission.USERS_READ,
     arguments=UserList,
     result=User,
-    listing=Listing(order=("extension",), search=("extension", "name", "did", "caller_id")),
+    listing=Listing(order=("extension",), search=("extension", "name", "did", "caller_id"), show=User.of),
     example={"group": "sales"},
 )
 USER_SHOW: Final = Operation(
@@ -163,7 +163,7 @@ def register(operations: Operations, directory: DirectoryService, phones: PhoneS
         return User.of(await directory.change_user(actor, args.extension, given))
 
     async def user_list(_actor: Actor, _args: UserList) -> Iterable[Any]:
-        return [User.of(user) for user in directory.snapshot.by_extension.values()]
+        return directory.snapshot.by_extension.values()
 
     async def user_show(_actor: Actor, args: UserNamed) -> User:
         return User.of(directory.user(args.extension))

@@ -9,7 +9,7 @@ Rules that this module keeps:
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ MOST_ITEMS = 10_000
 USUAL_ITEMS = 1000
 LONGEST_CURSOR = 1024
 
-Item = BaseModel | Mapping[str, Any]
+Item = Any  # a model, a mapping, or with `show` anything that has the fields
 
 
 class ListArguments(Arguments):
@@ -45,18 +45,22 @@ _PAGING = frozenset(ListArguments.model_fields)
 class Listing:
     """How a list is told: in the order of these fields, by which no two are alike; `q` looks into `search`.
 
-    A field of the order is a text or a number and never null.
+    A field of the order is a text or a number and never null. With `show` items are anything that has these
+    fields, and only those of the page are made what is told.
     """
 
     order: tuple[str, ...]
     search: tuple[str, ...]
+    show: Callable[[Any], BaseModel] | None = None
 
     def page(self, items: Iterable[Item], arguments: ListArguments) -> tuple[list[Item], str | None]:
         """Return the items that were asked for, and the cursor for the next ones, None where there are none.
 
         Raises OperationError (invalid) for a cursor that is not of this list.
         """
-        chosen = [item for item in items if self._is_wanted(item, arguments)]
+        kept = [(name, value) for name, value in arguments if name not in _PAGING and value is not None]
+        text = arguments.q.casefold() if arguments.q is not None else ""
+        chosen = [item for item in items if self._is_wanted(item, kept, text)]
         chosen.sort(key=self._position)
         if arguments.cursor is not None:
             begin = self._read_cursor(arguments.cursor)
@@ -65,16 +69,16 @@ class Listing:
             except TypeError:
                 raise _unknown_cursor() from None
         page = chosen[: arguments.limit]
-        return page, self._cursor(page[-1]) if len(chosen) > len(page) else None
+        cursor = self._cursor(page[-1]) if len(chosen) > len(page) else None
+        return [self.show(item) for item in page] if self.show is not None else page, cursor
 
-    def _is_wanted(self, item: Item, arguments: ListArguments) -> bool:
-        for name, wanted in arguments:
-            if name not in _PAGING and wanted is not None and _value(item, name, wanted) != wanted:
+    def _is_wanted(self, item: Item, kept: Sequence[tuple[str, Any]], text: str) -> bool:
+        for name, wanted in kept:
+            if _value(item, name, wanted) != wanted:
                 return False
-        if arguments.q is None:
+        if not text:
             return True
-        looked_for = arguments.q.casefold()
-        return any(looked_for in str(_value(item, name) or "").casefold() for name in self.search)
+        return any(text in str(_value(item, name) or "").casefold() for name in self.search)
 
     def _position(self, item: Item) -> tuple[Any, ...]:
         return tuple(_value(item, name) for name in self.order)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from ringwall.core.errors import OperationError
 from ringwall.core.operations import ListArguments, Listing
@@ -69,3 +70,20 @@ def test_a_cursor_that_was_not_made_here_is_refused_or_harmless(cursor):
 def test_a_cursor_of_another_list_is_refused(told):
     with pytest.raises(OperationError, match="begin without one"):
         LISTING.page(PEOPLE, ListArguments(cursor=told))
+
+
+def test_only_what_is_on_the_page_is_made_what_is_told():
+    made = []
+
+    class Told(BaseModel):
+        name: str
+
+    def show(item):
+        made.append(item["extension"])
+        return Told(name=f"user {item['extension']}")
+
+    listing = Listing(order=("extension",), search=("extension",), show=show)
+    page, cursor = listing.page(PEOPLE, ListArguments(limit=1))
+    assert (page, made) == ([Told(name="user 201")], ["201"])
+    page, cursor = listing.page(PEOPLE, ListArguments(limit=5, cursor=cursor))
+    assert ([one.name for one in page], cursor) == (["user 202", "user 203"], None)
