@@ -127,7 +127,7 @@ class Limits(Section):
     handshakes_per_source_10s: int = Field(default=200, ge=1, le=100_000)
     """New connections in ten seconds."""
     sip_requests_per_source_10s: int = Field(default=2000, ge=10, le=1_000_000)
-    """SIP requests in ten seconds."""
+    """SIP requests in ten seconds: of each connection that has signed in, and of all others together."""
     sip_requests_per_trunk_10s: int = Field(default=5000, ge=10, le=1_000_000)
     """SIP requests in ten seconds that a carrier sends over its trunk's own connection."""
     http_requests_per_source_10s: int = Field(default=400, ge=1, le=100_000)
