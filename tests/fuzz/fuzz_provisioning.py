@@ -1,4 +1,4 @@
-"""What a phone, or whoever says that he is one, sends before anything is proven: nothing of it raises anything.
+"""What a phone, or whoever claims to be one, sends before anything is proven: nothing of it raises anything.
 
 The first byte of the input chooses what it is: a name of a file with a User-Agent, a MAC address, an Authorization
 header, a certificate as the edge tells it, a datagram of plug and play.

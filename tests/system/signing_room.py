@@ -86,7 +86,7 @@ class SigningRoom:
         self.run("publish", self.stick)
 
     def sign(self) -> dict[str, Any]:
-        """Everybody signs what he may; keys that may sign nothing are not asked for."""
+        """Everybody signs what they may; keys that may sign nothing are not asked for."""
         names = {
             name
             for one in self.run("show", self.stick)["proposed"]

@@ -60,7 +60,7 @@ async def test_a_caller_that_changes_his_mind_stops_the_ringing(system, connect)
 
 @pytest.mark.req("W2")
 async def test_nobody_else_stops_the_ringing(system, connect, source) -> None:
-    """Who has read the whole INVITE gets 481 for a CANCEL over his own connection, and is on record."""
+    """Who has read the whole INVITE gets 481 for a CANCEL over their own connection, and is on record."""
     anna, ben, eve = await connect(), await connect(), await connect(source=source)
     before = system.seq()
     asked = anna.invite(ben.account.extension, good())

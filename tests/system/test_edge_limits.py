@@ -225,7 +225,7 @@ async def test_who_floods_loses_his_connection_and_neighbours_who_have_signed_in
     assert (await bystander.final()).status == 200
     for _ in range(3):
         await flood(await Phone.connect(rig, office), request("OPTIONS", "sip:example.test") * 50)
-        # The source is over its limit now. Who is signed in says what he wants, and who is not may sign in.
+        # The source is over its limit now. Who is signed in says what they want, and who is not may sign in.
         for phone in phones:
             await phone.register(core)
         newcomer = await Phone.connect(rig, office)

@@ -174,7 +174,7 @@ async def test_nobody_comes_from_the_addresses_of_links_and_carriers(
 
 
 class Loopback:
-    """Another user of the edge's host, who talks to Kamailio directly and says in a PROXY line who he is."""
+    """Another user of the edge's host, who talks to Kamailio directly and says in a PROXY line who they are."""
 
     @classmethod
     async def connect(cls, port: int, source: str, source_port: int) -> Eavesdropper:
@@ -213,7 +213,7 @@ async def test_what_is_for_the_core_goes_by_the_number_of_its_connection_and_not
 async def test_a_hello_that_somebody_has_heard_is_worth_nothing_on_another_connection(rig: Rig) -> None:
     core = await Core.attach(rig)
     proof = LinkProof(pki.read_link_token(rig.layout))
-    # He has heard every word that the core has said and will say on its connection.
+    # They have heard every word that the core has said and will say on its connection.
     for name in (UNNAMED, core.link._name):
         said, _ = proof.hello(name)
         other = await Loopback.connect(rig.settings.ports.kamailio_core, LINK, 1)

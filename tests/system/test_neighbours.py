@@ -1,4 +1,4 @@
-"""Who comes from the address and port of somebody else, phone or core: he is a stranger."""
+"""Who comes from the address and port of somebody else, phone or core: they are a stranger."""
 
 import asyncio
 import socket

@@ -74,7 +74,7 @@ async def peer(system: System, house: House) -> AsyncIterator[Peer]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(house, desk_phones, person, peer) -> Phone:
-    """A real phone of somebody who may call local numbers, and is called by a number of his own."""
+    """A real phone of somebody who may call local numbers, and is called by a number of their own."""
     phone: Phone = await desk_phones(house.employ(person(), "local", did=DID), hertz=TONE)
     return phone
 
@@ -283,7 +283,7 @@ async def test_a_forged_call_from_outside_is_refused(
         if not registered:
             told = await system.record(before, "security.foreign_call")
             assert told["claimed"] == "+41445559999@sip.carrier.example"
-            # Who says that he is somebody of this house has to prove it.
+            # Who claims to be somebody of this house has to prove it.
             assert (await phone.invite(ben.account.extension, good()).final()).status == 401
         # The same words of the carrier itself are heard.
         rings = exchange.line.invite(ben.account.extension, good())

@@ -219,7 +219,7 @@ async def test_a_forward_leads_outside_with_the_rights_of_who_forwards(
 async def test_a_forward_that_is_not_allowed_leads_to_nobody_outside(
     system, employee, exchange, when
 ) -> None:
-    """The forwarder had the right when he set it, and has lost it since: the call goes as if he had set none."""
+    """The forwarder had the right when setting it, and has lost it since: the call goes as if none were set."""
     anna, ben = await employee("international"), await employee("local")
     settings = {when: LOCAL} | ({"seconds": 5} if when == "no_answer" else {})
     extension = ben.account.extension

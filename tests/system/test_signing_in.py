@@ -18,7 +18,7 @@ from system.running import REPOSITORY, until
 
 
 def content(answer: Response) -> list[str]:
-    """What an answer says, without what is new in each and what the asker said himself."""
+    """What an answer says, without what is new in each and what the asker said themselves."""
     text = answer.to_bytes().decode()
     text = re.sub(r'nonce="[^"]*"', "nonce", text)
     text = re.sub(r"tag=[^;\s]+", "tag", text)

@@ -1,4 +1,4 @@
-"""Several people, each with a tone of his own, and who hears whom of them."""
+"""Several people, each with a tone of their own, and who hears whom of them."""
 
 from collections.abc import Iterable
 from contextlib import suppress

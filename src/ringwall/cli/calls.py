@@ -62,7 +62,7 @@ def feature(
 
 
 Of = Annotated[str, typer.Argument(metavar="EXTENSION", help="Whose call it is.")]
-By = Annotated[str, typer.Option(metavar="EXTENSION", help="Who watches; his phones are called.")]
+By = Annotated[str, typer.Option(metavar="EXTENSION", help="Who watches; their phones are called.")]
 
 
 @app.command()

@@ -17,7 +17,7 @@ Conference = Annotated[
 
 @app.command(name="list")
 def list_conferences(data: DataOption = DATA_DEFAULT, as_json: JsonOption = False) -> None:
-    """List the conferences and who takes part, each with the call that is his part in it."""
+    """List the conferences and who takes part, each with the call that is their part in it."""
     found = ask(Layout.of(data), "call.conference.list")
     Output(as_json=as_json).table(
         ("conference", "started by", "party", "call"),

@@ -31,7 +31,7 @@ PACKAGE_LOG = Path("/var/log/ringwall-packages.log")
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What came of a start: the settings, and the administrator's password if he was made just now."""
+    """What came of a start: the settings, and the administrator's password if it was made just now."""
 
     settings: Settings
     administrator: str | None

@@ -189,7 +189,7 @@ class MalformedMessage(Folded):
 
 @event("security.clear_text")
 class SpokenInClear(Folded):
-    """Somebody spoke in clear text where TLS is spoken: it could be read on the wire. He was closed."""
+    """Clear text came where TLS is spoken: it could be read on the wire. The connection was closed."""
 
     door: Annotated[Literal["sips", "https", "phones"], "At which port."]
     device: Annotated[Maybe[DeviceName], "Where only one device has signed in from there: which."] = UNSAID

@@ -23,7 +23,7 @@ _UNIT_FOLDERS = (Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"), _
 _COUNT = re.compile(r"\d+ upgraded, (\d+) newly installed")
 _SIZE = re.compile(r"Need to get (?:\S+ \w+/)?(\S+ \w+) of archives")
 _STEP = 20
-# What an owner may have set for his network; everything else of his environment is kept out.
+# What an owner may have set for their network; everything else of their environment is kept out.
 _KEPT = re.compile(r"(?:https?|ftp|no|all)_proxy$|APT_CONFIG$", re.IGNORECASE)
 _INSTALL_SECONDS = 1800
 

@@ -1,6 +1,6 @@
 """Where phones are told to ask for their configuration: one address, in the form that each vendor wants (P1).
 
-There is no secret in it: who asks there has to prove which phone he is.
+There is no secret in it: who asks there has to prove which phone it is.
 """
 
 from collections.abc import Mapping

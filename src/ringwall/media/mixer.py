@@ -21,7 +21,7 @@ _RISE: Sound = np.linspace(0, 1, FRAME, endpoint=False, dtype=np.float32)
 
 
 def matrix(legs: Sequence[str], hears: Mapping[str, Mapping[str, float]]) -> Sound:
-    """Return the gains of a room, ``[listener, speaker]``; nobody hears himself unless he is named."""
+    """Return the gains of a room, ``[listener, speaker]``; nobody hears themselves unless they are named."""
     size = len(legs)
     gains: Sound = np.zeros((size, size), np.float32)
     places = {leg: place for place, leg in enumerate(legs)}

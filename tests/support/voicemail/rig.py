@@ -170,7 +170,7 @@ class People:
 
 
 class Pins:
-    """Everybody has the same PIN until he chooses another."""
+    """Everybody has the same PIN until they choose another."""
 
     def __init__(self) -> None:
         self.of: dict[str, str] = {}

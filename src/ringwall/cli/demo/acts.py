@@ -230,7 +230,7 @@ LIVE: tuple[tuple[str, Work], ...] = (
     ("the API answers over HTTPS", https),
     ("hang-up, both sides are free", hang_up),
     ("a missed call goes to voice mail, and the lamp lights", voice_mail.missed),
-    ("the owner listens with his PIN, by the keys of the phone, and the lamp goes out", voice_mail.listened),
+    ("the owner listens with the PIN, by the keys of the phone, and the lamp goes out", voice_mail.listened),
 )
 """What happens while the wiretap listens."""
 

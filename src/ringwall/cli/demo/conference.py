@@ -45,7 +45,7 @@ class Table:
         claim(holds(), why)
 
     async def all_hear_all(self) -> None:
-        """Wait until each of those who are there hears all the others, and not himself."""
+        """Wait until each of those who are there hears all the others, and not themselves."""
         there = [(hertz, talk) for hertz, talk in zip(HERTZ, self.talks, strict=True) if not talk.closed]
         for _, talk in there:
             talk.forget()

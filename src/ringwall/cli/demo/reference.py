@@ -59,7 +59,7 @@ class Office:
         return str(name)
 
     def sign_and_publish(self) -> None:
-        """Everybody signs what he may; the core checks and takes it."""
+        """Everybody signs what they may; the core checks and takes it."""
         self.room.sign([], lambda _what: PHRASE)
         for sha256, path in self.room.image_files().items():
             upload(self.layout, sha256, path)

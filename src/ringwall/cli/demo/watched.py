@@ -1,4 +1,4 @@
-"""The act of the supervisor: she listens to a call, coaches in it and barges in; then she may no more (C2).
+"""The act of the supervisor: listens to a call, coaches in it and barges in; then may no more (C2).
 
 Each party plays a tone of its own, so that what a phone hears says whom it hears. Played on a system of its
 own, since it changes who may do what.
@@ -58,7 +58,7 @@ class Room:
         }
 
     async def all_hear(self, mode: str) -> None:
-        """Wait until everybody hears whom he is to hear, and nobody else."""
+        """Wait until everybody hears whom they are to hear, and nobody else."""
         for talk in self.talks.values():
             talk.forget()
         found: dict[str, set[str]] = {}
@@ -82,7 +82,7 @@ async def talking(room: Room) -> None:
 
 
 async def monitored(room: Room) -> None:
-    """The supervisor listens: nobody hears her, and the customer hears the warning tone."""
+    """The supervisor listens: heard by nobody, and the customer hears the warning tone."""
     room.talks[SUPERVISOR] = await room.phones[SUPERVISOR].call(_CODE + EXTENSIONS[AGENT])
     warned: set[str] = set()
     for _ in range(_PATIENCE):
@@ -103,7 +103,7 @@ async def moved(room: Room, mode: str) -> None:
 
 
 async def coached(room: Room) -> None:
-    """The agent hears her as well, the customer does not."""
+    """The agent hears the supervisor as well, the customer does not."""
     await moved(room, "silent coach")
 
 
@@ -113,7 +113,7 @@ async def barged(room: Room) -> None:
 
 
 async def left(room: Room) -> None:
-    """She hangs up; the two talk on, and not by the media server."""
+    """The supervisor hangs up; the two talk on, and not by the media server."""
     talk = room.talks.pop(SUPERVISOR)
     await talk.call.hangup()
     joined = ""
@@ -128,7 +128,7 @@ async def left(room: Room) -> None:
 
 
 async def refused(room: Room) -> None:
-    """The agent's class of service accepts it no more: she is refused, and the two hear nothing of it."""
+    """The agent's class of service accepts it no more: it is refused, and the two hear nothing of it."""
     room.ask("cos.telephony.set", cos="Agents", accept_monitor=[])
     try:
         await room.phones[SUPERVISOR].call(_CODE + EXTENSIONS[AGENT])
@@ -156,10 +156,10 @@ async def recorded(room: Room) -> None:
 ACTS: Final = (
     ("an agent and a customer talk", talking),
     ("a supervisor listens: heard by nobody, and the customer is warned", monitored),
-    ("she coaches: the agent alone hears her", coached),
-    ("she barges in: all hear one another", barged),
-    ("she leaves, and the two talk on", left),
-    ("where the agent's side does not accept it she is refused", refused),
+    ("the supervisor coaches: the agent alone hears it", coached),
+    ("the supervisor barges in: all hear one another", barged),
+    ("the supervisor leaves, and the two talk on", left),
+    ("where the agent's side does not accept it the supervisor is refused", refused),
     ("the ledger has who watched whom", recorded),
 )
 

@@ -8,7 +8,7 @@ It may lie on a stick and be carried between machines that know no network:
     images/      images that are proposed, called by their hash
 
 Rules that this module keeps:
-- A change of a proposal takes the signatures off it: nobody's signature stands under what he has not seen.
+- A change of a proposal takes the signatures off it: nobody's signature stands under what they have not seen.
 - It reads and writes this folder and nothing else; it has no connection to any core.
 """
 

@@ -6,7 +6,7 @@ Rules that this module keeps:
 - In a staged roll-out a phone of a group that comes first gets the new image at once, of the others a share
   that is chosen by a hash of phone and image: the same phones stay in it while the share grows, and another
   image meets other phones first. The rest are told of the image before.
-- While a model is on hold nobody is told of anything that he has not got.
+- While a model is on hold nobody is told of anything that they have not got.
 - A phone below the minimum version gets the newest image of its channel whatever stage and hold say.
 """
 

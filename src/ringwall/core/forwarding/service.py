@@ -110,4 +110,4 @@ class ForwardingService:
         if not answer.allowed:
             raise OperationError("refused", f"{case}: {answer.rule.sentence}", case)
         if answer.canonical == extension:
-            raise OperationError("invalid", f"{case}: nobody forwards to himself.", case)
+            raise OperationError("invalid", f"{case}: nobody forwards to themselves.", case)

@@ -129,7 +129,7 @@ class Memory:
         return taken[:room]
 
     def take(self, told: Evidence) -> tuple[Mismatch, ...]:
-        """Take up what somebody else remembers, but for his mark; return the mismatches that are new."""
+        """Take up what somebody else remembers, but for their mark; return the mismatches that are new."""
         known = self.evidence.mismatches
         self.evidence = merge(self.evidence, replace(told, mark=None))
         return tuple(each for each in self.evidence.mismatches if each not in known)

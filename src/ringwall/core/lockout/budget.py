@@ -5,7 +5,7 @@ Rules that this module keeps:
 - Ten wrong tries at an account, from wherever they come, lock it for half an hour, and each lock within a
   day after another one lasts twice as long. A right PIN takes back only what came from the same place: who
   guesses gets no new tries because the owner signs in.
-- The owner's own phone has a budget of its own: guessing elsewhere does not lock anybody out of his desk.
+- The owner's own phone has a budget of its own: guessing elsewhere does not lock anybody out of their desk.
 - A source gets ten wrong tries in a quarter of an hour over all accounts together, and each answer takes
   longer than the one before.
 """

@@ -1,7 +1,7 @@
 """Who may try a password now: guessing is bounded, and who is known is not locked out by it.
 
 Rules that this module keeps:
-- A stranger's try is looked at only while there is room: for his source at this account, for his source over
+- A stranger's try is looked at only while there is room: for their source at this account, for it over
   all accounts, and for the account over all strangers. What is not looked at says nothing.
 - A try is no stranger's that comes from where the account was signed in to lately (`known`), or over a
   connection that speaks for it already. Nothing that others do takes its room away; there are so many wrong
@@ -157,7 +157,7 @@ class Lockout:
         self._alarm.failed(attempt.account, attempt.shown, attempt.network, attempt.source, now)
 
     def learn(self, attempt: Attempt) -> list[Write]:
-        """Somebody has signed in: return what is to be written so that he is known there from now on."""
+        """Somebody has signed in: return what is to be written so that they are known there from now on."""
         return [] if attempt.identity is None else self._known.learn(attempt.identity, attempt.places)
 
     def forget(self, identity: str) -> list[Write]:

@@ -5,7 +5,7 @@ Rules that this module keeps:
   connection.
 - Three wrong tries and the call ends. Whether there is such an extension makes no difference to what is
   asked and said.
-- Who has to choose a new PIN does so here, twice the same, before he is logged in.
+- Who has to choose a new PIN does so here, twice the same, before they are logged in.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """Login and logout at a phone, whatever way somebody asks for it (P3, C2).
 
 Rules that this module keeps:
-- The phone has proven who it is before it comes here; the user proves himself by his PIN.
+- The phone has proven who it is before it comes here; the user proves who they are by their PIN.
 - A PIN that has to be changed opens nothing but its change: the login goes on when a new one is given with
   it.
 - A wrong PIN, an extension that is not there and one without a PIN are answered alike.
@@ -68,7 +68,7 @@ class Logins:
     async def login(
         self, phone: PhoneEntry, extension: str, pin: str, source: str, *, new_pin: str = ""
     ) -> LoggedIn | NotLoggedIn:
-        """Log a user in with the PIN that he typed at a phone, which asks from `source`.
+        """Log a user in with the PIN that they typed at a phone, which asks from `source`.
 
         Raises OperationError (unavailable, not_found) or StoreError.
         """
@@ -121,7 +121,7 @@ class Logins:
             return NotLoggedIn("not_possible", SENTENCES["not_possible"])
 
     def may_move(self, extension: str) -> bool:
-        """Whether a user may log in at other phones than his own: Allow Extension Reassignment (C2)."""
+        """Whether a user may log in at other phones than their own: Allow Extension Reassignment (C2)."""
         context = Context(self._phones.clock(), self._rights.use)
         answer = may(self._rights.snapshot, UserSubject(extension), Action.REASSIGN, context=context)
         return answer.allowed
@@ -158,7 +158,7 @@ class Logins:
             return self._phones.now(phone)
 
     async def go_home(self, actor: Actor, extension: str) -> PhoneEntry:
-        """Bring a user to his home phone, whoever is there; raise OperationError or StoreError."""
+        """Bring a user to their home phone, whoever is there; raise OperationError or StoreError."""
         async with self._phones.changing:
             user = self._directory.user(extension)
             try:

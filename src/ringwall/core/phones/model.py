@@ -70,7 +70,7 @@ class PhoneEntry:
         if self.state is State.AVAILABLE and self.home is not None:
             raise ValueError("an available phone is nobody's home")
         if self.owner_waits and (self.home is None or self.home == self.user):
-            raise ValueError("nobody waits for a phone that is not his home, or at which he is")
+            raise ValueError("nobody waits for a phone that is not their home, or at which they are")
         if self.state in SIGNS_IN and self.identity is Identity.NONE:
             raise ValueError("a phone that has proven nothing has no credentials")
 

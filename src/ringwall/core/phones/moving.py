@@ -2,12 +2,12 @@
 
 Rules that this module keeps:
 - A user is at one phone at a time, a phone has one user at a time.
-- A user may always log in at his home phone, and puts out whoever is there. At another phone he needs the
-  right to move (Allow Extension Reassignment). A user without that right and without a home makes the first
-  phone his home at which he logs in, if it is nobody's.
-- Whoever is put out goes to his home phone if it is free; otherwise he has no phone until it is.
-- A visitor who logs out goes home in the same way. Who logs out at his home phone has no phone until he logs
-  in.
+- A user may always log in at their home phone, and puts out whoever is there. At another phone they need the
+  right to move (Allow Extension Reassignment). For a user without that right and without a home, the
+  first phone at which they log in becomes their home, if it is nobody's.
+- Whoever is put out goes to their home phone if it is free; otherwise they have no phone until it is.
+- A visitor who logs out goes home in the same way. Who logs out at their home phone has no phone until they
+  log in.
 - The phone that a user leaves is its owner's again if the owner waits for it; otherwise nobody's: vacated, or
   available where it is nobody's home.
 """
@@ -22,7 +22,7 @@ from ringwall.core.phones.states import Event, State
 
 
 class NotAllowedError(PhoneError):
-    """The user may not log in at this phone: it is not his home, and he may not move."""
+    """The user may not log in at this phone: it is not their home, and they may not move."""
 
 
 class NoHomeError(PhoneError):
@@ -115,7 +115,7 @@ def login(floor: Floor, number: int, user: int, *, may_move: bool) -> None:
         phone = phone.on(Event.GIVE_HOME, home=user)
     put_out, before = phone.user, floor.at(user)
     waits = phone.owner_waits and phone.home != user
-    # Its owner, if he is the one who is put out, waits for it.
+    # Its owner, if they are the one who is put out, waits for it.
     waits = waits or (put_out is not None and phone.home == put_out)
     if before is not None:
         _vacate(floor, before)
@@ -138,7 +138,7 @@ def logout(floor: Floor, number: int) -> None:
 
 
 def go_home(floor: Floor, user: int) -> None:
-    """Bring a user to his home phone, whoever is there; raise NoHomeError or NotPossibleError."""
+    """Bring a user to their home phone, whoever is there; raise NoHomeError or NotPossibleError."""
     home = floor.home_of(user)
     if home is None:
         raise NoHomeError
@@ -180,7 +180,7 @@ def take_out(floor: Floor, number: int, event: Event) -> None:
 
 
 def user_leaves(floor: Floor, user: int) -> None:
-    """A user is removed: his phones are nobody's."""
+    """A user is removed: their phones are nobody's."""
     at, home = floor.at(user), floor.home_of(user)
     if at is not None:
         _vacate(floor, at)

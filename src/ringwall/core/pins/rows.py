@@ -2,7 +2,7 @@
 
 Kept here:
 - A PIN and its predecessors are argon2id hashes of a keyed digest: who has the database alone has nothing
-  that he could guess at.
+  that they could guess at.
 - Wrong tries are queued, so their table has no foreign key; whoever reads it drops what has no user.
 """
 

@@ -127,7 +127,7 @@ class PinService:
     ) -> Accepted | Wrong | Locked:
         """Look at a PIN that somebody typed.
 
-        `source` names where he is, as far as it is known: `phone:MAC`, `caller:+14085550123`, `web:ADDRESS`.
+        `source` names where they are, as far as is known: `phone:MAC`, `caller:+14085550123`, `web:ADDRESS`.
         `own_phone` says that the request has proven to come from the phone that is this user's.
         Raises OperationError (unavailable) where too many wait, or StoreError.
         """
@@ -226,9 +226,9 @@ class PinService:
     # Changes
 
     async def choose(self, extension: str, pin: str, source: str) -> None:
-        """Give a user who has proven himself the PIN that he chose.
+        """Give a user, who has proven who they are, the PIN that they chose.
 
-        Raises OperationError (invalid, not_found) with a sentence that he can be told, or StoreError.
+        Raises OperationError (invalid, not_found) with a sentence that they can be told, or StoreError.
         """
         user = self._directory.user(extension)
         await self._put(
@@ -242,7 +242,7 @@ class PinService:
         return self.state(extension)
 
     async def reset(self, actor: Actor, extension: str) -> str:
-        """Give a user a random PIN that he has to change, and return it: it is shown here and never again."""
+        """Give a user a random PIN, to be changed at once; return it: it is shown here and never again."""
         user = self._directory.user(extension)
         pin = rules.random_pin(extension, _numbers(user))
         await self._put(user, pin, must_change=True, actor=actor.to_dict())

@@ -6,7 +6,7 @@ Rules that this module keeps:
   may sit behind one address. The edge has closed the one connection that offended, which is enough there.
 - Who comes back for more is turned away for twice as long each time, for an hour at most.
 - Everything is bounded: the sources that are counted, the bans that are remembered, those that are asked for
-  at one time. Who does not fit in is counted anew, and asked for when he offends again.
+  at one time. Who does not fit in is counted anew, and asked for when they offend again.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Security events that a stranger can cause at will, folded so that he cannot fill the ledger.
+"""Security events that a stranger can cause at will, folded so that they cannot fill the ledger.
 
 The first event of a kind from a source is recorded at once; further ones within the window are counted and
 recorded as one when the window ends. The number of sources that are followed at a time is bounded.

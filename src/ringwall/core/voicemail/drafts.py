@@ -3,7 +3,7 @@
 Rules that this module keeps:
 - A message that is being left holds its place from the first second: as many callers at once as there are
   places, never one more.
-- What a caller says is written down as a draft before he says it. What is left of a draft when this process
+- What a caller says is written down as a draft before they say it. What is left of a draft when this process
   or the media server dies becomes a message, if it is long enough.
 """
 
@@ -135,7 +135,7 @@ class Drafts:
     ) -> Message | None:
         mailboxes = self._mailboxes
         if not mailboxes.extension_of(draft.user_id):
-            return None  # the owner was removed meanwhile, and all rows of his with him
+            return None  # the owner was removed meanwhile, and all their rows with them
         measured = await self._vault.measured(recording)
         if measured.seconds < mailboxes.bounds.shortest:
             await self._records.change(drop=[draft])

@@ -23,7 +23,7 @@ class Pins(Protocol):
         ...
 
     async def choose(self, extension: str, pin: str, source: str) -> None:
-        """Give a user who has proven himself another PIN; raise OperationError (invalid) or CoreError."""
+        """Give a user, who has proven who they are, another PIN; raise OperationError or CoreError."""
         ...
 
 

@@ -99,7 +99,7 @@ class Mailboxes:
         return [user for user in found if user is not None]
 
     def extension_of(self, user_id: int) -> str:
-        """The extension of a user; empty where he is no more."""
+        """The extension of a user; empty where there is no such user any more."""
         return self._extensions.get(user_id, "")
 
     def counts(self, user_id: int) -> Counts:

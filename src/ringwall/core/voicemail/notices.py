@@ -198,7 +198,7 @@ class Notices:
         for user_id in dirty:
             state = self._states.get(user_id)
             if not self._mailboxes.extension_of(user_id):
-                self._states.pop(user_id, None)  # he is no more, and the database knows
+                self._states.pop(user_id, None)  # the user is no more, and the database knows
             elif state is None:
                 drop.append(Alarm(user_id, {}))
             else:

@@ -1,7 +1,7 @@
-"""What an owner can do with his mailbox without a telephone (V2): the same as with one, by the same rules.
+"""What an owner can do with their mailbox without a telephone (V2): the same as with one, by the same rules.
 
 Rules that this module keeps:
-- Whoever is asked here has proven that he is the owner; an administrator is not.
+- Whoever is asked here has proven to be the owner; an administrator is not.
 - Each time that a message's sound is given out, that is on record.
 """
 

@@ -140,7 +140,7 @@ class Preferences:
         return next((found for kind in kinds if (found := self.recording_of(user, kind))), None)
 
     def name(self, user: UserEntry) -> str | None:
-        """The recording in which the owner says his name."""
+        """The recording in which the owner says their name."""
         return self.recording_of(user, NAME)
 
     def recording_of(self, user: UserEntry, kind: str) -> str | None:

@@ -2,7 +2,7 @@
 
 Rules that this module keeps:
 - It goes to the mailbox that the settings of whoever records name, which is an administrator's choice; else
-  to his own.
+  to their own.
 - It holds its place and its room on the disk before it begins, and is as long as the class of service of that
   mailbox says at most. What is left of it when a process dies becomes a message all the same.
 - It is private: it is not forwarded, and its sound goes into no mail.

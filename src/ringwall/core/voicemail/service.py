@@ -54,7 +54,7 @@ class VoiceMail:
         return user is not None and self.takes(extension) and self.house.preferences.of(user).always
 
     async def leave(self, party: Interaction, visitor: Visitor, extension: str, reason: Reason) -> Next:
-        """Have a caller leave a message in a mailbox; raise HungUp when he has."""
+        """Have a caller leave a message in a mailbox; raise HungUp when they hang up."""
         talk = Talk(party, self.house.clock)
         user = self.house.mailboxes.user(extension)
         if user is None:
@@ -74,7 +74,7 @@ class VoiceMail:
         return await self._retrieve(party, visitor, "")
 
     async def announce(self, party: Interaction, visitor: Visitor, extension: str) -> Next:
-        """Tell somebody who was called of the messages in a mailbox; with the PIN he can listen to them."""
+        """Tell somebody who was called of the messages in a mailbox; with the PIN they can listen to them."""
         user = self.house.mailboxes.user(extension)
         if user is None:
             return HangUp("the mailbox was removed")

@@ -58,7 +58,7 @@ class Desk:
         self.boot = secrets.token_hex(8)
 
     def hello(self, request: ask.Hello) -> tuple[Owner, Answer]:
-        """Return the owner, new or known, and what is said to him."""
+        """Return the owner, new or known, and what is said to it."""
         owner = self._owners.get(request.owner)
         if owner is None:
             if len(self._owners) >= MOST_OWNERS:

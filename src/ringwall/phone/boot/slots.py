@@ -2,7 +2,7 @@
 
 Rules that this module keeps:
 - No I/O: a state and what happens give the next state. Whoever carries it out writes the state as a whole
-  before he acts on it, so a power cut leaves the one before or the one after.
+  before acting on it, so a power cut leaves the one before or the one after.
 - The slot that the phone lives from is never written to. A new image goes into the other one, and the state
   names that only when it is there as a whole.
 - A new image has three tries to come up, counted before each try. Then the phone is back on the old one.

@@ -141,7 +141,7 @@ def test_many_right_passwords_cost_nothing_and_give_nobody_new_tries(gate) -> No
     assert _guess(gate, LIMITS.of_pair - 1) == LIMITS.of_pair - 1
     for _ in range(100):
         assert _sign_in(gate, instance="urn:uuid:1")
-    # A stranger at that address, at another account: what he had is what he has.
+    # A stranger at that address, at another account: what they had is what they have.
     _guess(gate, 1000, lambda number: _attempt(f"made up {number}"))
     for _ in range(100):
         assert _sign_in(gate)

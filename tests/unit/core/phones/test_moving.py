@@ -180,7 +180,7 @@ def test_whatever_happens_nobody_is_at_two_phones_and_nobody_has_two_homes(moves
         assert len(homes) == len(set(homes))
         assert phones == Phones.of(every)
         for one in every:
-            # Who waits for his home phone is at no phone, and somebody else is at his.
+            # Who waits for their home phone is at no phone, and somebody else is at theirs.
             assert not one.owner_waits or (one.home not in users and one.user not in (None, one.home))
         if name == "login":
             assert phones.at[args[1]].id == args[0]

@@ -422,7 +422,7 @@ def test_guessing_over_one_connection_is_stopped_and_on_record(world: World) -> 
     phone, thief = world.phone("201", register=False), world.phone("202", register=False)
     thief.connect(source="192.0.2.1")
     _guess(world, thief, 30, username=phone.username)
-    # The right one comes too late for somebody nobody knows, and he does not see that it was right.
+    # The right one comes too late for somebody nobody knows, and they do not see that it was right.
     late = sign_in(thief, username=phone.username, password=phone.password)
     assert late.status == 401
     assert "stale" not in late.headers.get("WWW-Authenticate")
@@ -478,7 +478,7 @@ def test_a_known_device_gets_in_at_once_though_somebody_guesses_behind_its_addre
         phone.challenge = None
         assert phone.register(contact=contact).status == 200
         assert phone.register(contact=contact).status == 200
-    # Whoever comes from elsewhere and says nothing of himself has to wait.
+    # Whoever comes from elsewhere and says nothing of themselves has to wait.
     desk.connect(source="203.0.113.201")
     assert desk.register().status == 401
 

@@ -69,7 +69,7 @@ def test_an_image_that_a_strange_key_signed_is_refused(phone, depot) -> None:
     draft = depot.room.image(path_of("2.0.0"), image, by=ROLE)
     draft.signatures.clear()
     forged = {(ROLE, draft.signed.version): signed(draft, stranger).to_bytes()}
-    # Whoever holds the core's keys can make it fresh; he cannot make it signed.
+    # Whoever holds the core's keys can make it fresh; they cannot make it signed.
     depot.room.repository, _ = online.freshened(
         before.with_files(forged), depot.room.online, depot.room.now, snapshot=True
     )

@@ -21,7 +21,7 @@ _HOLDS: Final = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
 def call_of(switch: Switch, extension: str, *, held: bool = False) -> tuple[Call, Leg] | None:
     """The call of two in which somebody talks, and that party's leg; None where there is none.
 
-    With `held` one that he has put on hold serves where he talks in no other one.
+    With `held` one that they have put on hold serves where they talk in no other one.
     """
     user = switch.directory.snapshot.by_extension.get(extension)
     found = [

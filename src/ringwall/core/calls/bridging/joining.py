@@ -44,7 +44,7 @@ def active(description: bytes) -> bytes:
 
 
 def without_dialog(switch: Switch, extension: str, suite: str = "") -> Leg:
-    """A caller who is there by name alone, since the system calls for him: nobody talks on this leg."""
+    """A caller who is there by name alone, since the system calls for them: nobody talks on this leg."""
     tag = switch.new_tag()
     return Leg(
         side=Side.A,
@@ -61,7 +61,7 @@ def without_dialog(switch: Switch, extension: str, suite: str = "") -> Leg:
 
 
 def placeholder_of(switch: Switch, leg: Leg) -> Leg:
-    """Somebody's name in a call that he is not in any more, or not yet: a leg without a dialog."""
+    """Somebody's name in a call that they are not in any more, or not yet: a leg without a dialog."""
     return Leg(
         side=leg.side,
         tag=switch.new_tag(),

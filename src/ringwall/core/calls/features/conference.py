@@ -1,4 +1,4 @@
-"""Make Me conference: somebody makes one conference of his calls, adds others, leaves (C2).
+"""Make Me conference: somebody makes one conference of their calls, adds others, leaves (C2).
 
 Rules that this module keeps:
 - The limit of parties is that of the starter's class of service, the starter among them. Who would be one
@@ -61,7 +61,7 @@ def dialled(switch: Switch, call: Call, target: str) -> None:
         return
     count = len(conference_calls.parties(switch, room)) if room else 1
     for _ in found:
-        # Whoever is there already came with a grant of his own: the number is the starter's, for the limit.
+        # Whoever is there already came with a grant of their own: the number is the starter's, for the limit.
         decided = conference_calls.allowed(switch, starter, starter.extension, count)
         if isinstance(decided, Denial):
             rejection.deny_call(switch, call, decided)
@@ -79,7 +79,7 @@ async def _told(party: Interaction, _visitor: Visitor) -> Next:
 async def _merge(
     switch: Switch, call: Call, room: str, found: list[conference_calls.Found], *, known: bool
 ) -> None:
-    """Bring the starter, from the call that he has dialled, and the parties of his calls into the room."""
+    """Bring the starter, from the call that was dialled, and the parties of their calls into the room."""
     body = await ivr.hear_caller(switch, call, room=room)
     if body is None:
         return
@@ -90,7 +90,7 @@ async def _merge(
         return
     for theirs, own in found:
         await conference_calls.bring(switch, theirs, own, room, call.caller.extension)
-    if known:  # where the starter was before: he is there with this call now
+    if known:  # where the starter was before: they are there with this call now
         for old, leg in before:
             if leg.extension == call.caller.extension and leg.device_id == call.caller.device_id:
                 teardown.end(switch, old, "goes on in the conference")

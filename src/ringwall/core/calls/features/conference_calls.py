@@ -1,7 +1,7 @@
 """Conferences: who takes part, and how parties of calls come into one (C2).
 
 Rules that this module keeps:
-- Everybody hears everybody. Each one who takes part has a call of his own with the conference, so each one
+- Everybody hears everybody. Each one who takes part has a call of their own with the conference, so each one
   hangs up, is dropped and stands in the record alone. What the parties had before ends when they are in.
 - Who takes part is read from the room, so a conference goes on when core or media server has died.
 - A new party is called with a grant of the starter's rights; an outside party that is there already came with
@@ -153,7 +153,7 @@ def _leave_behind(switch: Switch, old: Call, room: str, own: Leg) -> None:
 
 
 async def start(switch: Switch, extension: str) -> str:
-    """Make a conference of the calls at somebody's phone, without a call of his own to it; returns the room.
+    """Make a conference of the calls at somebody's phone, without a call of its own to it; returns the room.
 
     Raises Refused.
     """

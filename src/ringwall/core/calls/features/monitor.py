@@ -4,10 +4,11 @@ Rules that this module keeps:
 - The watcher needs the right of the mode, and the one whose call it is has to accept it: the policy is asked
   at the beginning and at each change of the mode. A denial is heard by the watcher alone.
 - Who hears whom: a monitor hears both and is heard by nobody; a coach is heard by the one whose call it is;
-  who has barged in is one of three. Both hear the intrusion tone before they hear him.
-- One watcher for a call; nobody watches a call of his own; conferences and calls with the system are not
+  who has barged in is one of three. Both hear the intrusion tone before they hear the watcher.
+- One watcher for a call; nobody watches a call of their own; conferences and calls with the system are not
   watched. Emergency calls only by whom the policy lets.
-- The watcher may go at any time, and the two talk on, by a relay as before; when the call ends he is hung up.
+- The watcher may go at any time, and the two talk on, by a relay as before; when the call ends the
+  watcher is hung up.
 - While a call is coached, the one whose call it is does not transfer it, and does not record it.
 - A media server that dies ends the watching and not the call.
 """
@@ -101,7 +102,7 @@ def hindrance(by: str, extension: str, found: tuple[Call, Leg] | None) -> Reject
         return Rejection(480, "Not In A Call", f"{extension} has no call that can be watched")
     call, _ = found
     if any(leg.extension == by and not leg.trunk for leg in call.legs()):
-        return Rejection(403, "Own Call", "nobody watches a call of his own")
+        return Rejection(403, "Own Call", "nobody watches a call of their own")
     if call.watch is not None:
         return Rejection(486, "Watched Already", "somebody watches this call already")
     return None

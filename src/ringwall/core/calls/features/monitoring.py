@@ -1,9 +1,9 @@
-"""A supervisor's phones are called, so that he watches a call of somebody: asked for over the API (C2).
+"""A supervisor's phones are called, so that they watch a call of somebody: asked for over the API (C2).
 
 Rules that this module keeps:
-- The rights are those of the supervisor, asked as if he had dialled; nothing is called without them.
-- His phones ring as in any call; the first one that answers watches. Nobody's forwarding and no mailbox takes
-  such a call.
+- The rights are those of the supervisor, asked as if they had dialled; nothing is called without them.
+- Their phones ring as in any call; the first one that answers watches. Nobody's forwarding and no mailbox
+  takes such a call.
 """
 
 import time

@@ -4,7 +4,7 @@ Rules that this module keeps:
 - Each call is asked for anew, in the name of the mailbox's owner: Allow Message Notification, and outside the
   right to external numbers and the scope of the owner's external forwarding. Outside it needs the grant.
 - Nobody's forwarding and no mailbox takes such a call: it rings where it was to, or nowhere.
-- Who answers comes to the media server, and a menu tells him; what he can do there is voice mail's.
+- Who answers comes to the media server, and a menu tells them; what they can do there is voice mail's.
 - There are few of them at a time, and one for a mailbox.
 """
 

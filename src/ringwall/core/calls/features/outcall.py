@@ -1,4 +1,4 @@
-"""Calls that the system makes by itself: who answers comes to the media server, and a menu talks with him.
+"""Calls that the system makes by itself: who answers comes to the media server, and a menu talks with them.
 
 Rules that this module keeps:
 - Nothing is called without the grant of whoever asks for the call.
@@ -67,7 +67,7 @@ async def _ring(switch: Switch, attempt: Call, grant: Grant, in_name_of: str) ->
 
 
 def _answered(switch: Switch, attempt: Call, menu: Menu, told: Told, _body: bytes) -> None:
-    """Somebody answers: he leaves the attempt for a call of his own with the system."""
+    """Somebody answers: they leave the attempt for a call of their own with the system."""
     leg = attempt.callee
     if leg is None or leg.state is not LegState.TALKING:
         return

@@ -5,7 +5,7 @@ Rules that this module keeps:
   transfer, and with the permission to call that number. A denied transfer changes nothing: the call returns.
 - The transferred party stays where it is until the target has answered; if it does not, the call returns.
 - Who has transferred may hang up at once; the others are then left to one another.
-- Whoever is outside transfers nobody, and nobody transfers a call in which he is being coached.
+- Whoever is outside transfers nobody, and nobody transfers a call in which they are being coached.
 """
 
 from dataclasses import dataclass, field
@@ -267,7 +267,7 @@ def _ignore(_request: Request, _response: Response) -> None:
 
 
 def left(switch: Switch, under_way: UnderWay, call: Call, leg: Leg) -> bool:
-    """Who transferred hangs up before the target has answered: whether the call goes on without him."""
+    """Who transferred hangs up before the target has answered: whether the call goes on without them."""
     transfer = under_way.get(call.id)
     if transfer is None or transfer.transferor is not leg or transfer.call is not call:
         return False

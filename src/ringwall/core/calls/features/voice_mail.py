@@ -3,7 +3,7 @@
 Rules that this module keeps:
 - Forwarding comes first: what a user has set for the case is tried before the mailbox.
 - A call goes to the mailbox of the one at whom it arrived last.
-- Where the media server is away, or the user has no mailbox, the caller gets the answer that he would get
+- Where the media server is away, or the user has no mailbox, the caller gets the answer that they would get
   without.
 - What the menus return is an inside extension at most; `menus` asks the policy before anybody is connected.
 """

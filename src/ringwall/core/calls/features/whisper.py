@@ -1,11 +1,11 @@
 """Whisper page: speak to somebody who is in a call, unheard by the other side (C2).
 
 Rules that this module keeps:
-- The rights are those of the intercom. Who is idle, or cannot be joined because of what he does or has, gets
+- The rights are those of the intercom. Who is idle, or cannot be joined because of what they do or have, gets
   an intercom or an ordinary call, as `intercom` decides.
 - Initiator and target hear one another after the tones; the other party hears neither the initiator nor a
   tone, and goes on hearing the target, as the target goes on hearing it.
-- The target can keep the other party from hearing him for as long as the whisper lasts (`mute`).
+- The target can keep the other party from hearing them for as long as the whisper lasts (`mute`).
 - Only a call of two, at a desk phone: no conference, and never an emergency call.
 - The initiator can only hang up. When either of the two others ends their call, the whisper ends as well.
 - Afterwards the call goes back to a relay of its own, unless somebody else is in its room.
@@ -102,11 +102,11 @@ async def _whisper(switch: Switch, call: Call, theirs: Call, target: Leg) -> Non
 
 
 async def _seat(switch: Switch, call: Call, room: str) -> bool:
-    """Bring the initiator into the room; False where that ended his call."""
+    """Bring the initiator into the room; False where that ended their call."""
     if call.caller.state is not LegState.TALKING:
         server_leg.join_room(switch, call.caller, room)
         return True
-    try:  # his phone was called by the system, maybe from another server
+    try:  # their phone was called by the system, maybe from another server
         await bridge.join(switch, call, call.caller, room)
     except bridge.NotMoved as error:
         teardown.end(switch, call, str(error), status=480)
@@ -117,7 +117,7 @@ async def _seat(switch: Switch, call: Call, room: str) -> bool:
 async def mute(switch: Switch, extension: str, *, on: bool) -> bool:
     """Keep the other party from hearing somebody to whom another whispers, or no longer.
 
-    False where nobody whispers to him now. Raises MediaError.
+    False where nobody whispers to them now. Raises MediaError.
     """
     for call in switch.calls.values():
         if call.system == FEATURE and call.talks() and call.details.target == extension:

@@ -60,7 +60,7 @@ class Leg(Observed):
     profile: Profile | ClearText = Profile.SDES
     trunk: str = ""
     number: str = ""
-    name: str = ""  # what an outside caller calls himself
+    name: str = ""  # what an outside caller calls themselves
     seizure: Seizure | None = None
     answered_at: float | None = None  # unix seconds
     state: LegState = LegState.SETUP

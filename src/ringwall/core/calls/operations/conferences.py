@@ -192,7 +192,7 @@ def add_operations(operations: Operations, switch: Switch) -> None:
 
 
 def _starter(switch: Switch, room: str) -> Leg:
-    """Who made the conference. Raises OperationError where he takes no part any more."""
+    """Who made the conference. Raises OperationError where they take no part any more."""
     there = conference_calls.parties(switch, room)
     if not there:
         message = f"There is no conference {room}: `ringwall conference list` has them."

@@ -2,8 +2,8 @@
 
 Rules that this module keeps:
 - The user in whose name it is asked has the rights, and is asked for them before anything rings.
-- His own phone is called first and answers by itself, as he has asked for it; what he wanted then begins as
-  if he had dialled it.
+- Their own phone is called first and answers by itself, as they have asked for it; what they wanted
+  then begins as if they had dialled it.
 """
 
 import time

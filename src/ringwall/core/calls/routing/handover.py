@@ -74,7 +74,7 @@ def hand_over(switch: Switch, old: Call, party: Leg, new: Call) -> None:
 
 
 def replace_by_placeholder(switch: Switch, call: Call, leg: Leg) -> None:
-    """Leave somebody's name in a call that he leaves."""
+    """Leave somebody's name in a call that they leave."""
     ghost = joining.placeholder_of(switch, leg)
     if call.caller is leg:
         call.caller = ghost

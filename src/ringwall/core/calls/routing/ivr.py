@@ -85,9 +85,9 @@ def start(
     otherwise: Rejection | None = None,
     longest: float | None = LONGEST_SECONDS,
 ) -> None:
-    """Answer a caller that waits, and let the menu talk with him, for `longest` seconds if that is not None.
+    """Answer a caller that waits, and let the menu talk with it, for `longest` seconds if that is not None.
 
-    `otherwise` is the answer where he cannot be heard by the media server.
+    `otherwise` is the answer where the caller cannot be heard by the media server.
     """
     call.served_by("menu")
     switch.timers.cancel(("ring", call))
@@ -97,7 +97,7 @@ def start(
 async def hear_caller(
     switch: Switch, call: Call, otherwise: Rejection | None = None, *, room: str = ""
 ) -> bytes | None:
-    """Give a caller that waits a leg of the media server; his answer, or None where that ended the call.
+    """Give a caller that waits a leg of the media server; its answer, or None where that ended the call.
 
     It is a leg of the server on which the room is, if one is named. A caller whose phone the system has
     called (`feature_operations`) has one already, and needs no answer.

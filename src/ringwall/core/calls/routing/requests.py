@@ -116,7 +116,7 @@ def _invite_of_carrier(
 
 
 def _is_ours(switch: Switch, request: Request) -> bool:
-    """Whether the caller says that he is somebody of this house."""
+    """Whether the caller claims to be somebody of this house."""
     return request.from_.uri.host.lower() in {switch.domain.lower(), str(switch.settings.address)}
 
 

@@ -3,7 +3,7 @@
 Rules that this module keeps:
 - It serves only what came in by the edge's listener for phones, which says so in X-Ringwall-Door and checks
   certificates.
-- Nothing but the root certificate is given to who has not proven which phone he is; the answer is always the
+- Nothing but the root certificate is given to who has not proven which phone it is; the answer is always the
   same.
 - The path may hold a phone's secret: it is in no log and no record.
 """
@@ -56,7 +56,7 @@ Deal = Callable[[Request, PhoneEntry], Awaitable[Response]]
 
 
 class Door:
-    """Finds out who asks and gives what is his."""
+    """Finds out who asks and gives what is theirs."""
 
     def __init__(
         self,

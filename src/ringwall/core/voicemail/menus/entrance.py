@@ -3,7 +3,7 @@
 Rules that this module keeps:
 - The PIN is asked for at every phone. Three wrong ones in a call, and it ends.
 - Whether there is such a mailbox makes no difference to what is asked and said.
-- Who has to choose a new PIN gets nothing else, and the session ends where he does not.
+- Who has to choose a new PIN gets nothing else, and the session ends where they do not.
 """
 
 from typing import Final
@@ -68,7 +68,7 @@ async def _admitted(house: House, talk: Talk, mailbox: str, answer: Accepted, so
 
 
 async def new_pin(house: House, talk: Talk, extension: str, source: str) -> None:
-    """Have the owner choose another PIN, twice the same; raise Over where he does not."""
+    """Have the owner choose another PIN, twice the same; raise Over where they do not."""
     for _ in range(TRIES):
         first = await _asked(talk, Prompt("vm-newpassword"), most=LONGEST + 1)
         second = await _asked(talk, Prompt("vm-reenterpassword"), most=LONGEST + 1)

@@ -61,7 +61,7 @@ class Visit:
             await self._keep()
             raise
         except Exception:
-            # Whatever broke: what the caller has said is his, and the owner is to hear it.
+            # Whatever broke: what the caller has said is theirs, and the owner is to hear it.
             await self._keep()
             raise
 
@@ -112,7 +112,7 @@ class Visit:
         return HangUp("too many tries")
 
     async def _review(self, draft: Draft) -> Next | None:
-        """Let the caller listen and decide; None where he wants to record anew."""
+        """Let the caller listen and decide; None where they want to record anew."""
         key = ""
         while True:
             pressed = key or await self._talk.choose(*self._choices())

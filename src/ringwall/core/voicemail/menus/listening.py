@@ -2,9 +2,9 @@
 
 Rules that this module keeps:
 - A message counts as heard from its first second: nobody is to be woken again for what is being listened to.
-- A new message that was heard is saved when its owner goes on, or hangs up; he can keep it as new.
-- A private message is not forwarded. Its sender can be called only if he is inside, from a phone inside, and
-  where the class of service says so; call control asks the policy before it connects anybody.
+- A new message that was heard is saved when its owner goes on, or hangs up; they can keep it as new.
+- A private message is not forwarded. Its sender can be called only if they are inside, from a phone inside,
+  and where the class of service says so; call control asks the policy before it connects anybody.
 """
 
 from contextlib import suppress

@@ -78,7 +78,7 @@ async def _of_mode(session: Session) -> None:
 
 
 async def _greet(session: Session, kind: str, instruction: Prompt) -> None:
-    """Record a greeting, let its owner listen, and take it when he says so."""
+    """Record a greeting, let its owner listen, and take it when they say so."""
     longest = LONGEST_NAME if kind == NAME else LONGEST_GREETING
     for _ in range(MOST_TAKES):
         try:

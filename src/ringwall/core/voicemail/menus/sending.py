@@ -61,7 +61,7 @@ async def forward(session: Session, message: Message) -> None:
 
 
 async def _recipients(session: Session) -> tuple[list[UserEntry], bool] | None:
-    """Ask until the sender says that these are all; None where he gives up. The flag says: a broadcast."""
+    """Ask until the sender says that these are all; None where they give up. The flag says: a broadcast."""
     chosen: dict[int, UserEntry] = {}
     broadcast = False
     while len(chosen) < MOST_RECIPIENTS:
@@ -152,7 +152,7 @@ class _GivenUpError(CoreSignal):
 async def _reviewed(
     session: Session, made: Recording, old: tuple[Recording, ...], *, broadcast: bool
 ) -> Letter | None:
-    """Let the sender listen and decide; None where he records anew."""
+    """Let the sender listen and decide; None where they record anew."""
     urgent = private = False
     key = ""
     while True:

@@ -1,4 +1,4 @@
-"""An owner in his mailbox: what all menus of one session share."""
+"""An owner in their mailbox: what all menus of one session share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Leave(CoreSignal):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The owner `user` has proven himself and listens to `box`."""
+    """The owner `user` has proven who they are and listens to `box`."""
 
     house: House
     talk: Talk
@@ -49,7 +49,7 @@ class Session:
         return found
 
     async def spoken_name(self, user: UserEntry) -> list[Item]:
-        """A user's recorded name, else his extension."""
+        """A user's recorded name, else their extension."""
         name = self.house.preferences.name(user)
         if name is not None:
             recorded = await self.house.mailboxes.records.recordings((name,))

@@ -26,7 +26,7 @@ def anna(world):
 
 @pytest.fixture
 def ben(world):
-    """Somebody who does not take his calls."""
+    """Somebody who does not take their calls."""
     phone = world.phone("202")
     phone.on_invite = 486
     return phone

@@ -77,7 +77,7 @@ def test_nobody_watches_a_call_of_his_own(world, allowed):
     second = world.phone("201").call("*17202")
     world.run(4)
     assert second.statuses[-1] == 403
-    assert world.told("call.refused")[0]["why"] == "nobody watches a call of his own"
+    assert world.told("call.refused")[0]["why"] == "nobody watches a call of their own"
     a.bye()
 
 

@@ -64,7 +64,7 @@ def test_versions_go_up_with_what_is_new_and_a_refused_offer_has_had_its_own(leg
     first = leaving.offer(leg, OURS)
     assert leaving.offer(leg, first) == first
     leg.local_sdp = first
-    # The same from somebody else, who counts in his own way.
+    # The same from somebody else, who counts in their own way.
     assert leaving.offer(leg, OURS.replace(b"anna 77 5", b"ben 9 999999")) == first
     refused = leaving.offer(leg, OURS.replace(b"30000", b"30002"))
     assert origin(refused) == (*origin(first)[:2], 2)

@@ -51,8 +51,8 @@ def test_an_administrator_makes_adds_and_drops(world: World, media, anna) -> Non
     ask("add", conference=told["conference"], number="204")
     assert all_hear_all(world, media, 4)
     [listed] = ask("list")
-    his = next(each["call"] for each in listed["parties"] if each["party"] == "202")
-    ask("drop", conference=told["conference"], call=his)
+    theirs = next(each["call"] for each in listed["parties"] if each["party"] == "202")
+    ask("drop", conference=told["conference"], call=theirs)
     assert ben.last.state == "ended"
     assert all_hear_all(world, media, 3)
     assert first.state == "talking"

@@ -110,7 +110,7 @@ def test_what_cannot_be_watched_says_why(world, talk, ask):
         ask("monitor", of="201", by="301")
     with pytest.raises(OperationError, match="talks with nobody"):
         ask("monitor", of="203", by="301")
-    with pytest.raises(OperationError, match="call of his own"):
+    with pytest.raises(OperationError, match="call of their own"):
         ask("monitor", of="201", by="202")
     assert the_call(world).watch is None
 
