@@ -20,7 +20,7 @@ import orjson
 from pydantic import Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ringwall.core.errors import StoreError
+from ringwall.core.errors import CoreSignal, StoreError
 from ringwall.core.feed import CursorTooOld, Feed, Following, Numbered, SubscriptionLost
 from ringwall.core.feed.sight import may_see
 from ringwall.core.identity.errors import NotSignedInError
@@ -60,7 +60,7 @@ class Hello(Arguments):
     kinds: Annotated[list[Kind], Field(max_length=64)] | None = None
 
 
-class Closing(Exception):  # noqa: N818 - no error: the stream ends
+class Closing(CoreSignal):
     """Why a stream ends: `code` as in RFC 6455 7.4, and a few words for whoever reads them."""
 
     def __init__(self, code: int, why: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, Self
 
-from ringwall.core.errors import StoreError
+from ringwall.core.errors import CoreError, StoreError
 from ringwall.core.feed.bus import Bus, Numbered, Subscription, Wanted
 from ringwall.core.ledger.record import now
 from ringwall.events import Event, EventError
@@ -47,7 +47,7 @@ class Source(Protocol):
         ...
 
 
-class CursorTooOld(ValueError):  # noqa: N818 - what is the case
+class CursorTooOld(CoreError):  # noqa: N818 - what is the case
     """There are more records behind the cursor than are told here."""
 
 
