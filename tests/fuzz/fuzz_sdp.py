@@ -21,7 +21,7 @@ def target(data: bytes) -> None:
     assert again == description
     assert again.to_bytes() == written
     repr(description)
-    _ = (description.on_hold, description.audio, description.bump_version)
+    _ = (description.on_hold, description.audio)
     for media in description.media:
         _ = (media.direction, media.address, media.fingerprint, media.setup, media.on_hold)
         changed = media.replace(direction="inactive", cryptos=media.cryptos)

@@ -1,7 +1,6 @@
 """Two user agents joined back to back: what one writes, the other parses and receives."""
 
 import itertools
-import json
 
 from ringwall.sip.dialog import Dialog
 from ringwall.sip.message import Headers, Request, Response
@@ -57,11 +56,6 @@ class Peer:
         self.events: list = []
         self.heard: list[Request | Response] = []
 
-    def restart(self, now: float) -> None:
-        """Go through JSON, as a new process would."""
-        stored = json.dumps(self.transactions.to_value(now))
-        self.transactions = Transactions.from_value(json.loads(stored), ids=self.ids, now=now)
-
     def told(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
 
@@ -72,11 +66,10 @@ class Peer:
 class Wire:
     """The two sides and the time between them. `lose` names start lines that never arrive."""
 
-    def __init__(self, *, restarts: bool = False) -> None:
+    def __init__(self) -> None:
         self.alice = Peer("alice")
         self.bob = Peer("bob")
         self.now = 1000.0
-        self.restarts = restarts
         self.lose: tuple[str, ...] = ()
         self.trace: list[str] = []
 
@@ -87,8 +80,6 @@ class Wire:
             moved = False
             for sender, receiver in ((self.alice, self.bob), (self.bob, self.alice)):
                 data = sender.transactions.take_output()
-                if self.restarts:
-                    sender.restart(self.now)
                 for message in receiver.parser.feed(data):
                     moved = True
                     assert isinstance(message, Request | Response), message

@@ -15,7 +15,7 @@ Rules that this module keeps:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from ringwall.sip.errors import ParseError, SipError
 from ringwall.sip.headers import NameAddr
@@ -39,24 +39,6 @@ class DialogState(StrEnum):
     EARLY = "early"
     CONFIRMED = "confirmed"
     TERMINATED = "terminated"
-
-
-class DialogId(NamedTuple):
-    """The name of a dialog (RFC 3261 12), seen from our side."""
-
-    call_id: str
-    local_tag: str
-    remote_tag: str  # empty for a peer of RFC 2543, which gave none
-
-
-def dialog_of_request(request: Request) -> DialogId:
-    """The dialog that a request coming in names; its local tag is empty where it stands outside any."""
-    return DialogId(request.call_id, request.to.tag or "", request.from_.tag or "")
-
-
-def dialog_of_response(response: Response) -> DialogId:
-    """The dialog that a response to a request of ours names; the remote tag is empty where it names none."""
-    return DialogId(response.call_id, response.from_.tag or "", response.to.tag or "")
 
 
 @dataclass(slots=True)
@@ -125,11 +107,6 @@ class Dialog:
             state=DialogState.EARLY,
             initiator=False,
         )
-
-    @property
-    def id(self) -> DialogId:
-        """The name of the dialog, as `dialog_of_request` and `dialog_of_response` find it in messages."""
-        return DialogId(self.call_id, self.local_tag, self.remote_tag)
 
     def confirm(self, response: Response | None = None) -> None:
         """A 2xx was sent, or came in as `response`, which then says route set and target anew (13.2.2.4)."""

@@ -92,18 +92,6 @@ class Headers:
         self._fields.pop(key, None)
         self.typed.pop(key, None)
 
-    def remove_first(self, name: str) -> str | None:
-        """Take off and return the first value of that name, such as the top Via."""
-        key = header_key(name)
-        values = self._fields.get(key)
-        if values is None:
-            return None
-        first = values.pop(0)
-        if not values:
-            del self._fields[key]
-        self.typed.pop(key, None)
-        return first
-
     def items(self) -> Iterator[tuple[str, str]]:
         """Every (name, value) as it is written, names in their usual spelling."""
         for key, values in self._fields.items():
@@ -203,7 +191,7 @@ class Message:
 
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
-        """Every Contact; empty for none and for `Contact: *` (see `contact_is_star`)."""
+        """Every Contact; empty for none and for `Contact: *`."""
         typed = self.headers.typed
         if "contact" not in typed:
             lines = self.headers.lines("contact")
@@ -216,11 +204,6 @@ class Message:
         """The first Contact."""
         contacts = self.contacts
         return contacts[0] if contacts else None
-
-    @property
-    def contact_is_star(self) -> bool:
-        """Whether it says `Contact: *`: a REGISTER that removes every binding (RFC 3261 10.2.2)."""
-        return self.headers.lines("contact") == ["*"]
 
     @property
     def expires(self) -> int | None:

@@ -14,7 +14,7 @@ Rules that this module keeps:
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from ringwall.sip.errors import SipError
 
@@ -132,11 +132,6 @@ class OfferAnswer:
         self.agreed = agreed  # whether a session was agreed before the offer that may be open now
         self.invite = invite
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OfferAnswer) and self.to_value() == other.to_value()
-
-    __hash__ = None  # type: ignore[assignment]
-
     @property
     def may_offer(self) -> bool:
         """Whether we may send an offer in an UPDATE now (RFC 3311 5.1)."""
@@ -202,15 +197,6 @@ class OfferAnswer:
         if move in (_Move.SENT_ANSWER, _Move.RECEIVED_ANSWER) and row.verdict is Verdict.GOOD:
             self.agreed = True
         return row.verdict
-
-    def to_value(self) -> dict[str, Any]:
-        """The negotiation as JSON-able values."""
-        return {"state": self.state.value, "agreed": self.agreed, "invite": self.invite.value}
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Self:
-        """Take up what `to_value` gave. Raises KeyError or ValueError for anything else."""
-        return cls(OfferState(value["state"]), agreed=bool(value["agreed"]), invite=Side(value["invite"]))
 
 
 def glare_pause(random: Callable[[], float], *, initiator: bool) -> float:

@@ -14,12 +14,11 @@ Rules that this module keeps:
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Self
+from collections.abc import Callable
+from typing import Final, NamedTuple, Self
 
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
-from ringwall.sip.parser import parse_message
 from ringwall.sip.syntax import is_token, parse_number
 
 OPTION_TAG: Final = "100rel"
@@ -166,33 +165,6 @@ class ReliableSender:
         self._ends_at = now + 64 * self._t1
         return response
 
-    def to_value(self, now: float = 0.0) -> dict[str, Any]:
-        """Everything as JSON-able values; times as seconds from `now`."""
-        return {
-            "cseq": self._cseq,
-            "next": self._next,
-            "awaited": self._awaited,
-            "t1": self._t1,
-            "interval": self._interval,
-            "at": self._at - now,
-            "ends_at": self._ends_at - now,
-            "open": None if self._open is None else _text(self._open),
-            "line": [_text(response) for response in self._line],
-        }
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any], now: float = 0.0) -> Self:
-        """Take up what `to_value` gave. Raises ParseError, KeyError or ValueError for anything else."""
-        sender = cls(value["cseq"], 1, value["t1"])
-        sender._next = value["next"]
-        sender._awaited = value["awaited"]
-        sender._interval = value["interval"]
-        sender._at = now + value["at"]
-        sender._ends_at = now + value["ends_at"]
-        sender._open = None if value["open"] is None else _response(value["open"])
-        sender._line.extend(_response(text) for text in value["line"])
-        return sender
-
 
 class ReliableReceiver:
     """The reliable provisional answers within one early dialog of an INVITE of ours."""
@@ -214,23 +186,3 @@ class ReliableReceiver:
         self.last = rseq
         cseq = response.cseq
         return RAck(rseq, cseq.number, cseq.method)
-
-    def to_value(self) -> int | None:
-        """The state as a JSON-able value."""
-        return self.last
-
-    @classmethod
-    def from_value(cls, value: int | None) -> Self:
-        """Take up what `to_value` gave."""
-        return cls(value)
-
-
-def _text(response: Response) -> str:
-    return response.to_bytes().decode("latin-1")
-
-
-def _response(text: str) -> Response:
-    message = parse_message(text.encode("latin-1"))
-    if not isinstance(message, Response):
-        raise ValueError("what was stored as a response is none")  # noqa: TRY004 - its value is wrong
-    return message

@@ -68,12 +68,6 @@ class Crypto:
             raise _malformed()
         return Crypto(int(tag), suite, key_params, tuple(session_params))
 
-    @staticmethod
-    def of_key(tag: int, suite: str, material: bytes, session_params: tuple[str, ...] = ()) -> "Crypto":
-        """A key line with this key, in base64."""
-        text = "inline:" + b2a_base64(material, newline=False).decode()
-        return Crypto(tag, suite, text, session_params)
-
     def to_text(self) -> str:
         """The value of the a=crypto line, key and all."""
         return " ".join((str(self.tag), self.suite, self.key_params, *self.session_params))

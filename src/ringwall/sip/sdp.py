@@ -235,14 +235,6 @@ class SessionDescription(_Attributed):
         """A changed copy, as `dataclasses.replace`."""
         return replace(self, **fields)
 
-    def replace_media(self, index: int, media: Media) -> "SessionDescription":
-        """A copy with another media description at that place."""
-        return replace(self, media=(*self.media[:index], media, *self.media[index + 1 :]))
-
-    def bump_version(self) -> "SessionDescription":
-        """A copy whose origin version is one higher, as each changed description needs (RFC 3264 8)."""
-        return replace(self, origin=self.origin._replace(version=str(int(self.origin.version) + 1)))
-
     @property
     def audio(self) -> Media | None:
         """The first audio stream that is not refused."""

@@ -9,13 +9,11 @@ Rules that this module keeps:
 - The tables of `transaction_states` decide everything; `transaction_client` and `transaction_server` carry it
   out.
 - 100 Trying is not sent: the edge has sent it (RFC 3261 17.2.1 needs one only where the answer takes 200 ms).
-- All of it is a value: `to_value` and `from_value` carry it over a restart. Times are stored as what is left
-  of them, because a monotonic clock starts anew with the machine.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Self
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from ringwall.sip.message import Request, Response
 from ringwall.sip.timers import TimerQueue
@@ -58,7 +56,7 @@ def _random_id() -> str:
 class Transactions:
     """All transactions of one link."""
 
-    __slots__ = ("_clients", "_configuration", "_servers", "_timers", "outbox")
+    __slots__ = ("_clients", "_servers", "_timers", "outbox")
 
     def __init__(
         self,
@@ -81,7 +79,6 @@ class Transactions:
             self.outbox, self._timers, via=f"SIP/2.0/{transport} {via}", t1=t1, ids=ids
         )
         self._servers = ServerTransactions(self.outbox, self._timers, t1=t1, t2=t2, limit=limit, ids=ids)
-        self._configuration = {"via": via, "transport": transport, "t1": t1, "t2": t2, "limit": limit}
 
     def __len__(self) -> int:
         """How many transactions are open, on both sides."""
@@ -159,26 +156,3 @@ class Transactions:
         Requests that came in stay: the edge takes their answers from the next link as well.
         """
         return self._clients.fail_all(now)
-
-    def to_value(self, now: float = 0.0) -> dict[str, Any]:
-        """Everything as JSON-able values. Output that was not taken is not among them: its link is gone."""
-        return {
-            "configuration": dict(self._configuration),
-            "clients": self._clients.to_value(),
-            "servers": self._servers.to_value(now),
-            "timers": [[key, at - now] for key, at in self._timers.items()],
-        }
-
-    @classmethod
-    def from_value(
-        cls, value: Mapping[str, Any], ids: Callable[[], str] = _random_id, now: float = 0.0
-    ) -> Self:
-        """Take up what `to_value` gave; ParseError, KeyError, TypeError or ValueError for anything else."""
-        transactions = cls(ids=ids, **value["configuration"])
-        transactions._clients.restore(value["clients"])
-        transactions._servers.restore(value["servers"], now)
-        for key, left in value["timers"]:
-            if key not in transactions._clients and key not in transactions._servers:
-                raise ValueError("a stored timer has no transaction")
-            transactions._timers.set(key, now + left)
-        return transactions

@@ -8,11 +8,10 @@ Rules that this module keeps (see `transaction_states` for the tables):
 - Every transaction ends by itself in a bounded time, so the number of them needs no limit of its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from ringwall.sip.message import Request, Response
-from ringwall.sip.parser import parse_message
 from ringwall.sip.timers import TimerQueue
 from ringwall.sip.transaction_events import Event, ResponseReceived, TimedOut, TransactionFailed
 from ringwall.sip.transaction_states import (
@@ -156,37 +155,6 @@ class ClientTransactions:
         self._outbox.append(_follow_up("CANCEL", request, request.headers.get("To"), invite.reason))
         self._open[key] = _Transaction(key, "CANCEL", State.TRYING, CLIENT_CANCEL, request)
         self._timers.set(key, now + self._wait[Timer.FULL])
-
-    def to_value(self) -> list[dict[str, Any]]:
-        """Every transaction as JSON-able values; the timers are not among them."""
-        return [
-            {
-                "key": transaction.key,
-                "method": transaction.method,
-                "state": transaction.state.value,
-                "request": transaction.request.to_bytes().decode("latin-1"),
-                "reason": [list(header) for header in transaction.reason],
-            }
-            for transaction in self._open.values()
-        ]
-
-    def restore(self, values: Iterable[Mapping[str, Any]]) -> None:
-        """Take up what `to_value` gave. Raises ParseError, KeyError or ValueError for anything else."""
-        for value in values:
-            request = stored_request(value["request"])
-            table, _ = _table_of(value["method"])
-            state = State(value["state"])
-            transaction = _Transaction(value["key"], value["method"], state, table, request)
-            transaction.reason = tuple((name, text) for name, text in value["reason"])
-            self._open[transaction.key] = transaction
-
-
-def stored_request(text: str) -> Request:
-    """A request as `to_value` stored it, each byte as the character of that number."""
-    message = parse_message(text.encode("latin-1"))
-    if not isinstance(message, Request):
-        raise ValueError("what was stored as a request is none")  # noqa: TRY004 - its value is wrong
-    return message
 
 
 def _follow_up(method: str, invite: Request, to: str | None, extra: Iterable[tuple[str, str]] = ()) -> bytes:

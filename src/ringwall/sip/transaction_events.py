@@ -1,7 +1,7 @@
 """What the transaction layer tells its user: small frozen values, one class for each thing that can happen.
 
 `key` names a transaction: the branch of a request that we sent, or the matching fields of one that we
-received. It is an opaque string; it stays the same over a restart.
+received. It is an opaque string.
 """
 
 from dataclasses import dataclass

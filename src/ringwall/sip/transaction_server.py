@@ -15,13 +15,13 @@ Rules that this module keeps (see `transaction_states` for the tables):
   stays behind a call it holds three short strings.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from ringwall.sip.message import Request, Response
 from ringwall.sip.reasons import reason_of
 from ringwall.sip.timers import TimerQueue
-from ringwall.sip.transaction_client import MAGIC_COOKIE, stored_request
+from ringwall.sip.transaction_client import MAGIC_COOKIE
 from ringwall.sip.transaction_events import AckMissing, AckReceived, Cancelled, Event, RequestReceived
 from ringwall.sip.transaction_states import (
     SERVER_INVITE,
@@ -241,47 +241,6 @@ class ServerTransactions:
         self._stop_awaiting(transaction)
         if transaction.merge is not None:
             self._merged.discard(transaction.merge)
-
-    def to_value(self, now: float) -> list[dict[str, Any]]:
-        """Every transaction as JSON-able values, times as seconds from `now`; timers are not among them."""
-        return [
-            {
-                "key": transaction.key,
-                "state": transaction.state.value,
-                "kind": "INVITE" if transaction.table is SERVER_INVITE else "other",
-                "invite": None
-                if transaction.invite is None
-                else transaction.invite.to_bytes().decode("latin-1"),
-                "merge": transaction.merge,
-                "terse": transaction.terse,
-                "last": None if transaction.last is None else transaction.last.decode("latin-1"),
-                "to": transaction.to,
-                "ack": transaction.ack,
-                "interval": transaction.interval,
-                "ends_in": transaction.ends_at - now,
-            }
-            for transaction in self._open.values()
-        ]
-
-    def restore(self, values: Iterable[Mapping[str, Any]], now: float) -> None:
-        """Take up what `to_value` gave. Raises ParseError, KeyError or ValueError for anything else."""
-        for value in values:
-            table = SERVER_INVITE if value["kind"] == "INVITE" else SERVER_OTHER
-            transaction = _Transaction(value["key"], State(value["state"]), table)
-            if value["invite"] is not None:
-                transaction.invite = stored_request(value["invite"])
-            transaction.merge = value["merge"]
-            transaction.terse = value["terse"]
-            transaction.last = None if value["last"] is None else value["last"].encode("latin-1")
-            transaction.to = value["to"]
-            transaction.ack = value["ack"]
-            transaction.interval = value["interval"]
-            transaction.ends_at = now + value["ends_in"]
-            self._open[transaction.key] = transaction
-            if transaction.merge is not None:
-                self._merged.add(transaction.merge)
-            if transaction.ack is not None:
-                self._awaited[transaction.ack] = transaction
 
 
 def _key_of(request: Request, method: str) -> str:

@@ -32,7 +32,6 @@ _OPAQUE = re.compile(r"[!#-;=?-~]+")  # printable ASCII without the double quote
 _GOOD_ESCAPES = re.compile(r"[^%]*(?:%[0-9A-Fa-f]{2}[^%]*)*")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()")
-_MUST_MATCH = ("user", "ttl", "method", "maddr", "transport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +90,6 @@ class Uri:
         if not self.host:
             return f"{self.scheme}:{self.user}"
         return f"sip:{self.user}@{self.host.lower()}" if self.user is not None else f"sip:{self.host.lower()}"
-
-    def equivalent(self, other: "Uri") -> bool:
-        """Whether both are one address by the rules of RFC 3261 19.1.4 (for tel: RFC 3966 4)."""
-        if self.scheme != other.scheme:
-            return False
-        if self.scheme == "tel":
-            return _tel_key(self) == _tel_key(other)
-        if (self.user, self.password, self.port) != (other.user, other.password, other.port):
-            return False
-        if _host_key(self.host) != _host_key(other.host):
-            return False
-        return _params_match(self.params, other.params) and _headers_key(self.headers) == _headers_key(
-            other.headers
-        )
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
@@ -235,32 +220,3 @@ def _normalise(text: str) -> str:
 def _plain(match: re.Match[str]) -> str:
     character = chr(int(match[0][1:], 16))
     return character if character in _UNRESERVED else match[0].upper()
-
-
-def _host_key(host: str) -> str | bytes:
-    if host[:1] == "[" and is_ipv6(host[1:-1]):
-        return socket.inet_pton(socket.AF_INET6, host[1:-1])
-    return host.lower()
-
-
-def _tel_key(uri: Uri) -> tuple[str, dict[str, str]]:
-    number = (uri.user or "").translate(_TEL_SEPARATORS).lower()
-    return number, {
-        name: (value or "").translate(_TEL_SEPARATORS).lower() for name, value in uri.params.items()
-    }
-
-
-def _params_match(mine: Params, others: Params) -> bool:
-    for name in _MUST_MATCH:
-        if (name in mine) != (name in others):
-            return False
-    return all(
-        (value or "").lower() == (others[name] or "").lower()
-        for name, value in mine.items()
-        if name in others
-    )
-
-
-def _headers_key(headers: str) -> list[tuple[str, str]]:
-    pairs = [pair.partition("=") for pair in headers.split("&")] if headers else []
-    return sorted((name.lower(), value) for name, _, value in pairs)

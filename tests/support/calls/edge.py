@@ -156,7 +156,10 @@ class Edge:
 
     @staticmethod
     def _popped(response: Response) -> Response:
-        response.headers.remove_first("Via")
+        _own, *below = response.headers.all("Via")
+        response.headers.remove("Via")
+        for via in below:
+            response.headers.add("Via", via)
         return response
 
     # From the core

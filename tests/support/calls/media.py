@@ -5,7 +5,8 @@ import re
 
 from ringwall.core.calls.media.descriptions import AES_CM, GCM_256
 from ringwall.sip.sdes import KEY_LENGTHS
-from ringwall.sip.sdp import Crypto, SessionDescription
+from ringwall.sip.sdp import SessionDescription
+from support.key_lines import crypto_of
 
 BOTH = (AES_CM, GCM_256)
 _KEY = re.compile(rb"a=crypto:\d+ (\S+) inline:([A-Za-z0-9+/]+)")
@@ -21,7 +22,7 @@ _FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["1F"] * 32)
 
 
 def crypto_line(tag: int, suite: str) -> str:
-    return "a=crypto:" + Crypto.of_key(tag, suite, os.urandom(KEY_LENGTHS.get(suite, 30))).to_text()
+    return "a=crypto:" + crypto_of(tag, suite, os.urandom(KEY_LENGTHS.get(suite, 30))).to_text()
 
 
 def describe(

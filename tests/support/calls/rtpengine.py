@@ -13,6 +13,7 @@ from ringwall.core.calls.switch.bencode import decode
 from ringwall.core.errors import EdgeUnavailable
 from ringwall.sip.sdes import KEY_LENGTHS
 from ringwall.sip.sdp import Connection, Crypto, SessionDescription
+from support.key_lines import crypto_of
 
 ALL_SUITES = (
     "AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_256_CM_HMAC_SHA1_80", "AES_192_CM_HMAC_SHA1_80",
@@ -33,7 +34,7 @@ def encode(value) -> bytes:
 
 
 def fresh_key(suite: str) -> str:
-    return Crypto.of_key(1, suite, os.urandom(KEY_LENGTHS.get(suite, 30))).key_params
+    return crypto_of(1, suite, os.urandom(KEY_LENGTHS.get(suite, 30))).key_params
 
 
 @dataclass

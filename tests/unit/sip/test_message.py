@@ -61,11 +61,9 @@ def test_headers_are_edited_in_place() -> None:
     headers.add("Route", "<sip:2>, <sip:3>")
     assert headers.all("Route") == ["<sip:0>", "<sip:1>", "<sip:2>", "<sip:3>"]
     assert next(headers.items()) == ("Via", "SIP/2.0/TLS a")
-    assert headers.remove_first("Route") == "<sip:0>"
     headers.set("Route", "<sip:9>")
     assert headers.all("Route") == ["<sip:9>"]
-    assert headers.remove_first("Route") == "<sip:9>"
-    assert headers.remove_first("Route") is None
+    headers.remove("Route")
     assert "Route" not in headers
     headers.remove("To")
     headers.remove("To")
@@ -120,9 +118,7 @@ def test_contacts_and_the_star() -> None:
     request = invite()
     request.headers.set("Contact", '"A, B" <sip:a@x>;q=1, <sip:b@x>')
     assert [contact.uri.user for contact in request.contacts] == ["a", "b"]
-    assert not request.contact_is_star
     request.headers.set("Contact", "*")
-    assert request.contact_is_star
     assert request.contacts == ()
 
 

@@ -18,6 +18,7 @@ from ringwall.sip.parser import Limits, MalformedMessage, StreamParser, parse_me
 from ringwall.sip.sdes import KEY_LENGTHS, Crypto
 from ringwall.sip.sdp import DIRECTIONS, Connection, Media, Origin, SessionDescription
 from ringwall.sip.uri import Uri
+from support.key_lines import crypto_of
 
 QUICK = settings(max_examples=100, deadline=None)
 
@@ -87,7 +88,7 @@ def messages(draw: st.DrawFn) -> Request | Response:
 
 CRYPTOS = st.sampled_from(sorted(KEY_LENGTHS)).flatmap(
     lambda suite: st.builds(
-        Crypto.of_key,
+        crypto_of,
         st.integers(0, 999),
         st.just(suite),
         st.binary(min_size=KEY_LENGTHS[suite], max_size=KEY_LENGTHS[suite]),
@@ -152,7 +153,6 @@ def test_a_message_that_is_written_is_read_back(message: Request | Response) -> 
 @given(uris())
 def test_a_uri_that_is_written_is_read_back(uri: Uri) -> None:
     assert Uri.parse(str(uri)) == uri
-    assert uri.equivalent(uri)
 
 
 @QUICK

@@ -1,10 +1,6 @@
 """Provisional answers that arrive (RFC 3262), from both sides."""
 
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Request, Response
@@ -209,58 +205,3 @@ def test_what_one_side_sends_the_other_acknowledges():
         if following is not None:
             line.append(following)
     assert count == 2
-
-
-steps = st.lists(st.sampled_from(["send", "send sdp", "prack", "wrong prack", "wait", "stop"]), max_size=15)
-
-
-def take(sending: ReliableSender, step: str, now: float) -> object:
-    match step:
-        case "send" | "send sdp":
-            try:
-                response = sending.send(provisional(body=b"v=0\r\n" if step == "send sdp" else b""), now)
-            except ValueError:
-                return "full"
-            return response and response.to_bytes()
-        case "prack" | "wrong prack":
-            number = sending.to_value()["awaited"] + (step == "wrong prack")
-            status, response = sending.receive_prack(prack(f"{number} 5 INVITE"), now)
-            return status, response and response.to_bytes()
-        case "wait":
-            due = sending.deadline()
-            result = due and sending.expire(due)
-            return result.to_bytes() if isinstance(result, Response) else result
-    return sending.stop()
-
-
-@given(steps, steps)
-def test_a_sender_survives_being_stored(before, after):
-    sending = sender()
-    for step in before:
-        take(sending, step, 1.0)
-    value = json.loads(json.dumps(sending.to_value()))
-    again = ReliableSender.from_value(value)
-    assert again.to_value() == value
-    for step in after:
-        assert take(again, step, 2.0) == take(sending, step, 2.0)
-        assert again.may_accept == sending.may_accept
-        assert again.deadline() == sending.deadline()
-
-
-def test_the_times_of_a_sender_are_stored_as_what_is_left_of_them():
-    sending = sender()
-    sending.send(provisional(), 100.0)
-    again = ReliableSender.from_value(sending.to_value(100.25), now=7.0)
-    assert again.deadline() == pytest.approx(7.25)
-
-
-def test_a_spoilt_value_is_refused():
-    value = sender().to_value()
-    value["open"] = INVITE.to_bytes().decode()
-    with pytest.raises(ValueError, match="response"):
-        ReliableSender.from_value(value)
-
-
-@pytest.mark.parametrize("last", [None, 77])
-def test_a_receiver_survives_being_stored(last):
-    assert ReliableReceiver.from_value(json.loads(json.dumps(ReliableReceiver(last).to_value()))).last == last

@@ -125,13 +125,6 @@ def test_two_texts_of_one_key_are_not_both_taken() -> None:
         Crypto.parse(f"1 AEAD_AES_128_GCM inline:{good[:-1]}B")
 
 
-def test_a_key_line_is_made_from_a_key() -> None:
-    crypto = Crypto.of_key(1, "AEAD_AES_256_GCM", bytes(44))
-    assert Crypto.parse(crypto.to_text()) == crypto
-    with pytest.raises(ParseError):
-        Crypto.of_key(1, "AEAD_AES_256_GCM", bytes(30))
-
-
 def test_neither_repr_nor_str_shows_the_key() -> None:
     crypto = Crypto.parse(f"1 {SUITE} {INLINE}")
     secret = INLINE.removeprefix("inline:")

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from ringwall.sip.errors import ParseError
-from ringwall.sip.sdes import Crypto
 from ringwall.sip.sdp import Connection, Media, Origin, SessionDescription
+from support.key_lines import crypto_of
 
 KEY = "inline:" + "A" * 40
 
@@ -182,10 +182,9 @@ def test_edits_are_written_where_the_old_lines_stood() -> None:
             "a=y",
         )
     )
-    crypto = Crypto.of_key(7, "AEAD_AES_128_GCM", bytes(28))
+    crypto = crypto_of(7, "AEAD_AES_128_GCM", bytes(28))
     media = sdp.media[0].replace(cryptos=[crypto], direction="inactive", port=0)
-    text = sdp.replace_media(0, media).bump_version().to_bytes().decode()
-    assert "o=- 1 3 IN IP4 192.0.2.1" in text
+    text = sdp.replace(media=(media,)).to_bytes().decode()
     assert text.endswith(
         f"m=audio 0 RTP/SAVP 8 0\r\na=x\r\na=crypto:{crypto.to_text()}\r\na=inactive\r\na=y\r\n"
     )

@@ -1,10 +1,7 @@
 """Every row of the transaction tables, written down a second time, and what the layer does around them."""
 
-import json
-
 import pytest
 
-from ringwall.sip.errors import ParseError
 from ringwall.sip.message import Headers, Request, Response
 from ringwall.sip.parser import StreamParser
 from ringwall.sip.transaction import AckReceived, Cancelled, RequestReceived, ResponseReceived, Transactions
@@ -443,58 +440,6 @@ def test_output_is_taken_once_and_in_order():
     transactions.send(request("ACK", to_tag="bob"))
     assert lines(transactions) == ["OPTIONS", "ACK"]
     assert transactions.take_output() == b""
-
-
-@pytest.mark.parametrize("name", MACHINES)
-def test_every_state_survives_being_stored(name):
-    make, _, rows = MACHINES[name]
-    for way, what, after, output, told in rows:
-        machine = arrive(make, way)
-        value = json.loads(json.dumps(machine.transactions.to_value(T0)))
-        # The clock of the new process begins anew; what it keeps is how long each timer still has to run.
-        machine.transactions = Transactions.from_value(value, ids=counting_ids("j"), now=T0)
-        assert machine.transactions.to_value(T0) == value
-        events = machine.happens(what)
-        assert (machine.state, lines(machine.transactions), names(events)) == (after, output, told)
-
-
-def test_timers_are_stored_as_what_is_left_of_them():
-    server = arrive(lambda: Server("INVITE"), [F])
-    value = server.transactions.to_value(T0 + 12)
-    again = Transactions.from_value(value, now=5.0)
-    assert again.deadline() == pytest.approx(5.0 + 20)
-    assert again.expire(5.0 + 19.9) == []
-    again.expire(5.0 + 20.1)
-    assert len(again) == 0
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda value: value["timers"].append(["z9hG4bKnone", 1.0]),
-        lambda value: value["clients"][0].update(request="SIP/2.0 200 OK\r\n\r\n"),
-        lambda value: value["clients"][0].update(
-            request=request("INFO", branch="z9hG4bKx").response(200).to_bytes().decode()
-        ),
-        lambda value: value["clients"][0].update(state="unheard of"),
-        lambda value: value.pop("servers"),
-        lambda value: value["configuration"].update(port=1),
-    ],
-)
-def test_a_spoilt_value_is_refused(spoil):
-    value = Client("INVITE").transactions.to_value(T0)
-    spoil(value)
-    with pytest.raises((ParseError, KeyError, TypeError, ValueError)):
-        Transactions.from_value(value)
-
-
-def test_bytes_that_are_no_utf8_survive_being_stored():
-    body = bytes(range(256))
-    transactions = Transactions("core.invalid:5061")
-    transactions.request(Request("MESSAGE", "sip:bob@x.invalid", request("MESSAGE").headers, body), T0)
-    value = json.loads(json.dumps(transactions.to_value(T0)))
-    again = Transactions.from_value(value, now=T0)
-    assert again._clients._open.popitem()[1].request.body == body
 
 
 def test_events_are_values():

@@ -106,51 +106,6 @@ def test_the_address_of_record_has_no_port_no_parameters_and_a_host_in_lower_cas
     assert Uri.parse("tel:+4930").aor == "tel:+4930"
 
 
-# The first two groups are the examples of RFC 3261 19.1.4.
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
-        ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
-        ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
-        (
-            "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
-            "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
-        ),
-        (
-            "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
-            "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
-        ),
-        ("sip:u@[2001:db8::0:1]", "sip:u@[2001:DB8::1]"),
-        ("tel:+1-201-555-0123", "tel:+12015550123"),
-    ],
-)
-def test_equivalent_uris(one: str, other: str) -> None:
-    assert Uri.parse(one).equivalent(Uri.parse(other))
-    assert Uri.parse(other).equivalent(Uri.parse(one))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("sip:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
-        ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
-        ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
-        ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
-        ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
-        ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
-        ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
-        ("sip:bob@biloxi.com", "sips:bob@biloxi.com"),
-        ("sip:bob@biloxi.com", "sip:bob:x@biloxi.com"),
-        ("tel:+12015550123", "tel:12015550123"),
-        ("tel:7042;phone-context=a", "tel:7042;phone-context=b"),
-    ],
-)
-def test_uris_that_are_not_equivalent(one: str, other: str) -> None:
-    assert not Uri.parse(one).equivalent(Uri.parse(other))
-    assert not Uri.parse(other).equivalent(Uri.parse(one))
-
-
 def test_a_uri_can_be_a_key_and_its_shared_parameters_cannot_be_changed() -> None:
     uri = Uri.parse("sip:1001@example.com;lr")
     assert {uri: 1}[Uri.parse("sip:1001@example.com;lr")] == 1
