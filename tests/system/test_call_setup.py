@@ -76,6 +76,29 @@ async def test_nobody_else_stops_the_ringing(system, connect, source) -> None:
     await ben.came("CANCEL")
 
 
+@pytest.mark.req("W2", "T5")
+async def test_nobody_else_acknowledges_what_we_have_accepted(system, connect, source) -> None:
+    """Where the 200 has the offer, the ACK has the answer to it: where media goes, and its key."""
+    anna, ben, eve = await connect(), await connect(), await connect(source=source)
+    here, there = await joined(anna, ben, good(), answer_to)
+    before = system.seq()
+    asked = here.ask("INVITE")
+    answer = await asked.status(200)
+    real = here.dialog.ack(asked.request.cseq.number)
+    for body in (b"v=0\r\n", answer_to(answer.body)):
+        forged = Request("ACK", real.uri, real.headers.copy(), body)
+        forged.headers.set("Via", "SIP/2.0/TLS eve.invalid;branch=z9hG4bKforged")
+        forged.headers.set("Content-Type", "application/sdp")
+        eve.write(forged.to_bytes())
+    await system.record(before, "security.foreign_dialog", source=source, method="ACK")
+    real.headers.set("Content-Type", "application/sdp")
+    anna.tx.send(Request("ACK", real.uri, real.headers, answer_to(answer.body)))
+    anna.flush()
+    assert not system.records(before, "call.ended")
+    assert (await here.hang_up()).status == 200
+    await there.ended()
+
+
 async def test_all_phones_of_a_user_ring_and_the_first_that_answers_has_the_call(
     system, connect, person
 ) -> None:

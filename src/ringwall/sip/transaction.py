@@ -28,7 +28,7 @@ from ringwall.sip.transaction_events import (
     TimedOut,
     TransactionFailed,
 )
-from ringwall.sip.transaction_server import MayCancel, ServerTransactions
+from ringwall.sip.transaction_server import MayAcknowledge, MayCancel, ServerTransactions
 
 __all__ = [
     "T1",
@@ -126,6 +126,14 @@ class Transactions:
         prove nothing, and it cannot be challenged (RFC 3261 22.1). Until this is called, matching is enough.
         """
         self._servers.may_cancel = may_cancel
+
+    def let_acknowledge(self, may_acknowledge: MayAcknowledge) -> None:
+        """Ask `may_acknowledge(key, ACK)` before the ACK for a 2xx of ours counts.
+
+        It can bring the answer to an offer of ours (RFC 3261 13.2.1), and what makes it match proves as little
+        as with a CANCEL. One that may not is dropped: nothing answers an ACK.
+        """
+        self._servers.may_acknowledge = may_acknowledge
 
     def send(self, request: Request) -> None:
         """Send a request that makes no transaction, with our Via on top of it: the ACK for a 2xx."""

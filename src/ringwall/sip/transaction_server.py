@@ -42,6 +42,10 @@ MayCancel = Callable[[str, Request, Request], bool]
 """Whether a CANCEL is of whom the INVITE is of: `may_cancel(key of the INVITE, INVITE, CANCEL)`."""
 
 
+MayAcknowledge = Callable[[str, Request], bool]
+"""Whether an ACK is of whom the INVITE was of that we accepted: `may_acknowledge(key of the INVITE, ACK)`."""
+
+
 class _Transaction:
     __slots__ = (
         "ack", "ends_at", "interval", "invite", "key", "last", "merge", "state", "table", "terse", "to"
@@ -65,7 +69,7 @@ class ServerTransactions:
     """The server's half of `Transactions`."""
 
     __slots__ = (
-        "_awaited", "_ids", "_limit", "_merged", "_open", "_outbox", "_t1", "_t2", "_timers", "may_cancel"
+        "_awaited", "_ids", "_limit", "_merged", "_open", "_outbox", "_t1", "_t2", "_timers", "may_acknowledge", "may_cancel"
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +92,7 @@ class ServerTransactions:
         self._merged: set[str] = set()
         self._awaited: dict[str, _Transaction] = {}  # by what the ACK of a 2xx will carry
         self.may_cancel: MayCancel = lambda _key, _invite, _cancel: True
+        self.may_acknowledge: MayAcknowledge = lambda _key, _ack: True
 
     def __len__(self) -> int:
         return len(self._open)
@@ -167,6 +172,8 @@ class ServerTransactions:
             _ack_key(request, request.to.tag)
         )
         if transaction is None:
+            return []
+        if transaction.state is State.ACCEPTED and not self.may_acknowledge(transaction.key, request):
             return []
         return self._step(transaction, Happening.ACK, now, request)
 

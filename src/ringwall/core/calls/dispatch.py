@@ -59,6 +59,7 @@ class Dispatcher:
         switch.hooks.unanswered = partial(router.divert, switch)
         switch.hooks.leg_ended.append(partial(outside.leg_ended, switch))
         switch.tx.let_cancel(partial(requests.may_cancel, switch))
+        switch.tx.let_acknowledge(partial(requests.may_acknowledge, switch))
         bridge.install(switch)
         registry.install(switch)
         switch.registrar.on_return.append(partial(keepalive.phone_returned, switch))

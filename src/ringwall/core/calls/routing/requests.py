@@ -3,7 +3,7 @@
 Rules that this module keeps:
 - Every request of an end point names its flow; what is said within a dialog is taken only from the flow of
   that party, or from another flow on which the same device has signed in.
-- So is a CANCEL: what makes it match an INVITE (branch, tags, Call-ID) is no secret.
+- So are a CANCEL and an ACK: what makes them match an INVITE (branch, tags, Call-ID) is no secret.
 - Why something is refused is for the record. Only who has proven to be a device of ours is told, too:
   reasons name extensions, trunks and classes of service.
 - What nobody here understands is refused with what would be understood (405, Allow).
@@ -216,28 +216,43 @@ def may_cancel(switch: Switch, key: str, invite: Request, cancel: Request) -> bo
     """Whether a CANCEL is said by who has sent the INVITE: over its connection, or as its device."""
     if all(cancel.headers.get(name) == invite.headers.get(name) for name in (FLOW_HEADER, TRUNK_HEADER)):
         return True
-    slot = cancel.headers.get(TRUNK_HEADER)
-    sender: Flow | TrunkLine | None
-    try:
-        sender = switch.trunks.of_slot(slot) if slot else Flow.parse(cancel.headers.get(FLOW_HEADER))
-    except ParseError:
-        sender = None
     found = switch.server_invites.get(key)
-    if sender is not None and found is not None and _speaks_for(switch, sender, found[1]):
+    if found is not None and _is_said_for(switch, cancel, found[1]):
         return True
-    switch.watch.note(
-        ForeignDialog(
-            source=sender.source
-            if isinstance(sender, Flow)
-            else f"trunk {sender.id}"
-            if sender
-            else "unknown",
-            method="CANCEL",
-            call=found[0].id if found is not None else "",
-        ),
-        switch.now(),
-    )
+    _note_foreign(switch, cancel, found[0].id if found is not None else "")
     return False
+
+
+def may_acknowledge(switch: Switch, key: str, ack: Request) -> bool:
+    """Whether an ACK is said by the party whose INVITE we have accepted."""
+    found = switch.server_invites.get(key)
+    if found is None or _is_said_for(switch, ack, found[1]):
+        return True
+    _note_foreign(switch, ack, found[0].id)
+    return False
+
+
+def _sender(switch: Switch, request: Request) -> Flow | TrunkLine | None:
+    """Whose request this is by what the edge has written, None where it is nobody's."""
+    slot = request.headers.get(TRUNK_HEADER)
+    try:
+        return switch.trunks.of_slot(slot) if slot else Flow.parse(request.headers.get(FLOW_HEADER))
+    except ParseError:
+        return None
+
+
+def _is_said_for(switch: Switch, request: Request, leg: Leg) -> bool:
+    sender = _sender(switch, request)
+    return sender is not None and _speaks_for(switch, sender, leg)
+
+
+def _note_foreign(switch: Switch, request: Request, call: str) -> None:
+    """Have it on record that somebody said what only a party of the call may say."""
+    sender = _sender(switch, request)
+    source = "unknown"
+    if sender is not None:
+        source = sender.source if isinstance(sender, Flow) else f"trunk {sender.id}"
+    switch.watch.note(ForeignDialog(source=source, method=request.method, call=call), switch.now())
 
 
 def _edge_event(switch: Switch, text: str) -> None:
