@@ -16,6 +16,7 @@ from ringwall.infra import accounts, pki
 from ringwall.infra.layout import Layout
 from ringwall.infra.settings import Settings
 from system.edge_rig import Core, Phone, Rig, edge, free_settings, until
+from system.srtp_peer import Ng, sdp
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -172,6 +173,18 @@ async def test_rtpengine_works_for_the_core_and_refuses_what_the_core_has_no_bus
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+@pytest.mark.req("T1")
+async def test_rtpengine_logs_no_keys_of_what_it_cannot_do(rig) -> None:
+    ng = Ng(rig.settings.ports.ng)
+    offer = sdp("192.0.2.1", 40000, "AES_CM_128_HMAC_SHA1_80", "0123456789abcdefghijklmnopqrstuvwxyzABCD")
+    unreadable = offer.replace(b"m=audio 40000 ", b"m=audio 40000/40000 ")
+    for command, body in (("offer", unreadable), ("answer", offer), ("answer", unreadable)):
+        asked = {"command": command, "call-id": "gone", "from-tag": "a", "to-tag": "b", "sdp": body}
+        assert b"6:result5:error" in await ng.ng(bencode(asked))
+    assert b"6:result4:pong" in await ng.ng(bencode({"command": "ping"}))
+    assert "inline:" not in rig.log("rtpengine")
 
 
 @pytest.mark.req("R1")

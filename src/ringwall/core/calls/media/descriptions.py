@@ -277,6 +277,8 @@ def _check_places(description: SessionDescription, place: int, places: MediaPlac
 def _audio(description: SessionDescription) -> tuple[int, Media]:
     for place, media in enumerate(description.media):
         if media.kind == "audio" and not media.rejected:
+            if media.count != 1:  # the relay refuses it as well, with words that name no reason
+                raise MediaRefused("the audio stream asks for more than one pair of ports")
             return place, media
     raise MediaRefused("there is no audio stream")
 

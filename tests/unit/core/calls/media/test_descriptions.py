@@ -1,5 +1,6 @@
 """The checks of offers and answers as functions (T5)."""
 
+import re
 from functools import partial
 
 import pytest
@@ -69,6 +70,14 @@ def test_a_parameter_that_turns_protection_off_refuses_the_whole_offer(parameter
         + (crypto_line(2, GCM_256) + f" {parameter}\r\n").encode()
     )
     with pytest.raises(MediaRefused, match=parameter):
+        checked_offer(offer, SDP)
+
+
+@pytest.mark.req("T5")
+@pytest.mark.parametrize("count", [2, 40000])
+def test_audio_over_several_pairs_of_ports_is_refused(count: int) -> None:
+    offer = re.sub(rb"m=audio (\d+) ", rb"m=audio \1/%d " % count, describe((AES_CM,)))
+    with pytest.raises(MediaRefused, match="more than one pair of ports"):
         checked_offer(offer, SDP)
 
 
