@@ -130,8 +130,8 @@ class Transactions:
     def let_acknowledge(self, may_acknowledge: MayAcknowledge) -> None:
         """Ask `may_acknowledge(key, ACK)` before the ACK for a 2xx of ours counts.
 
-        It can bring the answer to an offer of ours (RFC 3261 13.2.1), and what makes it match proves as little
-        as with a CANCEL. One that may not is dropped: nothing answers an ACK.
+        It can bring the answer to an offer of ours (RFC 3261 13.2.1), and what makes it match proves as
+        little as with a CANCEL. One that may not is dropped: nothing answers an ACK.
         """
         self._servers.may_acknowledge = may_acknowledge
 

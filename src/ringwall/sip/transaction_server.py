@@ -69,7 +69,8 @@ class ServerTransactions:
     """The server's half of `Transactions`."""
 
     __slots__ = (
-        "_awaited", "_ids", "_limit", "_merged", "_open", "_outbox", "_t1", "_t2", "_timers", "may_acknowledge", "may_cancel"
+        "_awaited", "_ids", "_limit", "_merged", "_open", "_outbox", "_t1", "_t2", "_timers",
+        "may_acknowledge", "may_cancel",
     )  # fmt: skip
 
     def __init__(
