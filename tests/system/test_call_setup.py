@@ -44,7 +44,7 @@ async def test_a_phone_that_nobody_answers_stops_ringing_and_the_caller_hears_so
     assert record["ended"] - record["started"] >= seconds - 0.1
 
 
-async def test_a_caller_that_changes_his_mind_stops_the_ringing(system, connect) -> None:
+async def test_a_caller_that_changes_their_mind_stops_the_ringing(system, connect) -> None:
     anna, ben = await connect(), await connect()
     before = system.seq()
     asked = anna.invite(ben.account.extension, good())

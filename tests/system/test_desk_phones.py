@@ -85,7 +85,7 @@ async def test_a_real_phone_without_encryption_gets_no_call(system, desk_phones,
 
 
 @pytest.mark.req("T1")
-async def test_a_phone_that_is_called_by_two_hears_each_in_his_own_call(desk_phones) -> None:
+async def test_a_phone_that_is_called_by_two_hears_each_in_its_own_call(desk_phones) -> None:
     anna, ben, carl = [await desk_phones(hertz=hertz) for hertz in (TONES[0], TONES[1], 700.0)]
     first = await anna.call(ben.credentials.extension)
     at_first = await ben.taken()

@@ -213,7 +213,7 @@ async def flood(phone: Phone, what: bytes) -> None:
 
 
 @pytest.mark.req("R3", "N4")
-async def test_who_floods_loses_his_connection_and_neighbours_who_have_signed_in_lose_nothing(
+async def test_who_floods_loses_their_connection_and_neighbours_who_have_signed_in_lose_nothing(
     rig, core
 ) -> None:
     office = "127.0.0.41"

@@ -92,7 +92,7 @@ async def test_a_device_that_is_there_and_one_that_is_not_cannot_be_told_apart_w
 
 
 @pytest.mark.req("I1")
-async def test_the_administrator_gets_in_from_where_he_was_whatever_others_guess_also_after_a_restart(
+async def test_the_administrator_gets_in_from_the_usual_address_whatever_others_guess_also_after_a_restart(
     system, source
 ) -> None:
     good = {"name": "admin", "password": system.told["password"]}

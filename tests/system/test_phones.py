@@ -236,7 +236,7 @@ async def test_a_phone_is_called_while_its_user_is_logged_in_and_only_then(
         await desk.close()
 
 
-async def test_who_guesses_secret_addresses_is_counted_and_the_edge_is_asked_to_turn_him_away(
+async def test_who_guesses_secret_addresses_is_counted_and_the_edge_is_asked_to_turn_them_away(
     system, source
 ) -> None:
     before = system.seq()

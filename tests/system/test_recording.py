@@ -91,7 +91,7 @@ def heard_in(sound: bytes, seconds: float) -> set[str]:
     return {who for who, hertz in HERTZ.items() if has(sound[:end], hertz)}
 
 
-async def test_a_supervisor_records_a_call_and_what_he_says_himself_is_not_in_it(system, people) -> None:
+async def test_a_supervisor_records_a_call_and_what_they_say_themselves_is_not_in_it(system, people) -> None:
     phones, ours, theirs = people
     since = system.seq()
     asked = await phones["I"].call("*13" + extension(people, "T"))

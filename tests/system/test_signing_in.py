@@ -180,7 +180,7 @@ async def test_a_device_that_is_not_signed_in_calls_with_its_password(connect) -
     assert (await there.hang_up()).status == 200
 
 
-async def test_who_signed_out_has_to_prove_himself_again(connect) -> None:
+async def test_who_signed_out_has_to_prove_it_again(connect) -> None:
     phone, callee = await connect(), await connect()
     assert (await phone.register(expires=0)).status == 200
     assert (await phone.invite(callee.account.extension, good()).final()).status == 401

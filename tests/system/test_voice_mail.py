@@ -62,7 +62,7 @@ async def test_a_missed_call_becomes_a_message_that_its_owner_hears(system, desk
 
 
 @pytest.mark.req("V2")
-async def test_an_owner_downloads_his_message_and_an_administrator_does_not(
+async def test_an_owner_downloads_their_message_and_an_administrator_does_not(
     system, desk_phones, mailbox
 ) -> None:
     owner = await mailbox()

@@ -51,7 +51,6 @@ class CertificateState:
     name: str
     path: Path
     names: tuple[str, ...]
-    not_before: datetime | None
     not_after: datetime | None
     due: bool
     problem: str | None
@@ -172,14 +171,13 @@ def _state(name: str, path: Path, now: datetime, problem: str | None) -> Certifi
     try:
         certificate = read_certificate(path)
     except RingwallError:
-        return CertificateState(name, path, (), None, None, due=True, problem="is missing or cannot be read")
+        return CertificateState(name, path, (), None, due=True, problem="is missing or cannot be read")
     if problem is None and certificate.not_valid_after_utc <= now:
         problem = "has expired"
     return CertificateState(
         name,
         path,
         authority.names_of(certificate),
-        certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         due=authority.is_due(certificate, now),
         problem=problem,

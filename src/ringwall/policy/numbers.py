@@ -75,7 +75,6 @@ class Number(NamedTuple):
 # Territories with the numbers and the prices of a larger country.
 _WITHIN: Final = {"VA": "IT", "SJ": "NO", "AX": "FI", "CC": "AU", "CX": "AU"}
 _INSIDE: Final = frozenset({NumberClass.INSIDE, NumberClass.INVALID})
-_E164 = tuple[str, NumberClass, str]
 
 
 class SitePlan:

@@ -1,6 +1,7 @@
 """Each kind of event has one class that is documented, goes into a body and comes back."""
 
 import dataclasses
+import re
 from typing import Annotated, ClassVar
 
 import orjson
@@ -8,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringwall.core.ledger.record import check_kind
 from ringwall.events import UNSAID, Event, EventError, Maybe
 from ringwall.events.base import event
 from ringwall.events.call_features import CallTransfer
@@ -55,7 +55,7 @@ def test_a_body_that_was_spoilt_in_one_field_is_read_or_refused(happened, data) 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_documented_with_each_of_its_fields(kind: str) -> None:
     cls = KINDS[kind]
-    check_kind(kind)
+    assert re.fullmatch(r"[a-z]+(?:[._][a-z]+)+", kind)
     assert cls.kind == kind
     assert (cls.__doc__ or "").split("\n")[0].endswith((".", ":"))
     for field in fields_of(cls):

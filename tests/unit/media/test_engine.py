@@ -96,7 +96,7 @@ def room_of(rig, name, *far, hears=None):
     return room
 
 
-def test_each_hears_the_others_and_not_himself_and_a_leg_in_no_room_hears_nothing(rig):
+def test_each_hears_the_others_and_not_themselves_and_a_leg_in_no_room_hears_nothing(rig):
     a, b, c = (Far(rig.engine, name) for name in "abc")
     room_of(rig, "r", a, b)
     for _ in range(12):

@@ -43,7 +43,7 @@ def test_each_hears_exactly_what_its_matrix_says(made, seed):
         st.sampled_from("*" + NAMES), st.dictionaries(st.sampled_from("*" + NAMES), st.floats(0, 4))
     ),
 )
-def test_an_exact_name_goes_before_the_star_and_nobody_hears_himself_by_it(legs, hears):
+def test_an_exact_name_goes_before_the_star_and_nobody_hears_themselves_by_it(legs, hears):
     hears = {
         listener: {speaker: gain for speaker, gain in gains.items() if speaker in ("*", *legs)}
         for listener, gains in hears.items()

@@ -24,7 +24,7 @@ from ringwall.policy import (
     UserSubject,
     compile_snapshot,
 )
-from ringwall.policy.simulate import stolen_account
+from support.stolen_account import stolen_account
 
 from .house import NOW, ask, make
 

@@ -20,7 +20,6 @@ from ringwall.infra.settings import Settings
 AGENT, CUSTOMER, SUPERVISOR = "agent", "customer", "supervisor"
 HERTZ: Final[Mapping[str, float]] = MappingProxyType({AGENT: 520.0, CUSTOMER: 710.0, SUPERVISOR: 930.0})
 EXTENSIONS: Final = MappingProxyType({AGENT: "411", CUSTOMER: "412", SUPERVISOR: "413"})
-MODES: Final = ("silent monitor", "silent coach", "barge in")
 _BOTH: Final = {SUPERVISOR: {AGENT, CUSTOMER}}
 _HEARD: Final[Mapping[str, dict[str, set[str]]]] = MappingProxyType(
     {

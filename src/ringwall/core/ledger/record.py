@@ -6,7 +6,6 @@ Kept here:
 - Secrets are kept out by those who write records; what still looks like one is removed here.
 """
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +16,6 @@ from ringwall.infra.logs import redact_value
 LARGEST_BODY = 16 * 1024
 LONGEST_TEXT = 512
 
-_KIND = re.compile(r"[a-z]+(?:[._][a-z]+)+\Z")
 
 # A quick look for what might be a secret; only where it finds one is the slow filter of the logs run. Plain
 # searches, because one regular expression of all these words takes ten times as long.
@@ -30,12 +28,6 @@ _SUSPICIOUS = tuple(
 def now() -> str:
     """Return the time as it stands in a record: RFC 3339, UTC, microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def check_kind(kind: str) -> None:
-    """Raise ValueError for a kind that is not words of small letters joined by dots."""
-    if not _KIND.match(kind):
-        raise ValueError(f"{kind!r} is no kind of record: it has to look like call.ended")
 
 
 def canonical(body: dict[str, Any]) -> str:

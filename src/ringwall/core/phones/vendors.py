@@ -18,8 +18,7 @@ _MAC: Final = r"(?P<mac>[0-9A-Fa-f]{12})"
 class Vendor:
     """One vendor. `files` are the names under which its phones ask; `agent` is found in their User-Agent.
 
-    `redirect` is the file that the plain address names to the vendor's redirect service, with the vendor's
-    own sign for the phone's MAC address where it has one. `content` is the media type of its configuration.
+    `content` is the media type of its configuration.
     """
 
     key: str
@@ -27,18 +26,15 @@ class Vendor:
     content: str
     files: tuple[re.Pattern[str], ...]
     agent: re.Pattern[str]
-    redirect: str
-    legacy: bool = False
 
 
-def _vendor(key: str, title: str, content: str, files: tuple[str, ...], agent: str, redirect: str) -> Vendor:
+def _vendor(key: str, title: str, content: str, files: tuple[str, ...], agent: str) -> Vendor:
     return Vendor(
         key,
         title,
         content,
         tuple(re.compile(rf"{one}\Z") for one in files),
         re.compile(agent, re.IGNORECASE),
-        redirect,
     )
 
 
@@ -46,18 +42,12 @@ VENDORS: Final[Mapping[str, Vendor]] = MappingProxyType(
     {
         one.key: one
         for one in (
-            _vendor(
-                "ringwall", "Ringwall", "application/json", (rf"{_MAC}\.json",), r"\Aringwall", "{mac}.json"
-            ),
-            _vendor("mitel", "Mitel 6900", "text/plain", (rf"{_MAC}\.cfg",), r"mitel|aastra", ""),
-            _vendor("yealink", "Yealink", "text/plain", (rf"{_MAC}\.cfg",), r"yealink", ""),
-            _vendor(
-                "poly", "Poly", "application/xml", (rf"{_MAC}\.cfg", rf"{_MAC}-ringwall\.cfg"), r"poly", ""
-            ),
-            _vendor(
-                "grandstream", "Grandstream", "application/xml", (rf"cfg{_MAC}\.xml",), r"grandstream", ""
-            ),
-            _vendor("snom", "Snom", "application/xml", (rf"snom-{_MAC}\.xml",), r"snom", "snom-{mac}.xml"),
+            _vendor("ringwall", "Ringwall", "application/json", (rf"{_MAC}\.json",), r"\Aringwall"),
+            _vendor("mitel", "Mitel 6900", "text/plain", (rf"{_MAC}\.cfg",), r"mitel|aastra"),
+            _vendor("yealink", "Yealink", "text/plain", (rf"{_MAC}\.cfg",), r"yealink"),
+            _vendor("poly", "Poly", "application/xml", (rf"{_MAC}\.cfg", rf"{_MAC}-ringwall\.cfg"), r"poly"),
+            _vendor("grandstream", "Grandstream", "application/xml", (rf"cfg{_MAC}\.xml",), r"grandstream"),
+            _vendor("snom", "Snom", "application/xml", (rf"snom-{_MAC}\.xml",), r"snom"),
         )
     }
 )

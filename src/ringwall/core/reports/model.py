@@ -45,23 +45,6 @@ class Line:
         return value
 
 
-COLUMNS: Final = (
-    "seq",
-    "at",
-    "caller",
-    "dialled",
-    "canonical",
-    "class",
-    "code",
-    "code_name",
-    "group",
-    "rule",
-    "why",
-    "trunk",
-    "seconds",
-)
-
-
 def line_of(
     seq: int, at: str, body: Any, *, code_name: Callable[[str], str], group_of: Callable[[str], str]
 ) -> Line:

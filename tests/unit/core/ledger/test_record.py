@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringwall.core.ledger.chain import record_hash
-from ringwall.core.ledger.record import LARGEST_BODY, canonical, check_kind, now
+from ringwall.core.ledger.record import LARGEST_BODY, canonical, now
 
 JSON = st.recursive(
     st.none()
@@ -75,19 +75,6 @@ def test_an_over_long_record_is_shortened_and_says_so():
     assert told["shortened"] is True
     assert told["call"] == "c1"
     assert "hunter2" not in text
-
-
-@pytest.mark.parametrize(
-    "kind", ["", "call", "call.", ".ended", "Call.ended", "call ended", "call.ended\n", "1.2"]
-)
-def test_a_kind_is_words_joined_by_dots(kind):
-    with pytest.raises(ValueError, match="kind of record"):
-        check_kind(kind)
-
-
-def test_kinds_in_use_are_kinds():
-    for kind in ("call.ended", "admin.user.added", "security.sign_in_failed"):
-        check_kind(kind)
 
 
 def test_the_time_is_rfc_3339_in_utc_with_microseconds():

@@ -59,12 +59,12 @@ def test_without_the_right_to_move_nobody_logs_in_at_another_phone(office) -> No
         _do(office, moving.login, DESK_A, CARA, may_move=False)
 
 
-def test_the_first_phone_of_a_user_who_may_not_move_is_his_home(office) -> None:
+def test_the_first_phone_of_a_user_who_may_not_move_is_their_home(office) -> None:
     office = _do(office, moving.login, LOBBY, CARA, may_move=False)
     assert office.home[CARA].id == office.at[CARA].id == LOBBY
 
 
-def test_who_may_move_makes_no_phone_his_home(office) -> None:
+def test_who_may_move_makes_no_phone_their_home(office) -> None:
     office = _do(office, moving.login, LOBBY, CARA, may_move=True)
     assert office.at[CARA].id == LOBBY
     assert CARA not in office.home

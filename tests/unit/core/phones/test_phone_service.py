@@ -97,7 +97,7 @@ async def test_login_gives_new_credentials_under_the_same_number_and_logout_ends
 
 
 @pytest.mark.req("P3", "C2")
-async def test_a_user_has_his_rights_and_the_phone_its_place(house) -> None:
+async def test_a_user_has_their_rights_and_the_phone_its_place(house) -> None:
     await house.run("add", mac=LOBBY, location="Lobby, ground floor", callback_number="+1 408 555 0199")
     await house.plug_in(LOBBY)
     await house.login(LOBBY, "201")

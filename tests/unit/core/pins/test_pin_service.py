@@ -93,7 +93,7 @@ async def test_ten_wrong_tries_lock_an_account_that_is_there_and_one_that_is_not
     assert await pins.check(extension, GOOD, "caller:new") == expected
 
 
-async def test_guessing_elsewhere_does_not_lock_the_owner_out_of_his_own_phone(pins) -> None:
+async def test_guessing_elsewhere_does_not_lock_the_owner_out_of_their_own_phone(pins) -> None:
     await pins.set_pin(ADMIN, "201", GOOD, must_change=False)
     for number in range(MOST):
         await pins.check("201", OTHER, f"caller:{number}")

@@ -33,7 +33,7 @@ async def test_from_outside_no_number_makes_an_own_phone(rig, party):
     assert rig.pins.asked == [(ANNA, PIN, "caller:201", False)]
 
 
-async def test_the_owner_gets_in_from_his_own_greeting(rig, party):
+async def test_the_owner_gets_in_from_their_own_greeting(rig, party):
     owner = party("*", *IN, "#")
     then = await rig.mail.leave(owner, outside(), ANNA, Reason.NO_ANSWER)
     assert then == HangUp("the owner has left the mailbox")

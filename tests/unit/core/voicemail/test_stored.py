@@ -116,7 +116,7 @@ async def test_what_nothing_names_is_swept_and_nothing_else(house):
     assert again.mailboxes.budget.used == 8 * 8000
 
 
-async def test_with_a_user_go_his_messages_greetings_lists_and_recordings(house):
+async def test_with_a_user_go_their_messages_greetings_lists_and_recordings(house):
     user = house.user("201")
     await house.message("201")
     other = await house.message("203")

@@ -46,7 +46,6 @@ class Facts:
     admin_password: str
     firmware: str
     firmware_folder: str
-    firmware_file: str
     firmware_sha256: str
     firmware_path: str
     time_server: str
@@ -55,11 +54,6 @@ class Facts:
     login: str
     logout: str
     mailbox: str
-
-    @property
-    def ca_lines(self) -> str:
-        """The root certificate without the lines around it, in one line."""
-        return "".join(line for line in self.ca.splitlines() if not line.startswith("-----"))
 
     @property
     def hours(self) -> str:
@@ -136,7 +130,7 @@ class FactFinder:
         secret = f"{self._phones.address_of(phone)}/" if phone.identity is Identity.ADDRESS else ""
         group = user.group if user is not None else phone.group
         firmware, sha256, firmware_path = self._firmware_of(phone, FirmwarePhone(phone.mac, group, version))
-        folder, _, file = firmware.rpartition("/")
+        folder = firmware.rpartition("/")[0]
         zone = zoneinfo.ZoneInfo(settings.phones.time_zone)
         offset = datetime.now(zone).utcoffset()
         return Facts(
@@ -159,7 +153,6 @@ class FactFinder:
             admin_password=self._phones.secrets.admin_password(phone.mac),
             firmware=f"{self.base}/{firmware}" if firmware else "",
             firmware_folder=f"{self.base}/{folder}/" if firmware else "",
-            firmware_file=file,
             firmware_sha256=sha256,
             firmware_path=firmware_path,
             time_server=settings.phones.time_server,

@@ -16,7 +16,6 @@ LONGEST_NAME: Final = 10.0
 MOST_TAKES: Final = 5
 
 _MODES: Final = tuple(Mode)
-_REVIEW: Final = (Prompt("vm-review"), Prompt("vm-star-cancel"))
 _MORE: Final = (
     # 6: the greeting of a mode by its number; 7: broadcasts; 8: own lists
     *press("6"), Prompt("vm-for"), *saying.spelled("modes"),

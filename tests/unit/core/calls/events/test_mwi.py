@@ -187,7 +187,7 @@ def test_what_cannot_be_subscribed_to_is_refused(world, lamps, changes, status):
     assert lamps.waiting.subscriptions == 0
 
 
-def test_a_stranger_is_asked_who_he_is(world, lamps):
+def test_a_stranger_is_asked_who_they_are(world, lamps):
     stranger = world.phone("201", register=False)
     stranger.connect()
     _, response = subscribe(stranger)

@@ -177,7 +177,7 @@ def test_an_emergency_call_is_left_alone(world: World, media, anna) -> None:
 
 
 @pytest.mark.req("C2")
-def test_one_who_does_not_follow_keeps_his_call(world: World, media, anna) -> None:
+def test_one_who_does_not_follow_keeps_their_call(world: World, media, anna) -> None:
     ben, carla = world.phone("202"), world.phone("203")
     first, second = calls_to(world, anna, ben, carla)
     ben.on_change = 488
@@ -203,7 +203,7 @@ def test_without_calls_or_without_a_media_server_there_is_no_conference(world: W
     call.bye()
 
 
-def test_one_who_cancels_at_once_leaves_his_calls_as_they_were(world: World, media, anna) -> None:
+def test_one_who_cancels_at_once_leaves_their_calls_as_they_were(world: World, media, anna) -> None:
     ben, carla = world.phone("202"), world.phone("203")
     calls = calls_to(world, anna, ben, carla)
     own = anna.call("*10")

@@ -123,7 +123,7 @@ def test_a_forward_that_is_refused_leaves_the_call_where_it_is(world: World, set
 
 
 @pytest.mark.req("C5")
-def test_a_caller_is_not_forwarded_to_himself(world: World) -> None:
+def test_a_caller_is_not_forwarded_to_themselves(world: World) -> None:
     world.phone("202")
     carrier = world.carrier()
     carrier.number = "+12125550123"

@@ -72,7 +72,7 @@ def test_who_is_in_no_call_cannot_be_watched(world, media, allowed, boss, extens
         ringing.cancel()
 
 
-def test_nobody_watches_a_call_of_his_own(world, allowed):
+def test_nobody_watches_a_call_of_their_own(world, allowed):
     a, _ = world.talk(world.phone("201"), world.phone("202"))
     second = world.phone("201").call("*17202")
     world.run(4)

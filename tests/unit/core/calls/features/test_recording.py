@@ -191,7 +191,7 @@ def test_who_is_in_no_call_has_nothing_to_record(world):
     assert call.statuses == [183, 480]
 
 
-def test_a_supervisor_records_somebodys_call_into_his_mailbox(world, media, mailboxes, talk):
+def test_a_supervisor_records_somebodys_call_into_their_mailbox(world, media, mailboxes, talk):
     boss = world.phone("301")
     own = boss.call("*13202")
     world.run(3)

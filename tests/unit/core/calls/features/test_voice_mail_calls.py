@@ -111,7 +111,7 @@ def test_a_user_without_a_mailbox_and_one_while_the_server_is_away_are_as_before
     assert not mail.left
 
 
-def test_an_owner_reaches_his_mailbox_by_its_code(world: World, mail) -> None:
+def test_an_owner_reaches_their_mailbox_by_its_code(world: World, mail) -> None:
     a = world.phone("202")
     a.call("*98")
     world.run(2)

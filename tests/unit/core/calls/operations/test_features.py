@@ -92,7 +92,7 @@ def test_a_whisper_reaches_the_one_who_is_in_a_call(world, ask, anna, ben):
     end(world, other)
 
 
-def test_the_target_of_a_whisper_keeps_the_other_party_from_hearing_him(world, run, ask, anna, ben):
+def test_the_target_of_a_whisper_keeps_the_other_party_from_hearing_them(world, run, ask, anna, ben):
     cleo = world.phone("203")
     other, _ = world.talk(cleo, ben)
 

@@ -36,7 +36,7 @@ async def test_a_phone_with_a_factory_certificate_is_set_up_by_itself(house, doo
 
 
 @pytest.mark.req("P4")
-async def test_who_proves_nothing_gets_one_answer_whatever_he_asks_for(house, door) -> None:
+async def test_who_proves_nothing_gets_one_answer_whatever_they_ask_for(house, door) -> None:
     await house.plug_in(DESK_A)
     await house.run("add", mac=DESK_B)
     await house.run("address", mac=DESK_B)

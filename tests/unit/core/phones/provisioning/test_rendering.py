@@ -34,7 +34,6 @@ FACTS = Facts(
     admin_password="a" * 20,
     firmware="https://192.0.2.10:8443/firmware/images/" + "ab" * 32 + "/T46U.rom",
     firmware_folder="https://192.0.2.10:8443/firmware/images/" + "ab" * 32 + "/",
-    firmware_file="T46U.rom",
     firmware_sha256="ab" * 32,
     firmware_path="yealink/t46u/108.86.0.90/T46U.rom",
     time_server="pool.ntp.org",
