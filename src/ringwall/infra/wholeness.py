@@ -71,7 +71,12 @@ def state(layout: Layout) -> str:
     """Say whether the data directory is NEW, BEING_MADE or MADE. Only root can tell."""
     if layout.first_run_mark.exists():
         return BEING_MADE
-    traces = (*(piece.path for piece in pieces(layout)), layout.root_key, write_ahead_log(layout))
+    # The last two lie elsewhere: they tell of a system all of whose data is gone, or not mounted.
+    traces = (
+        *(piece.path for piece in pieces(layout)),
+        *(layout.root_key, write_ahead_log(layout)),
+        *(layout.ca_certificate, layout.ledger_marks_file),
+    )
     return MADE if any(_is_there(path) for path in traces) else NEW
 
 

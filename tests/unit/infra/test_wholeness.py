@@ -116,6 +116,19 @@ def test_a_log_without_its_database_is_a_system(tmp_path) -> None:
         wholeness.require(layout)
 
 
+@pytest.mark.req("R2")
+@pytest.mark.parametrize("name", ["ca_certificate", "ledger_marks_file"])
+def test_what_phones_trust_or_the_edge_remembers_is_a_system_though_all_else_is_gone(tmp_path, name) -> None:
+    """As where the folders of the core and of the authorities lie on a disk that is not mounted."""
+    layout = Layout.of(tmp_path)
+    left = getattr(layout, name)
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"of the system before")
+    assert wholeness.state(layout) == wholeness.MADE
+    with pytest.raises(DataError, match=r"ringwall\.db is missing"):
+        wholeness.require(layout)
+
+
 def test_a_renewal_makes_no_authority(layout) -> None:
     for path in layout.pki.iterdir():
         path.unlink()
