@@ -10,9 +10,8 @@ Rules that this module keeps:
 """
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from ringwall.policy.limits import Limits, Rate
 from ringwall.policy.scope import NumberClass
@@ -73,13 +72,6 @@ class _Account:
     def _sum_up(self) -> None:
         self._first = min(self._spent, default=0)
         self._total = sum(self._spent.values())
-
-    def to_value(self) -> list[list[float]]:
-        return [[bucket, amount] for bucket, amount in self._spent.items()]
-
-    def load(self, value: list[list[float]]) -> None:
-        self._spent = {int(bucket): amount for bucket, amount in value}
-        self._sum_up()
 
 
 class Use:
@@ -182,32 +174,6 @@ class Use:
         of_user = limits.user_spend - (user.spent(now) + user.reserved if user is not None else 0.0)
         of_group = limits.group_spend - (mates.spent(now) + mates.reserved if mates is not None else 0.0)
         return of_user, of_group
-
-    def to_value(self) -> dict[str, Any]:
-        """A value of lists and dictionaries from which `from_value` makes the same again."""
-        return {
-            "users": {name: account.to_value() for name, account in self._users.items()},
-            "groups": {name: account.to_value() for name, account in self._groups.items()},
-            "live": {
-                name: [one.charge._asdict(), one.trunk_group, one.at] for name, one in self._live.items()
-            },
-            "calls": [[*key, list(times)] for key, times in self._calls.items()],
-            "wrong": {name: list(times) for name, times in self._wrong.items()},
-        }
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Self:
-        """The opposite of `to_value`."""
-        use = cls()
-        for accounts, key in ((use._users, "users"), (use._groups, "groups")):
-            for name, spent in value[key].items():
-                accounts.setdefault(name, _Account()).load(spent)
-        for name, (charge, trunk_group, at) in value["live"].items():
-            use._live[name] = _Live(Charge(**charge), trunk_group, at)
-            use._hold(use._live[name].charge, trunk_group, 1)
-        use._calls = {(payer, kind): deque(times) for payer, kind, times in value["calls"]}
-        use._wrong = {name: deque(times, maxlen=1000) for name, times in value["wrong"].items()}
-        return use
 
 
 def _later_than(times: deque[float], moment: float, most: int) -> bool:

@@ -42,6 +42,7 @@ from support.calls.phone import Phone
 from support.calls.rights import RigRights
 from support.calls.rtpengine import Rtpengine
 from support.events import told
+from support.usage import held_by
 
 WALL = 1_800_000_000.0
 DOMAIN = "voice.example"
@@ -321,7 +322,7 @@ class World:
             assert not len(self.call_keys), "the key of a call is left"
             assert not self.trunks.live, self.trunks.live
             assert not switch.out_of_dialog
-            assert not self.rights.use.to_value()["live"], "an outside call is still counted"
+            assert not held_by(self.rights.use)["live"], "an outside call is still counted"
             ids = [fields["call"] for fields in self.told("call.ended")]
             assert len(ids) == len(set(ids)), "a call ended twice"
         finally:

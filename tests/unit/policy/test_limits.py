@@ -1,6 +1,5 @@
 """Limits: how much one account, group and trunk group can use, and what a stolen account can do."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -25,6 +24,7 @@ from ringwall.policy import (
     compile_snapshot,
 )
 from support.stolen_account import stolen_account
+from support.usage import held_by
 
 from .house import NOW, ask, make
 
@@ -155,32 +155,15 @@ def test_the_group_has_a_purse_too() -> None:
     assert refusal(snapshot, use, ABROAD, who=BOB) == "limit.group-spend"
 
 
-@pytest.mark.req("R1", "C5")
-def test_what_was_used_outlives_the_process() -> None:
-    snapshot, use = wide(), Use()
-    for n in range(4):
-        assert begin(snapshot, use, f"c{n}", ABROAD if n == 0 else LOCAL)
-    use.end("c0", 600, NOW + 600)
-    use.wrong_code("201", NOW)
-    again = Use.from_value(json.loads(json.dumps(use.to_value())))
-    assert again.to_value() == use.to_value()
-    for number in (LOCAL, ABROAD):
-        first = ask(snapshot, ALICE, Action.DIAL, number, use=use, now=NOW + 600)
-        second = ask(snapshot, ALICE, Action.DIAL, number, use=again, now=NOW + 600)
-        assert first.rule == second.rule
-    again.end("c1", 1, NOW + 700)
-    assert again.trunk_calls("tg-us") == use.trunk_calls("tg-us") - 1
-
-
 def test_a_call_begins_once_and_an_unknown_end_is_nothing() -> None:
     snapshot, use = wide(), Use()
     assert begin(snapshot, use, "a")
     with pytest.raises(ValueError, match="begun already"):
         begin(snapshot, use, "a")
-    before = use.to_value()
+    before = held_by(use)
     use.end("no such call", 5, NOW)
     use.move("no such call", "tg")
-    assert use.to_value() == before
+    assert held_by(use) == before
 
 
 @pytest.mark.req("N5")

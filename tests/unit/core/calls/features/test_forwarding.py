@@ -5,6 +5,7 @@ import pytest
 from ringwall.core.calls.model.settings import Forwarding
 from ringwall.policy import CallRules, Scope
 from support.calls.world import World, invites
+from support.usage import held_by
 
 NATIONAL = {"forwarding": CallRules.of(Scope.NATIONAL)}
 
@@ -91,10 +92,7 @@ def test_an_outside_caller_is_forwarded_outside_and_that_counts_for_who_forwards
     world.run(13)
     assert c.state == "talking"
     assert [i.uri.partition("@")[0] for i in invites(carrier.log)] == ["sip:+12125550123"]
-    assert (
-        world.rights.use.to_value()["live"][next(iter(world.rights.use.to_value()["live"]))][0]["payer"]
-        == "202"
-    )
+    assert next(iter(held_by(world.rights.use)["live"].values())).charge.payer == "202"
     c.bye()
 
 

@@ -5,6 +5,7 @@ import pytest
 from ringwall.core.calls.media.descriptions import AES_CM
 from support.calls.media import keys
 from support.calls.world import World, invites
+from support.usage import held_by
 
 
 def refer(call, target: str, headers=()):
@@ -165,7 +166,7 @@ def test_an_inside_party_is_transferred_outside_with_the_right_to_call_there(
     assert a.state == "ended", a.responses[-1]
     talk_to_each_other(world, b, carrier.last)
     assert world.trunks.live == {"t1": 1}
-    assert len(world.rights.use.to_value()["live"]) == 1
+    assert len(held_by(world.rights.use)["live"]) == 1
     b.bye()
     world.run()
     assert carrier.last.state == "ended"

@@ -4,6 +4,7 @@ import pytest
 
 from ringwall.policy import Scope
 from support.calls.world import World, invites
+from support.usage import held_by
 
 
 @pytest.mark.req("C3", "C6", "T5")
@@ -84,7 +85,7 @@ def test_the_limits_of_use_count_calls_that_are_up_and_cut_a_stolen_account(worl
     assert len(invites(carrier.log)) == 3
 
 
-@pytest.mark.req("C5")
+@pytest.mark.req("R1", "C5")
 def test_a_new_process_gives_a_stolen_account_no_new_allowance(world: World) -> None:
     alice = world.phone("201")
     world.carrier()
@@ -94,11 +95,13 @@ def test_a_new_process_gives_a_stolen_account_no_new_allowance(world: World) -> 
         world.run(5)
         call.bye()
         world.run()
-    before = world.rights.use.to_value()
+    before = held_by(world.rights.use)
     world.restart_core()
-    after = world.rights.use.to_value()
+    after = held_by(world.rights.use)
     assert (
-        [len(times) for *_, times in after["calls"]] == [len(times) for *_, times in before["calls"]] == [3]
+        [len(times) for times in after["calls"].values()]
+        == [len(times) for times in before["calls"].values()]
+        == [3]
     )
     assert {payer: [[b, round(a, 4)] for b, a in spent] for payer, spent in after["users"].items()} == {
         payer: [[b, round(a, 4)] for b, a in spent] for payer, spent in before["users"].items()
@@ -201,7 +204,7 @@ def test_an_outside_call_outlives_the_process_and_still_counts(world: World) -> 
     world.run()
     world.restart_core()
     assert world.trunks.live == {"t1": 1}
-    assert len(world.rights.use.to_value()["live"]) == 1
+    assert len(held_by(world.rights.use)["live"]) == 1
     world.run(60)
     assert a.state == "talking"
     carrier.last.bye()
