@@ -144,10 +144,18 @@ def read_evidence(data: bytes, key: Ed25519PublicKey) -> Evidence:
     if len(data) > LIMIT:
         raise MarkError(f"It is longer than {LIMIT} bytes.")
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=named_once)
     except (ValueError, RecursionError):
         raise MarkError("It is no JSON.") from None
     return evidence_of(value, key)
+
+
+def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object. One of two values of a name would be lost, and what was signed with it."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def evidence_of(value: object, key: Ed25519PublicKey) -> Evidence:

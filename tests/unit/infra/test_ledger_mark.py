@@ -151,6 +151,14 @@ def test_any_bytes_are_read_or_refused(noise, place):
             assert read_evidence(each, PUBLIC) == full()
 
 
+def test_a_name_that_stands_there_twice_hides_nothing():
+    data = full().to_bytes()
+    two = data.replace(b"},{", b"   ", 1)
+    assert two != data
+    with pytest.raises(MarkError):
+        read_evidence(two, PUBLIC)
+
+
 SOME = st.builds(
     lambda seq, texts, known: Evidence(
         None if seq is None else mark(seq),

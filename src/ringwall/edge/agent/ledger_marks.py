@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.files import read_limited, write_atomically
-from ringwall.infra.ledger_mark import LIMIT, Evidence, MarkError, evidence_of, merge
+from ringwall.infra.ledger_mark import LIMIT, Evidence, MarkError, evidence_of, merge, named_once
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class LedgerMarks:
 def read_book(data: bytes) -> dict[str, Evidence]:
     """Return the evidence of a file of this module by their keys; raise MarkError where it is none."""
     try:
-        book = json.loads(data)
+        book = json.loads(data, object_pairs_hook=named_once)
     except (ValueError, RecursionError):
         raise MarkError("It is no JSON.") from None
     if not isinstance(book, dict) or len(book) > MOST_KEYS:
