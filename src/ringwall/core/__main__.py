@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from ringwall.core.only_one import only_one
 from ringwall.core.process import Core
 from ringwall.infra.errors import RingwallError
 from ringwall.infra.layout import Layout
@@ -43,7 +44,8 @@ def main() -> int:
     configure("core")
     try:
         settings = Settings.load(layout)
-        uvloop.run(_run(layout, settings))
+        with only_one(layout):
+            uvloop.run(_run(layout, settings))
     except RingwallError as error:
         log.error("the core cannot run: %s", error)  # noqa: TRY400 - the sentence says it all
         return 1

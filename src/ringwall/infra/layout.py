@@ -266,6 +266,11 @@ class Layout:
         return self.core / "ledger.key"
 
     @property
+    def core_lock(self) -> Path:
+        """Held by the core that runs, so that there is one."""
+        return self.core / "core.lock"
+
+    @property
     def ledger_mark(self) -> Path:
         """How far the ledger has come and what was ever found wrong with it, signed, beside its key."""
         return self.core / "ledger.mark"
