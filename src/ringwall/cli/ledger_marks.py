@@ -28,6 +28,8 @@ class Found:
 
 def examine(layout: Layout) -> Found:
     """Return what is wrong; nothing where the key or the database cannot be read, which others tell."""
+    if not layout.database.is_file():
+        return Found([], [])
     try:
         key = load_key(layout.ledger_key).public_key()
         places = kept(layout, public_hex(key))  # before the database: a mark is never ahead of it

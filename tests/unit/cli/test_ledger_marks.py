@@ -163,3 +163,10 @@ def test_the_status_says_what_was_found(monkeypatch, data, run):
     out = run(data, "status")[1]
     assert f"Ledger, MISMATCH: {mismatch['at']}, {MARK}: 1 record is missing." in out
     assert "Ledger, acknowledged: " in out
+
+
+def test_what_is_no_file_is_not_opened_as_a_database(stopped):
+    """A pipe would be waited for, without an end."""
+    stopped.database.unlink()
+    os.mkfifo(stopped.database)
+    assert ledger_findings(stopped) is not None

@@ -118,9 +118,12 @@ class Memory:
         return signed
 
     def acknowledge(self, by: str, reason: str) -> tuple[Mismatch, ...]:
-        """Note that somebody has taken note of all that is open, and return that."""
+        """Note that somebody has taken note of all that is open, and return that.
+
+        The last mismatch that can be remembered stays open: who fills the memory makes no later one unseen.
+        """
         taken = self.evidence.open
-        room = MOST - len(self.evidence.acknowledgements)
+        room = max(0, MOST - 1 - len(self.evidence.acknowledgements))
         notes = tuple(
             sign(self._key, Acknowledgement(now(), each.digest, shortened(by), shortened(reason)))
             for each in taken[:room]
