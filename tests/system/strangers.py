@@ -8,6 +8,7 @@ import asyncio
 import base64
 import secrets
 import ssl
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from system.raw_phone import RawPhone, joined
 from system.running import Account, System
 
 SIDE_BY_SIDE: Final = 24
+SIGNED_IN_SECONDS: Final = 600
 PATIENCE: Final = 0.05
 """Seconds in which an answer is waited for, before the next message goes out. It decides nothing."""
 
@@ -143,7 +145,12 @@ class Strangers:
         return self.found
 
     async def _call(self) -> None:
+        signed_in = time.monotonic()
         while True:
+            if time.monotonic() - signed_in > SIGNED_IN_SECONDS / 2:
+                signed_in = time.monotonic()
+                for phone in (self.anna, self.ben, self.caller):
+                    assert (await phone.register(SIGNED_IN_SECONDS)).status == 200
             here, there = await joined(self.anna, self.ben, good(), answer_to)
             assert (await here.hang_up()).status == 200
             await there.ended()
@@ -157,9 +164,9 @@ class Strangers:
             random = Random(f"{self.seed} {number}")
             source = f"127.{1 + worker}.{number // 250 % 250}.{1 + number % 250}"
             how = random.random()
-            if how < 0.02:
+            if how < 0.05:
                 await self._as_callee(random, self.guests[worker], source)
-            elif how < 0.12:
+            elif how < 0.15:
                 await self._as_guest(random, number, self.guests[worker], source)
             else:
                 await self._as_stranger(random, number, source, socket=random.random() < 0.4)

@@ -194,6 +194,8 @@ def _typed(message: Message) -> None:
     fields = message.headers
     if "contact" in fields:
         _ = message.contacts
+    if "record-route" in fields:
+        _ = message.record_routes
     if "max-forwards" in fields:
         _ = message.max_forwards
     if "expires" in fields:

@@ -200,6 +200,15 @@ class Message:
         return contacts
 
     @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """Record-Route from the top; ParseError where one cannot be read: nothing could be sent that way."""
+        typed = self.headers.typed
+        if "record-route" not in typed:
+            typed["record-route"] = tuple([NameAddr.parse(line) for line in self.headers.all("record-route")])
+        routes: tuple[NameAddr, ...] = typed["record-route"]
+        return routes
+
+    @property
     def contact(self) -> NameAddr | None:
         """The first Contact."""
         contacts = self.contacts

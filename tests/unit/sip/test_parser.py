@@ -106,6 +106,21 @@ def test_a_start_line_is_refused_with_its_code(start: str, status: int) -> None:
     assert refused(message(start)).status == status
 
 
+@pytest.mark.parametrize(
+    "routes", ["<sip:a@", "<sip:h:70000;lr>", "<sip:good;lr>, <sip:h:x;lr>", "x", "<sip:a%zz@h>"]
+)
+@pytest.mark.parametrize("start", ["INVITE sip:a@b SIP/2.0", "SIP/2.0 200 OK"])
+@pytest.mark.req("R3")
+def test_a_way_that_cannot_be_read_is_refused_before_a_dialog_goes_by_it(start: str, routes: str) -> None:
+    assert refused(message(start, f"Record-Route: {routes}\r\n")).status == 400
+
+
+def test_the_ways_of_a_dialog_can_be_read() -> None:
+    routes = "Record-Route: <sip:one;lr>, <sip:two:5061;transport=tls;lr>\r\nRecord-Route: <sip:three;lr>\r\n"
+    read = parse_message(message("SIP/2.0 200 OK", routes)).record_routes
+    assert [route.uri.host for route in read] == ["one", "two", "three"]
+
+
 def test_a_lower_case_version_is_understood() -> None:
     assert isinstance(parse_message(message("INVITE sip:a@b sip/2.0")), Request)
 

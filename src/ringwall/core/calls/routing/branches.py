@@ -89,7 +89,8 @@ def start(
 async def _ring(switch: Switch, call: Call, leg: Leg, build: Build, then: Continuation) -> None:
     """Get the relay's offer for this branch and send the INVITE."""
     relay = leg.relay
-    assert relay is not None
+    if relay is None:
+        return  # the branch ended before this had its turn: one read may bring an INVITE and what ends it
     try:
         given, made = await switch.relays.offer(
             relay, Side.A, call.offer, leg.profile, descriptions.between_relays, first=True

@@ -149,6 +149,16 @@ def cancel_of(call: PhoneCall) -> bytes:
     return cancel.to_bytes()
 
 
+def test_a_cancel_right_behind_the_invite_ends_what_has_not_begun_to_ring(world: World) -> None:
+    alice, bob = world.phone("201"), world.phone("202")
+    a = alice.call("202")
+    alice.write(cancel_of(a))
+    world.run()
+    assert a.statuses == [487]
+    assert "INVITE" not in [getattr(message, "method", "") for message in bob.log]
+    assert not world.switch.calls
+
+
 @pytest.mark.req("W2")
 def test_nobody_else_cancels_who_knows_all_of_the_invite(world: World) -> None:
     alice, bob, mallory = world.phone("201"), world.phone("202"), world.phone("203")
