@@ -76,8 +76,7 @@ async def test_linphones_call_each_other_and_their_wires_hold_nothing_readable(
             await phone.is_("StreamsRunning", 2)
             phone.do(f"incall-player-start {music}")
         await asyncio.sleep(HELD_SECONDS - (time.monotonic() - answered))
-        (call,) = system.ask("call.list")
-        assert call["caller"] == here.account.extension
+        assert here.account.extension in [call["caller"] for call in system.ask("call.list")]
         there.do("terminate")
         await here.is_("Released")
         ended = await system.record(before, "call.ended", caller=here.account.extension)

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from ringwall.cli.demo.tones import RATE, tone
 from ringwall.cli.demo.wiretap import TONES, Wiretap, encode_u_law
+from ringwall.infra.errors import RefusedError
 from system.running import until
 from system.who_hears import HERTZ, all_hear, call_of, hang_up, hears
 
@@ -25,7 +26,15 @@ async def in_a_room(system, desk_phones):
     ours = await anna.call(ben.credentials.extension)
     theirs = await ben.taken()
     call = call_of(system, anna.credentials.extension)["call"]
-    await asyncio.to_thread(system.ask, "call.move", call=call, to="room")
+
+    def moves() -> bool:
+        try:
+            system.ask("call.move", call=call, to="room")
+        except RefusedError:  # the ACK is still on its way
+            return False
+        return True
+
+    await until(moves, "the call moves to a room")
     try:
         expected = {ours: {TONES[1]}, theirs: {TONES[0]}}
         await all_hear(expected, "both hear each other in the room", among=TONES)

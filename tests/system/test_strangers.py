@@ -81,6 +81,7 @@ async def answer_in_clear_text(address: str, port: int, source: str, data: bytes
 
 
 @pytest.mark.req("R3", "N3", "N4")
+@pytest.mark.alone  # 25 phones and a flood are much for one process, whose phones have to answer in time
 async def test_one_bad_host_does_not_take_its_office_down(system, connect, source) -> None:
     """450 REGISTERs a second without a login, while the 25 phones behind the same address call each other."""
     phones = [await connect(source=source) for _ in range(25)]

@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ringwall.infra import accounts
 from system.descriptions import answer_to, crypto_lines, good
 from system.raw_phone import joined
-from system.running import PROGRAMS, System, children, status_field
+from system.running import PROGRAMS, System, children, status_field, system_in_a_folder
 
 NET_BIND_SERVICE = 1 << 10
 USERS = {
@@ -23,6 +24,13 @@ USERS = {
     "pnp": accounts.PNP,
     "core": accounts.CORE,
 }
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    """A system of its own: what is open on it is of this file's calls alone."""
+    with system_in_a_folder() as running:
+        yield running
 
 
 def sockets_of(pids: list[int]) -> set[str]:

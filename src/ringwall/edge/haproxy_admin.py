@@ -98,7 +98,7 @@ class HaproxyAdmin:
         answer = self._ask("commit", "ssl", kind, path)
         if "Success!" not in answer:
             self._ask("abort", "ssl", kind, path)
-            raise HaproxyError(f"HAProxy did not take the new {path}: {_first_line(answer)}")
+            raise HaproxyError(f"HAProxy did not take the new {path}: {' '.join(answer.split())}")
 
     def _ask(self, *parts: str, payload: str = "", expect_silence: bool = False) -> str:
         for part in parts:
