@@ -104,15 +104,16 @@ async def test_nothing_leaves_but_known_headers_and_known_lines_of_descriptions(
     system, house: House, person: Callable[..., object]
 ) -> None:
     ca = system.layout.ca_certificate
-    anna = await OpenPhone.dial(house.employ(person(), "national", did="+41445550001"), ca)
-    ben = await OpenPhone.dial(house.employ(person(), "local"), ca)
-    stranger = await OpenPhone.dial(person(), ca)
+    accounts = house.employ(person(), "national", did="+41445550001"), house.employ(person(), "local")
     async with house.trunk("first", "pstn", did_ranges=["+41445550000-+41445550099"]) as carrier:
         carrier.describe = answers
+        # Who connects speaks soon: the edge waits some seconds for a first message.
+        anna, ben = [await OpenPhone.dial(account, ca) for account in accounts]
         for phone in (anna, ben):
             assert (await phone.register()).status == 200
         await _inside(anna, ben)
         await _outside(anna, carrier, system.settings.organisation.domain)
+        stranger = await OpenPhone.dial(person(), ca)
         await _strangers(stranger)
         line = carrier.line
     wires = {"anna": anna.wire, "ben": ben.wire, "the carrier": line.wire, "the stranger": stranger.wire}
