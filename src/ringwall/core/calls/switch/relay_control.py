@@ -48,7 +48,8 @@ _UNWANTED = (
 
 # A recorded packet is authentic, and rtpengine keeps no list of what came before (RFC 3711 3.3.2). So it lets
 # packets in from the place alone that it has learned the party is at (strict-source), and passes no RTCP on,
-# which it would number anew, but makes its own (ADR 17).
+# which it would number anew, but makes its own (ADR 17). Not on the side of the media server, which only
+# processes of ours reach: there strict-source kept a moved party's voice out of rooms and recordings.
 _GUARDED = ("strict-source", "generate-RTCP")
 
 # The constant part of an offer or answer, by the profile of the side that the description goes TO.
@@ -72,7 +73,7 @@ _FOR_PROFILE = {
         b"18:transport-protocol8:RTP/SAVP3:ICE6:remove4:DTLS3:off8:rtcp-mux"
         + _words("offer", "accept")
         + b"7:replace" + _words("origin", "session-connection")
-        + b"5:flags" + _words("original-sendrecv", *_GUARDED)
+        + b"5:flags" + _words("original-sendrecv", "generate-RTCP")
         + b"4:SDES" + _words("pad", *_UNWANTED)
     ),
 }  # fmt: skip
